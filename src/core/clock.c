@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: ISC */
+
+/* Time; see clock.h. */
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/clock.h"
+#include "core/parse.h"
+
+static uint64_t
+read_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t
+clock_mono_ms(void)
+{
+	return read_ns(CLOCK_MONOTONIC) / NS_PER_MS;
+}
+
+uint64_t
+clock_boot_ns(void)
+{
+	return read_ns(CLOCK_BOOTTIME);
+}
+
+uint64_t
+clock_wall_ns(void)
+{
+	return read_ns(CLOCK_REALTIME);
+}
+
+void
+clock_base_init(struct clock_base *base)
+{
+	base->wall_ns = clock_wall_ns();
+	base->boot_ns = clock_boot_ns();
+}
+
+uint64_t
+clock_base_ns(const struct clock_base *base)
+{
+	return base->wall_ns + (clock_boot_ns() - base->boot_ns);
+}
+
+/* Days since 1970-01-01 of a civil date (Hinnant's algorithm). */
+static int64_t
+days_from_civil(int64_t y, unsigned m, unsigned d)
+{
+	y -= m <= 2;
+	int64_t era = (y >= 0 ? y : y - 399) / 400;
+	unsigned yoe = (unsigned)(y - era * 400);
+	unsigned doy = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + d - 1;
+	unsigned doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
+
+	return era * 146097 + (int64_t)doe - 719468;
+}
+
+const char *
+rfc3339_format(char out[RFC3339_SIZE], uint64_t wall_ns)
+{
+	time_t seconds = (time_t)(wall_ns / NS_PER_S);
+	unsigned fraction = (unsigned)(wall_ns % NS_PER_S);
+	struct tm tm;
+	size_t n;
+
+	gmtime_r(&seconds, &tm);
+	n = strftime(out, RFC3339_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+	if (fraction > 0) {
+		n += (size_t)snprintf(out + n, RFC3339_SIZE - n, ".%09u",
+				      fraction);
+		while (out[n - 1] == '0')
+			n--;
+	}
+	out[n++] = 'Z';
+	out[n] = '\0';
+	return out;
+}
+
+static bool
+take_number(const char **p, size_t digits, unsigned min, unsigned max,
+	    unsigned *ret)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < digits; i++) {
+		char c = (*p)[i];
+
+		if (c < '0' || c > '9')
+			return false;
+		n = n * 10 + (unsigned)(c - '0');
+	}
+	*p += digits;
+	*ret = n;
+	return n >= min && n <= max;
+}
+
+static bool
+take_char(const char **p, const char *any)
+{
+	if (**p == '\0' || strchr(any, **p) == NULL)
+		return false;
+	(*p)++;
+	return true;
+}
+
+static bool
+take_date(const char **p, int64_t *ret_seconds)
+{
+	unsigned year, month, day, hour, minute, second;
+
+	if (!take_number(p, 4, 1970, 9999, &year) || !take_char(p, "-") ||
+	    !take_number(p, 2, 1, 12, &month) || !take_char(p, "-") ||
+	    !take_number(p, 2, 1, 31, &day) || !take_char(p, "Tt ") ||
+	    !take_number(p, 2, 0, 23, &hour) || !take_char(p, ":") ||
+	    !take_number(p, 2, 0, 59, &minute) || !take_char(p, ":") ||
+	    !take_number(p, 2, 0, 60, &second))
+		return false;
+	*ret_seconds = days_from_civil(year, month, day) * 86400 + hour * 3600 +
+		       minute * 60 + second;
+	return true;
+}
+
+static bool
+take_fraction(const char **p, uint64_t *ret_ns)
+{
+	uint64_t ns = 0;
+	unsigned digits = 0;
+
+	*ret_ns = 0;
+	if (!take_char(p, "."))
+		return true;
+	for (; **p >= '0' && **p <= '9'; (*p)++, digits++) {
+		if (digits < 9)
+			ns = ns * 10 + (uint64_t)(**p - '0');
+	}
+	for (unsigned i = digits; i < 9; i++)
+		ns *= 10;
+	*ret_ns = ns;
+	return digits > 0;
+}
+
+static bool
+take_offset(const char **p, int64_t *ret_seconds)
+{
+	unsigned hour, minute;
+	bool negative;
+
+	*ret_seconds = 0;
+	if (take_char(p, "Zz"))
+		return true;
+	negative = **p == '-';
+	if (!take_char(p, "+-") || !take_number(p, 2, 0, 23, &hour) ||
+	    !take_char(p, ":") || !take_number(p, 2, 0, 59, &minute))
+		return false;
+	*ret_seconds = (int64_t)(hour * 3600 + minute * 60);
+	if (negative)
+		*ret_seconds = -*ret_seconds;
+	return true;
+}
+
+int
+rfc3339_parse(const char *text, uint64_t *ret_wall_ns, struct err *err)
+{
+	const char *p = text;
+	int64_t seconds, offset;
+	uint64_t ns;
+
+	if (!take_date(&p, &seconds) || !take_fraction(&p, &ns) ||
+	    !take_offset(&p, &offset) || *p != '\0' || seconds < offset)
+		return err_set(err, ERR_INVALID,
+			       "\"%.64s\" is not a time such as "
+			       "2026-01-31T09:30:00Z",
+			       text);
+	*ret_wall_ns = (uint64_t)(seconds - offset) * NS_PER_S + ns;
+	return 0;
+}
+
+int
+moment_parse(const char *text, uint64_t now_ns, uint64_t *ret_wall_ns,
+	     struct err *err)
+{
+	uint64_t ms;
+
+	if (rfc3339_parse(text, ret_wall_ns, err) == 0)
+		return 0;
+	if (parse_duration(text, &ms, err) < 0)
+		return err_set(
+		    err, ERR_INVALID,
+		    "\"%.64s\" is neither a time such as "
+		    "2026-01-31T09:30:00Z nor a duration such as 10m",
+		    text);
+	*ret_wall_ns = ms < now_ns / NS_PER_MS ? now_ns - ms * NS_PER_MS : 0;
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BERTH_CORE_PROC_H
+#define BERTH_CORE_PROC_H
+
+/*
+ * Processes that must be recognised again: pid, start time and boot.  A bare
+ * pid from a file is never signalled; it may be somebody else's by now.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct proc_id {
+	pid_t pid;
+	uint64_t start; /* clock ticks since boot, /proc/PID/stat field 22 */
+};
+
+/* Fill from /proc; false when there is no such process (or a zombie). */
+bool proc_id_read(pid_t pid, struct proc_id *ret);
+
+/* Is the very process still running? */
+bool proc_id_alive(const struct proc_id *id);
+
+/* Signal the very process (by pidfd); false when it is gone. */
+bool proc_id_signal(const struct proc_id *id, int sig);
+
+/* This boot's name, from the kernel; "" when it has none. */
+const char *proc_boot_id(void);
+
+/* A name for this host that survives reboots: "<hostname>-<8 hex digits>". */
+const char *proc_host_id(void);
+
+/* What `ps' shows for this process from now on; cut to the room there is. */
+void proc_title_init(int argc, char **argv);
+void proc_title_set(const char *title);
+
+#endif

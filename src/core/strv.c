@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: ISC */
+
+/* Vectors of strings; see strv.h. */
+
+#include <string.h>
+
+#include "core/mem.h"
+#include "core/strv.h"
+
+size_t
+strv_len(char *const *v)
+{
+	size_t n = 0;
+
+	while (v && v[n])
+		n++;
+	return n;
+}
+
+void
+strv_give(char ***v, char *text)
+{
+	size_t n = strv_len(*v);
+
+	/* Room grows at powers of two, so many appends stay linear. */
+	if (n == 0 || (n + 1 & n) == 0)
+		*v = xrealloc(*v, (n + 1) * 2 * sizeof(**v));
+	(*v)[n] = text;
+	(*v)[n + 1] = NULL;
+}
+
+void
+strv_add(char ***v, const char *text)
+{
+	strv_give(v, xstrdup(text));
+}
+
+char **
+strv_copy(char *const *v)
+{
+	char **copy = NULL;
+
+	for (; v && *v; v++)
+		strv_add(&copy, *v);
+	return copy;
+}
+
+void
+strv_free(char **v)
+{
+	for (char **p = v; p && *p; p++)
+		free(*p);
+	free(v);
+}
+
+static size_t
+name_len(const char *pair)
+{
+	return strcspn(pair, "=");
+}
+
+void
+strv_env_set(char ***v, const char *pair)
+{
+	size_t n = name_len(pair);
+
+	for (char **p = *v; p && *p; p++) {
+		if (name_len(*p) == n && strncmp(*p, pair, n) == 0) {
+			free(*p);
+			*p = xstrdup(pair);
+			return;
+		}
+	}
+	strv_add(v, pair);
+}
+
+const char *
+strv_env_get(char *const *v, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (; v && *v; v++) {
+		if (strncmp(*v, name, n) == 0 && (*v)[n] == '=')
+			return *v + n + 1;
+	}
+	return NULL;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BERTH_HTTP_STREAM_H
+#define BERTH_HTTP_STREAM_H
+
+/*
+ * A byte stream on descriptors, in both directions, with back-pressure.
+ *
+ * It reads and writes a socket, a terminal, or a pair of pipes, through
+ * uv_poll_t, so that bytes, pieces of files (sendfile) and descriptors can go
+ * down the same way.  HTTP connections are built on it, and an upgraded
+ * connection is handed over as one.
+ *
+ * Reading: on_data gets bytes that are borrowed for the call.  Paused, nothing
+ * is read, so the peer is slowed down.  on_end is called once, when the peer
+ * finished sending (err is NULL) or the stream broke.
+ *
+ * Writing: bytes are sent at once as far as the descriptor takes them and kept
+ * otherwise.  stream_write returns true when more than the high-water mark is
+ * kept: stop then, until on_drain.
+ *
+ * No callback is called from inside a function of this header, except from
+ * stream_close: none at all.  A callback may close the stream as its last act.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/err.h"
+
+struct stream;
+struct uv_loop_s;
+
+struct stream_events {
+	void (*on_data)(struct stream *, const void *bytes, size_t n,
+			void *owner);
+	void (*on_end)(struct stream *, const struct err *err, void *owner);
+	void (*on_drain)(struct stream *, void *owner); /* may be NULL */
+};
+
+/* Bytes kept before stream_write says stop. */
+#define STREAM_HIGH_WATER (256u << 10)
+
+/*
+ * Take both descriptors (the same one twice for a socket); they become
+ * non-blocking.  Reading starts paused.
+ */
+struct stream *stream_new(struct uv_loop_s *loop, int in_fd, int out_fd,
+			  const struct stream_events *events, void *owner,
+			  struct err *err);
+
+/* Close now; what is kept unsent is lost.  The pointer is dead. */
+void stream_close(struct stream *stream);
+
+/* Send what is kept, shut down writing, then close by itself (deadline 30 s).
+ */
+void stream_close_after_write(struct stream *stream);
+
+/* Other callbacks and owner from now on (used by an upgrade). */
+void stream_set_events(struct stream *stream,
+		       const struct stream_events *events, void *owner);
+
+void stream_resume(struct stream *stream);
+void stream_pause(struct stream *stream);
+
+/* Bytes that were read too far go to on_data again, before newer ones. */
+void stream_unread(struct stream *stream, const void *bytes, size_t n);
+
+/* Copies.  True: stop until on_drain. */
+bool stream_write(struct stream *stream, const void *bytes, size_t n);
+
+/*
+ * Send `n' bytes of `fd' from `offset' after what was written before, without
+ * copying where the kernel can.  A duplicate of the descriptor is kept.  A file
+ * that turns out shorter breaks the stream.  True: stop until on_drain.
+ */
+bool stream_write_file(struct stream *stream, int fd, uint64_t offset,
+		       uint64_t n);
+
+/* No more bytes: the peer sees the end once all are sent. */
+void stream_shutdown(struct stream *stream);
+
+/* Bytes written and not yet taken by the kernel. */
+uint64_t stream_pending(const struct stream *stream);
+
+/* The descriptor read from; borrowed. */
+int stream_fd(const struct stream *stream);
+
+/*
+ * Give the descriptors to the caller and free the stream.  Nothing may be
+ * pending.  *ret_out equals *ret_in for a socket.
+ */
+void stream_detach(struct stream *stream, int *ret_in, int *ret_out);
+
+#endif
