@@ -262,8 +262,8 @@ json_decode(const struct json_t *value, const struct json_field *fields,
 			return -1;
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (fields[i].required &&
-		    json_object_get(value, fields[i].name) == NULL)
+		item = json_object_get(object, fields[i].name);
+		if (fields[i].required && (item == NULL || json_is_null(item)))
 			return err_set(err, ERR_INVALID, "%s: is required",
 				       fields[i].name);
 	}
