@@ -250,8 +250,8 @@ int cli_call_title(const struct cli_call *call, const char *separator,
 const struct cli_command *cli_find_command(const struct cli_command *parent,
 					   const char *name);
 
-/* Follow names from the root; -1 with ERR_INVALID and a suggestion. */
-int cli_walk(struct cli_call *call, char *const *names, struct err *err);
+/* Go down to the command `name'; ERR_INVALID and a suggestion if none is. */
+int cli_enter(struct cli_call *call, const char *name, struct err *err);
 
 /* `name' is one of the words in `list', which are separated by spaces. */
 bool cli_is_word(const char *list, const char *name, size_t n);
