@@ -156,6 +156,16 @@ decode_map(const json_t *value, const struct json_field *field UNUSED, void *at,
 	return 0;
 }
 
+/* Put `prefix' in front; code and hint stay. */
+static void
+prefix_msg(struct err *err, const char *prefix)
+{
+	char inner[sizeof(err->msg)];
+
+	memcpy(inner, err->msg, sizeof(inner));
+	snprintf(err->msg, sizeof(err->msg), "%s%s", prefix, inner);
+}
+
 static int
 decode_list(const json_t *value, const struct json_field *field, void *at,
 	    struct err *err)
@@ -172,10 +182,11 @@ decode_list(const json_t *value, const struct json_field *field, void *at,
 		list->n = i + 1;
 		if (json_decode(json_array_get(value, i), field->item,
 				field->n_item, 0, item, err) < 0) {
-			char inner[sizeof(err->msg)];
+			char index[32];
 
-			memcpy(inner, err->msg, sizeof(inner));
-			return err_set(err, ERR_INVALID, "[%zu].%s", i, inner);
+			snprintf(index, sizeof(index), "[%zu].", i);
+			prefix_msg(err, index);
+			return -1;
 		}
 	}
 	return 0;
@@ -214,14 +225,15 @@ static int
 decode_member(const struct json_field *field, const json_t *value, void *out,
 	      struct err *err)
 {
-	char inner[sizeof(err->msg)];
+	void *at = (char *)out + field->offset;
 
-	if (decoders[field->type](value, field, (char *)out + field->offset,
-				  err) == 0)
+	if (decoders[field->type](value, field, at, err) == 0 &&
+	    (field->check == NULL || field->check(at, err) == 0))
 		return 0;
-	memcpy(inner, err->msg, sizeof(inner));
-	return err_set(err, ERR_INVALID, inner[0] == '[' ? "%s%s" : "%s: %s",
-		       field->name, inner);
+	if (err->msg[0] != '[')
+		return err_wrap(err, "%s", field->name);
+	prefix_msg(err, field->name);
+	return -1;
 }
 
 int
@@ -250,8 +262,8 @@ json_decode(const struct json_t *value, const struct json_field *fields,
 			return -1;
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (fields[i].required &&
-		    json_object_get(value, fields[i].name) == NULL)
+		item = json_object_get(object, fields[i].name);
+		if (fields[i].required && (item == NULL || json_is_null(item)))
 			return err_set(err, ERR_INVALID, "%s: is required",
 				       fields[i].name);
 	}
@@ -354,6 +366,14 @@ json_get_bool(const struct json_t *value, const char *member, bool fallback)
 	const json_t *item = json_object_get(value, member);
 
 	return json_is_boolean(item) ? json_is_true(item) : fallback;
+}
+
+char *
+json_dump(const struct json_t *value)
+{
+	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	return text ? text : xstrdup("null");
 }
 
 struct json_t *
