@@ -834,6 +834,12 @@ stream_pending(const struct stream *s)
 	return s->pending;
 }
 
+uv_loop_t *
+stream_loop(const struct stream *s)
+{
+	return s->later.loop;
+}
+
 int
 stream_fd(const struct stream *s)
 {
