@@ -368,6 +368,14 @@ json_get_bool(const struct json_t *value, const char *member, bool fallback)
 	return json_is_boolean(item) ? json_is_true(item) : fallback;
 }
 
+char *
+json_dump(const struct json_t *value)
+{
+	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	return text ? text : xstrdup("null");
+}
+
 struct json_t *
 json_make_text(const char *text, size_t n)
 {
