@@ -139,7 +139,8 @@ check_path(const char *path, struct err *err)
 static void
 on_read_closed(uv_handle_t *handle)
 {
-	struct read_op *op = container_of(handle, struct read_op, idle);
+	struct read_op *op = container_of((uv_idle_t *)handle, struct read_op,
+					  idle);
 
 	if (op->fd >= 0)
 		close(op->fd);
@@ -277,7 +278,8 @@ file_api_read(struct http_exchange *x, const struct file_policy *policy)
 static void
 on_write_closed(uv_handle_t *handle)
 {
-	struct write_op *op = container_of(handle, struct write_op, idle);
+	struct write_op *op = container_of((uv_idle_t *)handle, struct write_op,
+					   idle);
 
 	newfile_fini(&op->file);
 	divert_fini(&op->divert);

@@ -34,7 +34,7 @@
 #include "berthd/file/gzip.h"
 #include "berthd/file/policy.h"
 #include "berthd/file/sync_api.h"
-#include "berthd/file/tree.h"
+#include "berthd/file/pack.h"
 #include "berthd/file/untar.h"
 
 #define MAX_REQUEST (256u << 10)
@@ -76,7 +76,7 @@ struct download {
 	const struct file_policy *policy;
 	uv_idle_t idle; /* active while a slice can be sent */
 	char *path;
-	struct tree *tree;
+	struct pack *pack;
 	struct gzip *gzip;
 	struct buf tar, out;
 	uint64_t n_out;
@@ -107,7 +107,8 @@ auto_request(struct download_request *request)
 static void
 on_upload_closed(uv_handle_t *handle)
 {
-	struct upload *up = container_of(handle, struct upload, idle);
+	struct upload *up = container_of((uv_idle_t *)handle, struct upload,
+					 idle);
 
 	untar_free(up->untar);
 	gunzip_free(up->gunzip);
@@ -325,9 +326,10 @@ sync_api_upload(struct http_exchange *x, const struct file_policy *policy)
 static void
 on_download_closed(uv_handle_t *handle)
 {
-	struct download *down = container_of(handle, struct download, idle);
+	struct download *down = container_of((uv_idle_t *)handle,
+					     struct download, idle);
 
-	tree_free(down->tree);
+	pack_free(down->pack);
 	gzip_free(down->gzip);
 	buf_fini(&down->tar);
 	buf_fini(&down->out);
@@ -353,7 +355,7 @@ pack_slice(struct download *down, struct err *err)
 	buf_clear(&down->out);
 	while (rc > 0 && packed == 0 && cost < SLICE) {
 		buf_clear(&down->tar);
-		rc = tree_read(down->tree, &down->tar, err);
+		rc = pack_read(down->pack, &down->tar, err);
 		cost += down->tar.len + STEP_COST;
 		down->n_out += down->tar.len;
 		packed = gzip_add(down->gzip, buf_bytes(&down->tar),
@@ -367,7 +369,7 @@ pack_slice(struct download *down, struct err *err)
 static void
 end_download(struct download *down)
 {
-	uint64_t n_skipped = tree_n_skipped(down->tree);
+	uint64_t n_skipped = pack_n_skipped(down->pack);
 
 	uv_idle_stop(&down->idle);
 	http_reply_end(down->x);
@@ -452,7 +454,7 @@ on_download_body(struct http_exchange *x, const struct buf *body, void *owner)
 
 	if (decode_download(body, &request, &err) < 0 ||
 	    (fd = open_src(down->policy, request.path, &err)) < 0 ||
-	    (down->tree = tree_new(fd, request.excludes, &err)) == NULL) {
+	    (down->pack = pack_new(fd, request.excludes, &err)) == NULL) {
 		answer_error(x, &err);
 		return;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Trees read as archives; see tree.h.
+ * Trees read as archives; see pack.h.
  *
  * The walk keeps one open directory per level and the path of the current
  * entry.  A step either lists one entry or reads a piece of the current file.
@@ -23,7 +23,7 @@
 #include "core/strv.h"
 #include "core/text.h"
 #include "berthd/file/tar.h"
-#include "berthd/file/tree.h"
+#include "berthd/file/pack.h"
 
 /* Each level costs a descriptor while it is open. */
 #define MAX_DEPTH 128
@@ -35,7 +35,7 @@ struct level {
 	size_t path_len; /* of the directory, with its slash */
 };
 
-struct tree {
+struct pack {
 	char **excludes;
 	struct level levels[MAX_DEPTH];
 	size_t depth;
@@ -47,55 +47,57 @@ struct tree {
 	bool at_end;
 };
 
-struct tree *
-tree_new(int dir_fd, char *const *excludes, struct err *err)
+struct pack *
+pack_new(int dir_fd, char *const *excludes, struct err *err)
 {
 	DIR *dir = fdopendir(dir_fd);
-	struct tree *t;
+	struct pack *p;
 
 	if (dir == NULL) {
 		err_sys(err, "failed to list");
 		close(dir_fd);
 		return NULL;
 	}
-	t = xcalloc(1, sizeof(*t));
-	t->excludes = strv_copy(excludes);
-	t->fd = -1;
-	t->levels[0].dir = dir;
-	t->depth = 1;
-	return t;
+	p = xcalloc(1, sizeof(*p));
+	p->excludes = strv_copy(excludes);
+	p->fd = -1;
+	p->levels[0].dir = dir;
+	p->depth = 1;
+	return p;
 }
 
 void
-tree_free(struct tree *t)
+pack_free(struct pack *p)
 {
-	if (t == NULL)
+	if (p == NULL)
 		return;
-	while (t->depth > 0)
-		closedir(t->levels[--t->depth].dir);
-	if (t->fd >= 0)
-		close(t->fd);
-	strv_free(t->excludes);
-	free(t);
+	while (p->depth > 0)
+		closedir(p->levels[--p->depth].dir);
+	if (p->fd >= 0)
+		close(p->fd);
+	strv_free(p->excludes);
+	free(p);
 }
 
 static bool
-is_excluded(const struct tree *t, const char *name)
+is_excluded(const struct pack *p, const char *name)
 {
-	for (char **p = t->excludes; p && *p; p++) {
-		if (fnmatch(*p, name, 0) == 0)
+	char **pattern = p->excludes;
+
+	for (; pattern && *pattern; pattern++) {
+		if (fnmatch(*pattern, name, 0) == 0)
 			return true;
 	}
 	return false;
 }
 
 static int
-add_header(const struct tree *t, struct buf *out, enum tar_type type,
+add_header(const struct pack *p, struct buf *out, enum tar_type type,
 	   const char *link, const struct stat *st)
 {
 	const struct tar_entry entry = {
 		.type = type,
-		.name = t->path,
+		.name = p->path,
 		.link = link,
 		.mode = st->st_mode & 0777,
 		.size = type == TAR_FILE ? (uint64_t)st->st_size : 0,
@@ -110,36 +112,36 @@ add_header(const struct tree *t, struct buf *out, enum tar_type type,
 }
 
 static int
-skip(struct tree *t)
+skip(struct pack *p)
 {
-	t->n_skipped++;
+	p->n_skipped++;
 	return 0;
 }
 
 static int
-add_dir(struct tree *t, struct buf *out, int parent, const char *name,
+add_dir(struct pack *p, struct buf *out, int parent, const char *name,
 	struct stat *st)
 {
 	int fd = -1;
 	DIR *dir;
 
-	if (t->depth < MAX_DEPTH)
+	if (p->depth < MAX_DEPTH)
 		fd = openat(parent, name,
 			    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	dir = fd >= 0 ? fdopendir(fd) : NULL;
 	if (dir == NULL) {
 		if (fd >= 0)
 			close(fd);
-		return skip(t);
+		return skip(p);
 	}
-	t->levels[t->depth].dir = dir;
-	t->levels[t->depth].path_len = strlen(t->path) + 1;
-	t->depth++;
-	return add_header(t, out, TAR_DIR, NULL, st);
+	p->levels[p->depth].dir = dir;
+	p->levels[p->depth].path_len = strlen(p->path) + 1;
+	p->depth++;
+	return add_header(p, out, TAR_DIR, NULL, st);
 }
 
 static int
-add_file(struct tree *t, struct buf *out, int parent, const char *name,
+add_file(struct pack *p, struct buf *out, int parent, const char *name,
 	 struct stat *st)
 {
 	int fd = openat(parent, name,
@@ -147,111 +149,111 @@ add_file(struct tree *t, struct buf *out, int parent, const char *name,
 			    O_CLOEXEC);
 
 	if (fd < 0)
-		return skip(t);
+		return skip(p);
 	if (fstat(fd, st) < 0 || !S_ISREG(st->st_mode)) {
 		close(fd);
-		return skip(t);
+		return skip(p);
 	}
-	t->fd = fd;
-	t->is_short = false;
-	t->size = t->left = (uint64_t)st->st_size;
-	return add_header(t, out, TAR_FILE, NULL, st);
+	p->fd = fd;
+	p->is_short = false;
+	p->size = p->left = (uint64_t)st->st_size;
+	return add_header(p, out, TAR_FILE, NULL, st);
 }
 
 static int
-add_symlink(struct tree *t, struct buf *out, int parent, const char *name,
+add_symlink(struct pack *p, struct buf *out, int parent, const char *name,
 	    struct stat *st)
 {
 	char target[TAR_NAME_MAX + 1];
 	ssize_t n = readlinkat(parent, name, target, sizeof(target));
 
 	if (n < 0 || (size_t)n == sizeof(target))
-		return skip(t);
+		return skip(p);
 	target[n] = '\0';
-	return add_header(t, out, TAR_SYMLINK, target, st);
+	return add_header(p, out, TAR_SYMLINK, target, st);
 }
 
 static int
-add_entry(struct tree *t, struct buf *out, const char *name)
+add_entry(struct pack *p, struct buf *out, const char *name)
 {
-	const struct level *level = &t->levels[t->depth - 1];
+	const struct level *level = &p->levels[p->depth - 1];
 	int parent = dirfd(level->dir);
 	size_t n = strlen(name);
 	struct stat st;
 
-	if (str_eq(name, ".") || str_eq(name, "..") || is_excluded(t, name))
+	if (str_eq(name, ".") || str_eq(name, "..") || is_excluded(p, name))
 		return 0;
-	if (level->path_len + n + 1 >= sizeof(t->path) ||
+	if (level->path_len + n + 1 >= sizeof(p->path) ||
 	    fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return skip(t);
+		return skip(p);
 	if (level->path_len)
-		t->path[level->path_len - 1] = '/';
-	memcpy(t->path + level->path_len, name, n + 1);
+		p->path[level->path_len - 1] = '/';
+	memcpy(p->path + level->path_len, name, n + 1);
 	if (S_ISDIR(st.st_mode))
-		return add_dir(t, out, parent, name, &st);
+		return add_dir(p, out, parent, name, &st);
 	if (S_ISREG(st.st_mode))
-		return add_file(t, out, parent, name, &st);
+		return add_file(p, out, parent, name, &st);
 	if (S_ISLNK(st.st_mode))
-		return add_symlink(t, out, parent, name, &st);
+		return add_symlink(p, out, parent, name, &st);
 	return 0;
 }
 
 /* List one more entry, or leave the directory. */
 static int
-step_list(struct tree *t, struct buf *out)
+step_list(struct pack *p, struct buf *out)
 {
-	struct dirent *entry = readdir(t->levels[t->depth - 1].dir);
+	struct dirent *entry = readdir(p->levels[p->depth - 1].dir);
 
 	if (entry)
-		return add_entry(t, out, entry->d_name);
-	closedir(t->levels[--t->depth].dir);
-	if (t->depth > 0)
+		return add_entry(p, out, entry->d_name);
+	closedir(p->levels[--p->depth].dir);
+	if (p->depth > 0)
 		return 0;
-	t->at_end = true;
+	p->at_end = true;
 	return tar_add_end(out);
 }
 
 /* Read one more piece of the file, or close it. */
 static int
-step_file(struct tree *t, struct buf *out)
+step_file(struct pack *p, struct buf *out)
 {
-	size_t want = (size_t)MIN(t->left, (uint64_t)PIECE);
+	size_t want = (size_t)MIN(p->left, (uint64_t)PIECE);
 	uint8_t *room = buf_reserve(out, want);
 	ssize_t got;
 
 	if (room == NULL)
 		return -1;
-	got = read_full(t->fd, room, want);
+	got = read_full(p->fd, room, want);
 	got = MAX(got, (ssize_t)0);
 	if ((size_t)got < want) {
 		memset(room + got, 0, want - (size_t)got);
-		t->n_skipped += !t->is_short;
-		t->is_short = true;
+		p->n_skipped += !p->is_short;
+		p->is_short = true;
 	}
 	buf_commit(out, want);
-	t->left -= want;
-	if (t->left > 0)
+	p->left -= want;
+	if (p->left > 0)
 		return 0;
-	close(t->fd);
-	t->fd = -1;
-	return tar_add_padding(out, t->size);
+	close(p->fd);
+	p->fd = -1;
+	return tar_add_padding(out, p->size);
 }
 
 int
-tree_read(struct tree *t, struct buf *out, struct err *err)
+pack_read(struct pack *p, struct buf *out, struct err *err)
 {
 	int rc;
 
-	if (t->at_end)
+	if (p->at_end)
 		return 0;
-	rc = t->fd >= 0 ? step_file(t, out) : step_list(t, out);
+	rc = p->fd >= 0 ? step_file(p, out) : step_list(p, out);
 	if (rc < 0)
 		return err_set(err, ERR_LIMIT, "no room for the archive");
-	return t->at_end ? 0 : 1;
+	return p->at_end ? 0 : 1;
 }
 
 uint64_t
-tree_n_skipped(const struct tree *t)
+pack_n_skipped(const struct pack *p)
 {
-	return t->n_skipped;
+	return p->n_skipped;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef BERTHD_FILE_TREE_H
-#define BERTHD_FILE_TREE_H
+#ifndef BERTHD_FILE_PACK_H
+#define BERTHD_FILE_PACK_H
 
 /*
  * A directory tree read as an archive, piece by piece.
@@ -17,23 +17,23 @@
 #include "core/buf.h"
 #include "core/err.h"
 
-struct tree;
+struct pack;
 
 /*
- * `dir_fd' is an open (not O_PATH) directory, taken.  Entries whose name
- * matches one of `excludes' (shell patterns, may be NULL, copied) are left
+ * `dir_fd' is an open (not O_PATH) directory, taken in any case.  Entries whose
+ * name matches one of `excludes' (shell patterns, may be NULL, copied) are left
  * out, with all below them.
  */
-struct tree *tree_new(int dir_fd, char *const *excludes, struct err *err);
-void tree_free(struct tree *tree);
+struct pack *pack_new(int dir_fd, char *const *excludes, struct err *err);
+void pack_free(struct pack *pack);
 
 /*
  * Append the next piece of the archive, up to some 64 KiB: 1 there is more,
  * 0 that was the end.  -1 if `out' is full.
  */
-int tree_read(struct tree *tree, struct buf *out, struct err *err);
+int pack_read(struct pack *pack, struct buf *out, struct err *err);
 
 /* Entries that could not be read. */
-uint64_t tree_n_skipped(const struct tree *tree);
+uint64_t pack_n_skipped(const struct pack *pack);
 
 #endif
