@@ -522,12 +522,17 @@ make_token(const char *path, struct err *err)
 {
 	uint8_t random[TOKEN_BYTES];
 	char line[2 * TOKEN_BYTES + 2];
+	AUTO_FREE char *dir = xstrndup(path, (size_t)(path_base(path) - path));
+	AUTO_CLOSE int dir_fd = open(dir[0] ? dir : ".",
+				     O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int rc;
 
+	if (dir_fd < 0)
+		return err_sys(err, "open %s", dir);
 	rand_bytes(random, sizeof(random));
 	hex_encode(line, random, sizeof(random));
 	line[2 * TOKEN_BYTES] = '\n';
-	rc = fs_write_atomic(AT_FDCWD, path, line, 2 * TOKEN_BYTES + 1,
+	rc = fs_write_atomic(dir_fd, path_base(path), line, 2 * TOKEN_BYTES + 1,
 			     FS_WRITE_SYNC, err);
 	explicit_bzero(random, sizeof(random));
 	explicit_bzero(line, sizeof(line));
