@@ -374,6 +374,12 @@ json_get_bool(const struct json_t *value, const char *member, bool fallback)
 	return json_is_boolean(item) ? json_is_true(item) : fallback;
 }
 
+bool
+json_is_nothing(const struct json_t *value)
+{
+	return json_is_null(value);
+}
+
 struct json_t *
 json_make_text(const char *text, size_t n)
 {

@@ -86,6 +86,9 @@ int64_t json_get_int(const struct json_t *value, const char *member,
 bool json_get_bool(const struct json_t *value, const char *member,
 		   bool fallback);
 
+/* Is it null? */
+bool json_is_nothing(const struct json_t *value);
+
 /* Built by core/yaml.c only: the same tree from another syntax. */
 struct json_t *json_make_text(const char *text, size_t n);
 struct json_t *json_make_int(int64_t n);
