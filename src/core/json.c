@@ -240,6 +240,18 @@ hint_names(const struct json_field *fields, size_t n, struct err *err)
 		    i ? ", " : "known here: ", fields[i].name);
 }
 
+static int
+decode_member(const struct json_field *field, const json_t *value, void *out,
+	      struct err *err)
+{
+	void *at = (char *)out + field->offset;
+
+	if (decoders[field->type](value, field, at, err) == 0 &&
+	    (field->check == NULL || field->check(at, err) == 0))
+		return 0;
+	return put_path(field->name, err->msg[0] == '[' ? "" : ": ", err);
+}
+
 int
 json_decode(const struct json_t *value, const struct json_field *fields,
 	    size_t n, unsigned flags, void *out, struct err *err)
@@ -262,10 +274,8 @@ json_decode(const struct json_t *value, const struct json_field *fields,
 		/* null means the default. */
 		if (json_is_null(item))
 			continue;
-		if (decoders[field->type](item, field,
-					  (char *)out + field->offset, err) < 0)
-			return put_path(field->name,
-					err->msg[0] == '[' ? "" : ": ", err);
+		if (decode_member(field, item, out, err) < 0)
+			return -1;
 	}
 	for (size_t i = 0; i < n; i++) {
 		item = json_object_get(value, fields[i].name);
@@ -378,6 +388,14 @@ bool
 json_is_nothing(const struct json_t *value)
 {
 	return json_is_null(value);
+}
+
+char *
+json_dump(const struct json_t *value)
+{
+	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	return text ? text : xstrdup("null");
 }
 
 struct json_t *
