@@ -921,6 +921,10 @@ begin(struct holder *h, int channel)
 
 	control_server_open(&h->control, channel, h->dir_fd, &control_events,
 			    h);
+	if (h->launch.refusal) {
+		finish_unstarted(h, 127, h->launch.refusal);
+		return;
+	}
 	if (h->launch.repo_url == NULL) {
 		start_command(h);
 		return;

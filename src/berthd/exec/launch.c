@@ -44,6 +44,7 @@ static const struct field fields[] = {
 	FIELD(mirror, TEXT),
 	FIELD(ref, TEXT),
 	FIELD(artifacts, VECTOR),
+	FIELD(refusal, TEXT),
 	FIELD(flags, NUMBER),
 	FIELD(cols, NUMBER),
 	FIELD(rows, NUMBER),
@@ -180,7 +181,7 @@ launch_decode(const void *bytes, size_t n, struct launch *ret, struct err *err)
 		}
 	}
 	if (c.failed || c.at != c.end || ret->id == NULL || ret->root == NULL ||
-	    ret->spec == NULL || ret->argv == NULL)
+	    ret->spec == NULL || (ret->argv == NULL && ret->refusal == NULL))
 		return err_set(err, ERR_PROTO, "malformed launch order");
 	return 0;
 }

@@ -38,6 +38,7 @@ struct launch {
 	char *mirror;
 	char *ref;
 	char **artifacts;
+	char *refusal; /* the exec only exists to say why it cannot run */
 	uint64_t flags;
 	uint64_t cols, rows;
 	uint64_t timeout_ms;   /* 0: none */

@@ -18,7 +18,7 @@
 struct buf;
 
 #define STATE_FILE "state.json"
-#define STATE_MAX (48u << 10)
+#define STATE_MAX (24u << 10)
 
 enum exec_state_kind {
 	EXEC_STARTING, /* durable; the command does not run yet */
