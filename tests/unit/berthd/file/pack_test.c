@@ -19,10 +19,7 @@
 static char *
 fresh_dir(void)
 {
-	char *template = path_join(unit_temp_dir(), "XXXXXX");
-
-	assert_non_null(mkdtemp(template));
-	return template;
+	return xstrdup(unit_temp_dir());
 }
 
 static void
@@ -257,7 +254,6 @@ what_cannot_be_read_is_skipped_and_counted(void **state UNUSED)
 	assert_int_equal(chmod(file, 0), 0);
 	assert_int_equal(chmod(sub, 0), 0);
 	assert_int_equal(chmod(dir, 0755), 0);
-	assert_int_equal(chmod(unit_temp_dir(), 0755), 0);
 	unit_as_nobody(skips_as_nobody, dir);
 }
 
