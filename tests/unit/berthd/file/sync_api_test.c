@@ -281,6 +281,7 @@ bombs_are_refused(void **state)
 	struct api *api = *state;
 	AUTO_BUF archive = BUF_INIT(MAX_ARCHIVE);
 	AUTO_FREE char *zeros = xmalloc(200u << 20);
+	AUTO_FREE char *to = api_path(api, "to");
 
 	memset(zeros, '0', 200u << 20);
 	zeros[(200u << 20) - 1] = '\0';
@@ -294,6 +295,7 @@ bombs_are_refused(void **state)
 	upload(api, "to", &archive);
 	api_assert_error(api, 413,
 			 "the archive holds more than 104857600 bytes");
+	assert_int_equal(n_entries(to), 0);
 }
 
 static void
