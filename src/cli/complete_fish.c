@@ -11,10 +11,13 @@
 #include "cli/complete.h"
 #include "cli/script.h"
 
-/* Functions see the caller's variables only if told to. */
+/*
+ * Functions see the caller's variables only if told to, and `set' leaves the
+ * status as it was.
+ */
 static const struct script_syntax syntax = {
 	.function = "\nfunction %s --no-scope-shadowing\n",
-	.function_end = "end\n",
+	.function_end = "\treturn 0\nend\n",
 	.both = "\tswitch \"$argv[1] $argv[2]\"\n",
 	.first = "\tswitch \"$argv[1]\"\n",
 	.switch_end = "\tend\n",
@@ -54,13 +57,14 @@ static const char body[] =
     "		set -l word $tokens[$i]\n"
     "		if test -n \"$place\"\n"
     "			set place ''\n"
-    "		else if test -z \"$ended\" -a \"$word\" = --\n"
+    "		else if test -z \"$ended\"; and string match -q -- -- "
+    "\"$word\"\n"
     "			set ended 1\n"
     "		else if test -z \"$ended\"; and string match -q -- '--*=*' "
-    "$word\n"
+    "\"$word\"\n"
     "			continue\n"
     "		else if test -z \"$ended\"; and string match -q -- '-?*' "
-    "$word\n"
+    "\"$word\"\n"
     "			_PROGRAM_value \"$at\" \"$word\"\n"
     "		else if not _PROGRAM_enter \"$at\" \"$word\"\n"
     "			_PROGRAM_operand \"$at\" \"$n\"\n"
@@ -75,12 +79,12 @@ static const char body[] =
     "	end\n"
     "	if test -n \"$place\"\n"
     "		_PROGRAM_offer\n"
-    "	else if test -z \"$ended\"; and string match -q -- '--*=*' $cur\n"
-    "		set -l name (string split -m 1 = -- $cur)[1]\n"
-    "		set cur (string split -m 1 = -- $cur)[2]\n"
+    "	else if test -z \"$ended\"; and string match -q -- '--*=*' \"$cur\"\n"
+    "		set -l name (string split -m 1 = -- \"$cur\")[1]\n"
+    "		set cur (string split -m 1 = -- \"$cur\")[2]\n"
     "		_PROGRAM_value \"$at\" $name\n"
     "		printf \"$name=%s\\n\" (_PROGRAM_offer)\n"
-    "	else if test -z \"$ended\"; and string match -q -- '-*' $cur\n"
+    "	else if test -z \"$ended\"; and string match -q -- '-*' \"$cur\"\n"
     "		_PROGRAM_options \"$at\"\n"
     "		printf '%s\\n' $items\n"
     "	else if _PROGRAM_commands \"$at\"\n"

@@ -35,17 +35,38 @@ put(struct page *page, const char *text)
 	page->failed |= buf_adds(page->out, text) < 0;
 }
 
-/* A word of text: backslashes shown, requests disarmed, dashes kept. */
+/* What roff would print as another character, and how to keep it. */
+static const char *
+escape_of(char c)
+{
+	switch (c) {
+	case '\\':
+		return "\\e";
+	case '-':
+		return "\\-";
+	case '\'':
+		return "\\(aq";
+	case '`':
+		return "\\(ga";
+	case '^':
+		return "\\(ha";
+	case '~':
+		return "\\(ti";
+	default:
+		return NULL;
+	}
+}
+
 static void
 put_escaped(struct page *page, const char *word, size_t n)
 {
-	if (n > 0 && (word[0] == '.' || word[0] == '\''))
+	if (n > 0 && word[0] == '.')
 		put(page, "\\&");
 	for (size_t i = 0; i < n; i++) {
-		if (word[i] == '\\')
-			put(page, "\\e");
-		else if (word[i] == '-')
-			put(page, "\\-");
+		const char *escape = escape_of(word[i]);
+
+		if (escape)
+			put(page, escape);
 		else
 			page->failed |= buf_addc(page->out, word[i]) < 0;
 	}
@@ -64,7 +85,7 @@ ends_sentence(const char *word, size_t n)
 {
 	while (n > 1 && (word[n - 1] == ')' || word[n - 1] == '"'))
 		n--;
-	return n > 0 && strchr(".!?:;", word[n - 1]) != NULL;
+	return n > 0 && strchr(".!?", word[n - 1]) != NULL;
 }
 
 static void
