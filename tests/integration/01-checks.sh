@@ -98,7 +98,7 @@ mkdir -p build/src/core/libcore.a.p
 cc -c -o build/src/core/libcore.a.p/a.c.o src/core/a.c
 out=$(scripts/check-exports build)
 is 'check-exports sees what no header declares' "$out" \
-	'src/core/a.c: exports stray, which no header of it declares'
+	'src/core/a.c: exports stray, which no header in src/core declares'
 
 # --- and nothing where there is nothing
 put src/core/a.h "$licence" '#ifndef A_H' '#define A_H' 'int a_get(void);' '#endif'
