@@ -45,7 +45,7 @@ struct config {
 	struct json_list projects; /* of struct config_project */
 	char **env;		   /* NAME=VALUE for every command */
 	char **allow_env;	   /* names that need no scrubbing */
-	enum log_level log_level;
+	char *log_level;	   /* a word; see config_log_level */
 	int64_t retention_count;
 	uint64_t retention_age;	  /* ms; 0: for ever */
 	uint64_t retention_bytes; /* of all finished execs; 0: no limit */
@@ -95,6 +95,8 @@ int config_set_listen(struct config *config, const char *address,
  */
 int config_ensure_token(struct config *config, const char *path,
 			struct err *err);
+
+enum log_level config_log_level(const struct config *config);
 
 /* Borrowed; NULL if there is no such project. */
 const struct config_project *config_find_project(const struct config *config,

@@ -93,6 +93,9 @@ int64_t json_get_int(const struct json_t *value, const char *member,
 bool json_get_bool(const struct json_t *value, const char *member,
 		   bool fallback);
 
+/* Is it null? */
+bool json_is_nothing(const struct json_t *value);
+
 /* Compact text of a value; the caller frees. */
 char *json_dump(const struct json_t *value);
 

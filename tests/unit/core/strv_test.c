@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "core/mem.h"
 
 static void
@@ -42,6 +41,22 @@ strings_stay_in_order_and_terminated(void **state UNUSED)
 }
 
 static void
+room_is_made_for_many_and_more(void **state UNUSED)
+{
+	assert_null(strv_new(0));
+	for (size_t n = 1; n < 40; n++) {
+		AUTO_STRV char **v = strv_new(n);
+
+		assert_int_equal(strv_len(v), 0);
+		for (size_t i = 0; i < n; i++)
+			v[i] = xstrdup("x");
+		for (size_t i = 0; i < 40; i++)
+			strv_add(&v, "y");
+		assert_int_equal(strv_len(v), n + 40);
+	}
+}
+
+static void
 environment_is_replaced_or_extended(void **state UNUSED)
 {
 	AUTO_STRV char **env = NULL;
@@ -64,6 +79,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_vector_is_an_empty_one),
 		cmocka_unit_test(strings_stay_in_order_and_terminated),
+		cmocka_unit_test(room_is_made_for_many_and_more),
 		cmocka_unit_test(environment_is_replaced_or_extended),
 	};
 
