@@ -151,6 +151,19 @@ net_idle(struct net *net)
 }
 
 bool
+net_is_quiet(const struct net *net)
+{
+	struct pollfd ready = { .fd = uv_backend_fd(&net->loop),
+				.events = POLLIN };
+
+	int timeout = uv_backend_timeout(&net->loop);
+
+	if (uv_loop_alive(&net->loop) && timeout >= 0 && timeout < 1000)
+		return false;
+	return poll(&ready, 1, 0) == 0;
+}
+
+bool
 net_has(const struct net *net, const char *text)
 {
 	return memmem(buf_bytes(&net->got), net->got.len, text, strlen(text));

@@ -60,6 +60,9 @@ void net_idle(struct net *net);
 		}                                                              \
 	} while (0)
 
+/* Nothing is ready, and nothing due within the next second. */
+bool net_is_quiet(const struct net *net);
+
 /* Did the peer get this text? */
 bool net_has(const struct net *net, const char *text);
 
