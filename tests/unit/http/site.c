@@ -134,6 +134,8 @@ on_request(struct http_exchange *x, void *owner)
 		SITE_CALL(site, http_exchange_read(x, on_step));
 	else if (str_eq(path, "/chunks"))
 		answer_in_chunks(site, x);
+	else if (str_eq(path, "/test"))
+		SITE_CALL(site, site->on_test(site, x));
 	else if (str_eq(path, "/big"))
 		answer_big(site, x);
 }

@@ -12,6 +12,7 @@
  *	/stream     gathers the body, answers its length
  *	/step       the same, paused after each piece
  *	/chunks     "one", "two" in chunks
+ *	/test       what on_test does, from inside a function of the server
  *	/big        SITE_BIG bytes in chunks, as fast as they are taken
  *
  * It counts what begins and what is gone, and fails a test in which a handler
@@ -34,6 +35,7 @@ struct site {
 	struct http_guard guard;
 	struct http_server_config config;
 	struct http_exchange *x; /* the last that is not gone */
+	void (*on_test)(struct site *, struct http_exchange *);
 	struct buf body;
 	size_t n_begun, n_gone, n_ends, n_drains;
 	size_t n_big; /* bytes of /big handed over */
