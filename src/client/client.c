@@ -33,6 +33,7 @@ struct client {
 	struct uv_loop_s loop;
 	struct list conns;
 	struct list calls;
+	enum { KEYS_UNKNOWN, KEYS_YES, KEYS_NO } keys;
 };
 
 struct client_call {
@@ -47,7 +48,7 @@ struct client_call {
 	char *method, *target, *type;
 	const void *body;
 	size_t body_len;
-	bool may_repeat;
+	bool may_repeat, is_patient;
 
 	bool has_head;
 	unsigned status;
@@ -248,7 +249,9 @@ start_http(struct client_call *call, struct err *err)
 					.type = call->type,
 					.body = call->body,
 					.body_len = call->body_len,
-					.timeout_ms = HEAD_TIMEOUT_MS };
+					.timeout_ms = call->is_patient
+							  ? 0
+							  : HEAD_TIMEOUT_MS };
 
 	call->conn = conn_find(call->client, err);
 	if (call->conn == NULL)
@@ -277,6 +280,7 @@ client_call_start(struct client *client, const struct http_request *request,
 	call->body = request->body;
 	call->body_len = request->body_len;
 	call->may_repeat = flags & CLIENT_REPEAT;
+	call->is_patient = flags & CLIENT_PATIENT;
 	buf_init(&call->error_body, MAX_ERROR_BODY);
 	list_append(&client->calls, &call->link);
 	if (start_http(call, err) < 0) {
@@ -366,4 +370,20 @@ client_post(struct client *client, const char *target, const struct buf *body,
 					.body_len = body ? body->len : 0 };
 
 	return client_call(client, &request, flags, out, err);
+}
+
+bool
+client_knows_keys(struct client *client)
+{
+	AUTO_BUF answer = BUF_INIT(MAX_ERROR_BODY);
+	struct err err = ERR_INIT;
+
+	if (client->reach.address == NULL)
+		client->keys = KEYS_YES;
+	if (client->keys == KEYS_UNKNOWN)
+		client->keys = client_get(client, "/v1/hello", &answer, &err) <
+				       0
+				   ? KEYS_NO
+				   : KEYS_YES;
+	return client->keys == KEYS_YES;
 }

@@ -53,7 +53,8 @@ struct client_call_events {
 };
 
 enum client_flags {
-	CLIENT_REPEAT = 1u << 0, /* may reach the daemon twice */
+	CLIENT_REPEAT = 1u << 0,  /* may reach the daemon twice */
+	CLIENT_PATIENT = 1u << 1, /* the answer may take for ever */
 };
 
 /*
@@ -79,6 +80,12 @@ int client_get(struct client *client, const char *target, struct buf *out,
 int client_post(struct client *client, const char *target,
 		const struct buf *body, unsigned flags, struct buf *out,
 		struct err *err);
+
+/*
+ * Does the daemon know idempotency keys, so that a start may be repeated?  One
+ * reached by an address is asked who it is, once.
+ */
+bool client_knows_keys(struct client *client);
 
 static inline void
 auto_client(struct client **client)

@@ -22,10 +22,10 @@ struct reach_config {
 };
 
 struct reach {
-	char *machine;	  /* the name for messages and answers */
-	char *address;	  /* "127.0.0.1:7337", or NULL */
-	char *host;	  /* the Host header, or NULL */
-	char *token;	  /* a secret; cleared by fini */
+	char *machine; /* the name for messages and answers */
+	char *address; /* "127.0.0.1:7337", or NULL */
+	char *host;    /* the Host header, or NULL */
+	char *token;   /* a secret; cleared by fini */
 	char *base_url;
 	bool no_start;
 };

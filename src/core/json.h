@@ -24,7 +24,7 @@ enum json_type {
 	JSON_BOOL_T,	 /* bool */
 	JSON_INT_T,	 /* int64_t */
 	JSON_BYTES_T,	 /* uint64_t: number, or text such as "10M" */
-	JSON_DURATION_T, /* uint64_t ms: number of seconds, or "10m" */
+	JSON_DURATION_T, /* uint64_t ms: seconds (1.5), or text ("10m") */
 	JSON_STRS_T,	 /* char **, a strv */
 	JSON_MAP_T,	 /* char **, a strv of NAME=VALUE from an object */
 	JSON_LIST_T,	 /* struct json_list of `item_size' structs */

@@ -81,8 +81,12 @@ error_json_read(unsigned http_status, const void *body, size_t n,
 	AUTO_JSON *value = json_parse(body, n, err);
 	const struct json_t *inner = value ? json_get(value, "error") : NULL;
 	const char *word = inner ? json_get_text(inner, "code", NULL) : NULL;
+	const char *plain = inner ? json_text(inner) : NULL;
 	const char *hint;
 
+	/* codexd has only words: {"error":"exec_id not found"}. */
+	if (plain)
+		return err_set(err, code_of_status(http_status), "%s", plain);
 	if (word == NULL)
 		return err_set(err, code_of_status(http_status),
 			       "the daemon answered with HTTP status %u",

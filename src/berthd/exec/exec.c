@@ -151,7 +151,7 @@ set_state(struct exec *exec, const struct exec_state *state)
 			 KV_STR("says", exec_state_name(state->kind)));
 		return;
 	}
-	if (exec->kind != state->kind)
+	if (exec->kind != state->kind && exec->is_acknowledged)
 		log_info("exec", exec_state_name(state->kind),
 			 KV_STR("id", exec->id), KV_INT("pid", state->pid),
 			 KV_INT("exit_code", state->exit_code));
@@ -323,8 +323,9 @@ exec_load(struct exec *exec, struct err *err)
 		rc = settle(exec, &state, err);
 	}
 	if (rc == 0) {
-		exec->is_acknowledged = true;
+		/* Not news: nothing to log. */
 		set_state(exec, &state);
+		exec->is_acknowledged = true;
 	}
 	spec_fini(&spec);
 	exec_state_fini(&state);

@@ -152,15 +152,15 @@ static void
 add_end(struct jsonw *w, const struct exec *exec,
 	const struct exec_state *state)
 {
-	uint64_t end = exec_is_ended(exec) ? exec->finished_ns :
-					     clock_wall_ns();
+	uint64_t end = exec_is_ended(exec) ? exec->finished_ns
+					   : clock_wall_ns();
 
 	jsonw_time(w, "started_at", exec->started_ns);
 	jsonw_time(w, "finished_at", exec->finished_ns);
 	jsonw_seconds(w, "duration",
-		      exec->started_ns && end > exec->started_ns ?
-			  (end - exec->started_ns) / NS_PER_MS :
-			  0);
+		      exec->started_ns && end > exec->started_ns
+			  ? (end - exec->started_ns) / NS_PER_MS
+			  : 0);
 	add_exit(exec, w);
 	jsonw_str(w, "reason",
 		  exec_is_ended(exec) ? exec_state_name(exec->kind) : NULL);
@@ -183,9 +183,9 @@ add_warning(struct jsonw *w, const struct spec *spec,
 		both = xasprintf("%s; %s", spec->warning, state->warning);
 	if (spec->warning || state->warning)
 		jsonw_str(w, "warning",
-			  both		  ? both :
-			  spec->warning ? spec->warning :
-					  state->warning);
+			  both		  ? both
+			  : spec->warning ? spec->warning
+					  : state->warning);
 }
 
 static void

@@ -21,7 +21,6 @@ void exec_json_started(const struct exec *exec, struct jsonw *w);
 void exec_json_summary(const struct exec *exec, struct jsonw *w);
 
 /* Members of the result; reads the exec's directory. */
-int exec_json_result(const struct exec *exec, struct jsonw *w,
-		     struct err *err);
+int exec_json_result(const struct exec *exec, struct jsonw *w, struct err *err);
 
 #endif

@@ -858,6 +858,10 @@ make_dir(struct holder *h, struct err *err)
 	AUTO_CLOSE int root = open(h->launch.root,
 				   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
+	if (root < 0 && errno == ENOENT &&
+	    fs_mkdir_private(h->launch.root, err) == 0)
+		root = open(h->launch.root,
+			    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0 || mkdirat(root, h->launch.id, 0700) < 0)
 		return err_sys(err, "store the exec in %s", h->launch.root);
 	h->dir_fd = openat(root, h->launch.id,

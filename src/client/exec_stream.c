@@ -1,0 +1,636 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * A resumable stream of output; see exec_stream.h.
+ *
+ * One call at a time is under way, or a timer until the next.  What has been
+ * handed on is remembered per stream: the offset behind the last byte in the
+ * form BYTES, the offset of the last event in the form EVENTS.  A new call asks
+ * from there; what it repeats is dropped by its offset, so a daemon may repeat
+ * as much as it likes.
+ *
+ * Started implies that the id is known: a start is then never sent again.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include <uv.h>
+
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/mem.h"
+#include "core/rand.h"
+#include "core/text.h"
+#include "wire/errors.h"
+#include "client/client.h"
+#include "client/exec.h"
+#include "client/exec_json.h"
+#include "client/exec_stream.h"
+#include "client/frames.h"
+#include "client/lines.h"
+#include "client/target.h"
+
+/* berthd says something every 15 s; three times that is silence. */
+#define SILENCE_MS 45000
+
+/* The first attempt comes at once, the others by doubling up to this. */
+#define FIRST_PAUSE_MS 50
+#define MAX_PAUSE_MS 5000
+#define GIVE_UP_MS 60000
+
+#define MAX_REQUEST (16u << 20)
+
+/* How the daemon answers, by its Content-Type. */
+enum answer { ANSWER_FRAMES, ANSWER_EVENTS, ANSWER_TEXT };
+
+/* What has been handed on of one stream. */
+struct place {
+	bool is_known;
+	uint64_t next;	     /* BYTES: the offset of the next byte */
+	char *last;	     /* EVENTS: the last event's line */
+	int64_t last_offset; /* decoded from it when it is needed */
+};
+
+struct exec_stream {
+	struct client *client;
+	const struct exec_stream_events *events;
+	void *owner;
+	enum exec_form form;
+
+	bool is_native; /* a berthd: it knows keys and offsets */
+	bool is_start;	/* a start request in `body', until it is started */
+	struct buf body;
+	char *id;
+	struct exec_view view;
+	char *since, *until, *grep, *grep_re; /* what the view points to */
+
+	struct client_call *call; /* NULL between calls */
+	enum answer answer;
+	struct frames frames;
+	struct lines lines;
+	struct place places[2];
+	bool is_resumed; /* this call may repeat events */
+
+	bool is_over; /* the end is known: stop reading */
+	struct exec_result result;
+	struct err err; /* why reading stopped, if code is set */
+
+	uv_timer_t timer;   /* silence during a call, a pause between calls */
+	uint64_t broken_ms; /* since when nothing works; 0: it works */
+	unsigned n_attempts;
+	bool has_worked;
+	bool is_freed;
+};
+
+static void on_timer(uv_timer_t *timer);
+static int start_call(struct exec_stream *s, struct err *err);
+
+static bool
+is_follow(const struct exec_stream *s)
+{
+	return s->is_start || s->view.follow;
+}
+
+/* Bytes at `offset': hand on what is new. */
+static void
+take_bytes(struct exec_stream *s, unsigned stream, uint64_t offset,
+	   const uint8_t *bytes, size_t n)
+{
+	struct place *place = &s->places[stream];
+	uint64_t seen = 0;
+
+	if (place->is_known && offset < place->next)
+		seen = MIN(place->next - offset, n);
+	place->is_known = true;
+	place->next = MAX(place->next, offset + n);
+	if (n > seen)
+		s->events->on_bytes(stream, bytes + seen, (size_t)(n - seen),
+				    s->owner);
+}
+
+/* Bytes from `offset' on are lost; reading goes on behind them. */
+static void
+take_gap(struct exec_stream *s, const struct exec_event *event)
+{
+	struct place *place = &s->places[event->stream];
+	struct exec_gap gap = { .stream = event->stream,
+				.offset = (uint64_t)event->offset,
+				.length = (uint64_t)event->length,
+				.reason = event->reason };
+
+	if (event->offset < 0 ||
+	    (place->is_known && gap.offset + gap.length <= place->next))
+		return;
+	place->is_known = true;
+	place->next = gap.offset + gap.length;
+	s->events->on_gap(&gap, s->owner);
+}
+
+static int
+take_started(struct exec_stream *s, const struct exec_result *started)
+{
+	if (started->exec_id == NULL)
+		return err_set(&s->err, ERR_PROTO, "a start without an id");
+	if (!s->is_start)
+		return 0;
+	s->is_start = false;
+	s->view.follow = true;
+	free(s->id);
+	s->id = xstrdup(started->exec_id);
+	s->events->on_started(s->id, s->owner);
+	return 0;
+}
+
+/* The JSON of a frame or an event that says how it all ended. */
+static int
+take_finished(struct exec_stream *s, const void *text, size_t n)
+{
+	exec_result_fini(&s->result);
+	s->result = (struct exec_result)EXEC_RESULT_INIT;
+	if (exec_result_decode(text, n, &s->result, &s->err) < 0)
+		return -1;
+	s->is_over = true;
+	return -1;
+}
+
+static int
+take_started_text(struct exec_stream *s, const void *text, size_t n)
+{
+	AUTO_EXEC_RESULT started = EXEC_RESULT_INIT;
+
+	if (exec_result_decode(text, n, &started, &s->err) < 0)
+		return -1;
+	return take_started(s, &started);
+}
+
+static int
+take_gap_text(struct exec_stream *s, const void *text, size_t n)
+{
+	AUTO_EXEC_EVENT event = { 0 };
+
+	if (exec_event_decode(text, n, &event, &s->err) < 0)
+		return -1;
+	take_gap(s, &event);
+	return 0;
+}
+
+static int
+on_frame(unsigned type, uint64_t offset, const void *bytes, size_t n,
+	 void *owner)
+{
+	struct exec_stream *s = owner;
+
+	switch (type) {
+	case FRAME_STDOUT:
+	case FRAME_STDERR:
+		take_bytes(s, type == FRAME_STDERR, offset, bytes, n);
+		return 0;
+	case FRAME_GAP:
+		return take_gap_text(s, bytes, n);
+	case FRAME_STARTED:
+		return take_started_text(s, bytes, n);
+	case FRAME_FINISHED:
+		return take_finished(s, bytes, n);
+	default:
+		return 0;
+	}
+}
+
+/* The line of an event, when its bytes are wanted: a daemon without frames. */
+static void
+take_line(struct exec_stream *s, const struct exec_event *event)
+{
+	unsigned stream = event->stream;
+
+	s->events->on_bytes(stream, event->line, event->n_line, s->owner);
+	if (!event->is_partial)
+		s->events->on_bytes(stream, "\n", 1, s->owner);
+}
+
+/* The offset of the last event of a place, which is kept as text. */
+static int64_t
+last_offset(struct place *place)
+{
+	AUTO_EXEC_EVENT event = { 0 };
+	struct err err = ERR_INIT;
+
+	if (place->last && place->last_offset < 0 &&
+	    exec_event_decode(place->last, strlen(place->last), &event, &err) ==
+		0)
+		place->last_offset = event.offset;
+	return place->last_offset;
+}
+
+/* An event that an earlier call brought already. */
+static bool
+is_repeated(struct exec_stream *s, const struct exec_event *event)
+{
+	struct place *place = &s->places[event->stream];
+
+	return s->is_resumed && event->offset >= 0 && place->last &&
+	       event->offset <= last_offset(place);
+}
+
+static void
+remember(struct place *place, const char *line, size_t n)
+{
+	free(place->last);
+	place->last = xstrndup(line, n);
+	place->last_offset = -1;
+	place->is_known = true;
+}
+
+/*
+ * Which stream an event of berthd is about, without decoding it: the member
+ * stands in front of the text.  -1: decode it.
+ */
+static int
+peek_stream(const char *line, size_t n)
+{
+	static const char out[] = "{\"type\":\"log\",\"stream\":\"stdout\",";
+	static const char err[] = "{\"type\":\"log\",\"stream\":\"stderr\",";
+
+	if (n >= sizeof(out) && memcmp(line, out, sizeof(out) - 1) == 0)
+		return 0;
+	if (n >= sizeof(err) && memcmp(line, err, sizeof(err) - 1) == 0)
+		return 1;
+	return -1;
+}
+
+static int
+take_event(struct exec_stream *s, const char *line, size_t n)
+{
+	AUTO_EXEC_EVENT event = { 0 };
+	int rc = 0;
+
+	if (exec_event_decode(line, n, &event, &s->err) < 0)
+		return -1;
+	if (event.type == EXEC_EVENT_STARTED) {
+		bool is_news = s->is_start;
+
+		if (take_started_text(s, line, n) < 0)
+			return -1;
+		if (!is_news)
+			return 0;
+	} else if (event.type == EXEC_EVENT_FINISHED) {
+		rc = take_finished(s, line, n);
+		if (!s->is_over)
+			return rc;
+	} else if (event.type != EXEC_EVENT_OTHER) {
+		if (is_repeated(s, &event))
+			return 0;
+		remember(&s->places[event.stream], line, n);
+	}
+	if (s->form == EXEC_EVENTS)
+		s->events->on_event(line, n, s->owner);
+	else if (event.type == EXEC_EVENT_LOG)
+		take_line(s, &event);
+	return rc;
+}
+
+static int
+on_line(const char *line, size_t n, void *owner)
+{
+	struct exec_stream *s = owner;
+	int stream;
+
+	if (n == 0)
+		return 0;
+	stream = s->form == EXEC_EVENTS && !s->is_resumed ? peek_stream(line, n)
+							  : -1;
+	if (stream < 0)
+		return take_event(s, line, n);
+	remember(&s->places[stream], line, n);
+	s->events->on_event(line, n, s->owner);
+	return 0;
+}
+
+static void
+on_head(struct client_call *call UNUSED, const struct http_head *head,
+	void *owner)
+{
+	struct exec_stream *s = owner;
+	const char *type = http_head_find(head, "Content-Type");
+
+	if (type && str_starts(type, FRAMES_TYPE))
+		s->answer = ANSWER_FRAMES;
+	else if (type && strstr(type, "json"))
+		s->answer = ANSWER_EVENTS;
+	else
+		s->answer = ANSWER_TEXT;
+	frames_reset(&s->frames);
+	lines_reset(&s->lines);
+	if (s->broken_ms != 0)
+		s->events->on_broken(NULL, s->owner);
+	s->broken_ms = 0;
+	s->n_attempts = 0;
+	s->has_worked = true;
+	if (s->answer == ANSWER_FRAMES && is_follow(s))
+		uv_timer_start(&s->timer, on_timer, SILENCE_MS, SILENCE_MS);
+}
+
+/* Tell the owner; the stream may be gone afterwards. */
+static void
+end_stream(struct exec_stream *s)
+{
+	bool failed = s->err.code != ERR_NONE;
+
+	uv_timer_stop(&s->timer);
+	s->events->on_end(s->is_over ? &s->result : NULL,
+			  failed ? &s->err : NULL, s->owner);
+}
+
+static void
+on_data(struct client_call *call, const void *bytes, size_t n, void *owner)
+{
+	struct exec_stream *s = owner;
+	int rc = 0;
+
+	if (uv_is_active((uv_handle_t *)&s->timer))
+		uv_timer_again(&s->timer);
+	if (s->answer == ANSWER_FRAMES)
+		rc = frames_feed(&s->frames, bytes, n, &s->err);
+	else if (s->answer == ANSWER_EVENTS)
+		rc = lines_feed(&s->lines, bytes, n, &s->err);
+	else
+		s->events->on_bytes(s->view.streams == 2, bytes, n, s->owner);
+	if (rc == 0)
+		return;
+	s->call = NULL;
+	client_call_cancel(call);
+	end_stream(s);
+}
+
+/*
+ * Can the rest be asked for?  Only of a daemon that speaks of offsets, and not
+ * of a view with an end: what is left of that is not known.
+ */
+static bool
+can_resume(const struct exec_stream *s)
+{
+	const struct exec_view *view = &s->view;
+
+	if (!s->is_native || view->head != UINT64_MAX ||
+	    view->head_lines != UINT64_MAX || view->max_bytes != UINT64_MAX)
+		return false;
+	if (s->is_start || !s->has_worked)
+		return true;
+	return s->form == EXEC_BYTES ? s->answer == ANSWER_FRAMES
+				     : s->answer == ANSWER_EVENTS;
+}
+
+static uint64_t
+pause_of(unsigned n_attempts)
+{
+	uint64_t ms = FIRST_PAUSE_MS << MIN(n_attempts, 7u);
+	uint8_t spread;
+
+	if (n_attempts == 0)
+		return 0;
+	rand_bytes(&spread, sizeof(spread));
+	ms = MIN(ms, MAX_PAUSE_MS);
+	return ms - ms * spread / 1024;
+}
+
+/* The call ended before the exec did: come again, or give up. */
+static void
+come_again(struct exec_stream *s, const struct err *why)
+{
+	uint64_t now = clock_mono_ms();
+
+	if (!error_row(why->code)->retryable || !can_resume(s) ||
+	    (s->broken_ms != 0 && now - s->broken_ms > GIVE_UP_MS)) {
+		s->err = *why;
+		end_stream(s);
+		return;
+	}
+	if (s->broken_ms == 0) {
+		s->broken_ms = now;
+		s->events->on_broken(why, s->owner);
+	}
+	uv_timer_start(&s->timer, on_timer, pause_of(s->n_attempts), 0);
+	s->n_attempts++;
+}
+
+static void
+on_end(struct client_call *call UNUSED, const struct err *err, void *owner)
+{
+	struct exec_stream *s = owner;
+	struct err early = ERR_INIT;
+
+	s->call = NULL;
+	uv_timer_stop(&s->timer);
+	if (err == NULL && (!is_follow(s) || s->answer == ANSWER_TEXT)) {
+		end_stream(s);
+		return;
+	}
+	err_set(&early, ERR_UNREACHABLE,
+		"the daemon ended its answer before the exec was finished");
+	come_again(s, err ? err : &early);
+}
+
+static const struct client_call_events call_events = {
+	.on_head = on_head,
+	.on_data = on_data,
+	.on_end = on_end,
+};
+
+/* Silence for too long, or the pause before another attempt is over. */
+static void
+on_timer(uv_timer_t *timer)
+{
+	struct exec_stream *s = container_of(timer, struct exec_stream, timer);
+	struct err err = ERR_INIT;
+
+	if (s->call) {
+		client_call_cancel(TAKE(s->call));
+		err_set(&err, ERR_TIMEOUT, "no sign of life for %d s",
+			SILENCE_MS / 1000);
+		come_again(s, &err);
+		return;
+	}
+	s->is_resumed = true;
+	if (start_call(s, &err) < 0)
+		come_again(s, &err);
+}
+
+static void
+add_number(struct buf *target, const char *name, uint64_t value)
+{
+	if (value != UINT64_MAX)
+		target_add_number(target, name, value);
+}
+
+/* Where in each stream to begin: where we stopped, or where we were told. */
+static void
+add_offsets(const struct exec_stream *s, struct buf *target)
+{
+	static const char *const names[] = { "offset_out", "offset_err" };
+
+	for (unsigned i = 0; i < 2; i++) {
+		const struct place *place = &s->places[i];
+		uint64_t at = s->view.offset == UINT64_MAX ? 0 : s->view.offset;
+
+		if (!(s->view.streams & BIT(i)))
+			continue;
+		if (place->is_known && s->form == EXEC_BYTES)
+			at = place->next;
+		else if (place->is_known && place->last_offset >= 0)
+			at = (uint64_t)place->last_offset;
+		target_add_number(
+		    target, s->view.streams == 3 ? names[i] : "offset", at);
+	}
+}
+
+/* The first call says what to show, a later one from where to go on. */
+static void
+add_begin(struct exec_stream *s, struct buf *target)
+{
+	const struct exec_view *view = &s->view;
+
+	(void)last_offset(&s->places[0]);
+	(void)last_offset(&s->places[1]);
+	if (s->places[0].is_known || s->places[1].is_known ||
+	    view->offset != UINT64_MAX) {
+		add_offsets(s, target);
+		return;
+	}
+	if (view->full)
+		target_add(target, "full", "true");
+	add_number(target, "tail", view->tail);
+	add_number(target, "tail_lines", view->tail_lines);
+	add_number(target, "head", view->head);
+	add_number(target, "head_lines", view->head_lines);
+}
+
+static void
+make_logs_target(struct exec_stream *s, struct buf *target)
+{
+	static const char *const names[] = { "", "stdout", "stderr", "both" };
+	const struct exec_view *view = &s->view;
+
+	target_path(target, "/v1/exec/", s->id, "/logs");
+	target_add(target, "stream", names[view->streams & 3]);
+	target_add(target, "format",
+		   s->form == EXEC_BYTES ? "frames" : "jsonl");
+	add_begin(s, target);
+	add_number(target, "max_bytes", view->max_bytes);
+	target_add(target, "since", view->since);
+	target_add(target, "until", view->until);
+	target_add(target, "grep", view->grep);
+	target_add(target, "grep_re", view->grep_re);
+	target_add(target, "strip_ansi", view->strip_ansi ? "true" : NULL);
+	target_add(target, "follow", view->follow ? "true" : NULL);
+}
+
+static int
+start_call(struct exec_stream *s, struct err *err)
+{
+	AUTO_BUF target = BUF_INIT(TARGET_MAX);
+	struct http_request request = { .method = "GET" };
+	bool is_start = s->is_start;
+
+	if (is_start) {
+		(void)buf_adds(&target, "/v1/exec/run");
+		target_add(&target, "format",
+			   s->form == EXEC_BYTES ? "frames" : "jsonl");
+		request.method = "POST";
+		request.type = "application/json";
+		request.body = buf_bytes(&s->body);
+		request.body_len = s->body.len;
+	} else {
+		make_logs_target(s, &target);
+	}
+	request.target = buf_text(&target);
+	s->call = client_call_start(s->client, &request,
+				    is_start ? 0 : CLIENT_REPEAT, &call_events,
+				    s, err);
+	return s->call ? 0 : -1;
+}
+
+static char *
+copy(const char **text)
+{
+	char *copied = *text ? xstrdup(*text) : NULL;
+
+	*text = copied;
+	return copied;
+}
+
+static void
+on_timer_closed(uv_handle_t *handle)
+{
+	struct exec_stream *s = container_of((uv_timer_t *)handle,
+					     struct exec_stream, timer);
+
+	for (size_t i = 0; i < ARRAY_SIZE(s->places); i++)
+		free(s->places[i].last);
+	free(s->id);
+	free(s->since);
+	free(s->until);
+	free(s->grep);
+	free(s->grep_re);
+	buf_fini(&s->body);
+	frames_fini(&s->frames);
+	lines_fini(&s->lines);
+	exec_result_fini(&s->result);
+	free(s);
+}
+
+void
+exec_stream_free(struct exec_stream *s)
+{
+	if (s == NULL || s->is_freed)
+		return;
+	s->is_freed = true;
+	if (s->call)
+		client_call_cancel(TAKE(s->call));
+	uv_close((uv_handle_t *)&s->timer, on_timer_closed);
+}
+
+static void
+take_config(struct exec_stream *s, const struct exec_stream_config *config)
+{
+	s->client = config->client;
+	s->events = config->events;
+	s->owner = config->owner;
+	s->form = config->form;
+	s->view = (struct exec_view)EXEC_VIEW_INIT;
+	if (config->view)
+		s->view = *config->view;
+	s->since = copy(&s->view.since);
+	s->until = copy(&s->view.until);
+	s->grep = copy(&s->view.grep);
+	s->grep_re = copy(&s->view.grep_re);
+	s->id = xstrdup(config->id ? config->id : "");
+	s->is_native = client_knows_keys(config->client);
+	s->is_start = config->spec != NULL;
+	s->result = (struct exec_result)EXEC_RESULT_INIT;
+	for (size_t i = 0; i < ARRAY_SIZE(s->places); i++)
+		s->places[i].last_offset = -1;
+}
+
+struct exec_stream *
+exec_stream_start(const struct exec_stream_config *config, struct err *err)
+{
+	struct exec_stream *s = xcalloc(1, sizeof(*s));
+
+	take_config(s, config);
+	buf_init(&s->body, MAX_REQUEST);
+	frames_init(&s->frames, on_frame, s);
+	lines_init(&s->lines, on_line, s);
+	uv_timer_init(client_loop(config->client), &s->timer);
+	if (config->spec && exec_spec_encode(config->spec, &s->body) < 0)
+		err_set(err, ERR_LIMIT, "the request is too large");
+	else if (start_call(s, err) == 0)
+		return s;
+	exec_stream_free(s);
+	return NULL;
+}
+
+const char *
+exec_stream_id(const struct exec_stream *s)
+{
+	return s->id;
+}
