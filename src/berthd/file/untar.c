@@ -234,7 +234,8 @@ untar_step(struct untar *u, const uint8_t **in, size_t *n, struct err *err)
 int
 untar_finish(struct untar *u, struct err *err)
 {
-	const uint8_t *none = NULL;
+	/* No bytes, but an address: offsets are added to it. */
+	const uint8_t *none = (const uint8_t *)"";
 	size_t n = 0;
 	int rc;
 

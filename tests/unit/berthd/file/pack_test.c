@@ -115,7 +115,6 @@ a_tree_comes_back_as_it_was(void **state UNUSED)
 	AUTO_FREE char *from = fresh_dir(), *to = fresh_dir();
 	AUTO_BUF archive = BUF_INIT(MAX_ARCHIVE), again = BUF_INIT(MAX_ARCHIVE);
 	AUTO_FREE char *link = path_join(from, "link");
-	AUTO_FREE char *command = NULL;
 	struct err err = ERR_INIT;
 	struct untar *untar;
 	const uint8_t *in;
