@@ -156,7 +156,8 @@ api_on_request(struct http_exchange *x, void *owner)
 
 	daemon->stats.requests++;
 	if (admit(daemon, x, flags, &err) < 0 ||
-	    (route != ROUTES && check_query(head, route_row(route), &err) < 0)) {
+	    (route != ROUTES &&
+	     check_query(head, route_row(route), &err) < 0)) {
 		daemon->stats.refused++;
 		reply_error(x, &err);
 		return;

@@ -26,9 +26,10 @@
 #define HANDOVER_PROTOCOL "berth-handover"
 
 static const char *const capabilities[] = {
-	"exec", "exec.tty", "exec.stdin", "exec.script", "exec.project",
-	"exec.artifacts", "exec.limits", "logs.frames", "logs.follow",
-	"logs.grep", "file", "sync", "handover",
+	"exec",		"exec.tty",	  "exec.stdin",	 "exec.script",
+	"exec.project", "exec.artifacts", "exec.limits", "logs.frames",
+	"logs.follow",	"logs.grep",	  "file",	 "sync",
+	"handover",
 };
 
 static void
@@ -139,10 +140,9 @@ add_metric(struct buf *out, const char *name, const char *type,
 static void
 add_latency(struct buf *out, const struct daemon_stats *stats)
 {
-	static const char *const bounds[] = { "0.001", "0.002", "0.005",
-					      "0.01",  "0.02",	"0.05",
-					      "0.1",   "0.2",	"0.5",
-					      "1" };
+	static const char *const bounds[] = { "0.001", "0.002", "0.005", "0.01",
+					      "0.02",  "0.05",	"0.1",	 "0.2",
+					      "0.5",   "1" };
 	static const char name[] = "berth_exec_start_seconds";
 	uint64_t sum = 0;
 
@@ -191,8 +191,9 @@ api_metrics(struct daemon *daemon, struct http_exchange *x,
 	(void)buf_addf(&out, "berth_memory_bytes %" PRIu64 "\n", read_memory());
 	add_metric(&out, "berth_uptime_seconds", "gauge",
 		   "Since the daemon started");
-	(void)buf_addf(&out, "berth_uptime_seconds %" PRIu64 "\n",
-		       (clock_wall_ns() - daemon->started_ns) / NS_PER_S);
+	(void)buf_addf(
+	    &out, "berth_uptime_seconds %" PRIu64 "\n",
+	    (uint64_t)((clock_wall_ns() - daemon->started_ns) / NS_PER_S));
 	http_reply(x, 200, "text/plain; version=0.0.4; charset=utf-8",
 		   buf_bytes(&out), out.len);
 }
@@ -209,10 +210,8 @@ api_stop(struct daemon *daemon, struct http_exchange *x, const char *id UNUSED)
 static bool
 is_start_in_flight(const struct daemon *daemon)
 {
-	/* The newest are at the end; a start takes milliseconds. */
-	for (size_t i = exec_store_len(daemon->store), k = 0; i > 0 && k < 4096;
-	     k++) {
-		if (!exec_store_at(daemon->store, --i)->is_acknowledged)
+	for (size_t i = 0; i < exec_store_len(daemon->store); i++) {
+		if (!exec_store_at(daemon->store, i)->is_acknowledged)
 			return true;
 	}
 	return false;

@@ -51,7 +51,7 @@ static const char codexd_template[] =
     "retention_count: 200\n"
     "\n"
     "# What clients must send as \"Authorization: Bearer TOKEN\".  Without it\n"
-    "# a random one is made, in the file \"token\" beside this one.\n"
+    "# a random one is kept in ~/.local/state/berth/HOST/token.\n"
     "# auth_token: \"...\"\n"
     "\n"
     "# Directories besides the home and data_dir that clients may use.\n"

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -40,6 +41,7 @@
 
 /* Answers in flight get so long after a stop was asked for. */
 #define STOP_MS 2000
+#define STOP_LOOK_MS 5
 
 /* Sockets that systemd may pass: one unix, one TCP. */
 #define MAX_PASSED 2
@@ -47,9 +49,10 @@
 struct daemon_own {
 	uv_loop_t loop;
 	uv_signal_t on_term, on_int;
-	uv_timer_t stop_deadline;
+	uv_timer_t stop_look;
 	uv_fs_event_t runtime_watch;
 	char host_buffers[4][80];
+	uint64_t stop_at_ms;
 	bool gave_away; /* the socket's name belongs to a successor */
 };
 
@@ -80,12 +83,9 @@ make_places(struct daemon *daemon, struct err *err)
 static bool
 is_tcp(int fd)
 {
-	uid_t uid;
-	pid_t pid;
 	int domain = 0;
 	socklen_t len = sizeof(domain);
 
-	(void)uid, (void)pid;
 	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
 	       domain != AF_UNIX;
 }
@@ -207,9 +207,8 @@ listen_tcp(struct daemon *daemon, const char *address, struct err *err)
 static int
 open_store(struct daemon *daemon, struct err *err)
 {
-	const char *data = daemon->config->data_dir ?
-			       daemon->config->data_dir :
-			       daemon->places.state;
+	const char *data = daemon->config->data_dir ? daemon->config->data_dir
+						    : daemon->places.state;
 	AUTO_FREE char *root = path_join(data, "exec");
 	struct exec_store_config config = {
 		.loop = daemon->loop,
@@ -288,10 +287,10 @@ start_handles(struct daemon *daemon)
 
 	(void)uv_signal_init(daemon->loop, &own->on_term);
 	(void)uv_signal_init(daemon->loop, &own->on_int);
-	(void)uv_timer_init(daemon->loop, &own->stop_deadline);
+	(void)uv_timer_init(daemon->loop, &own->stop_look);
 	(void)uv_fs_event_init(daemon->loop, &own->runtime_watch);
 	own->on_term.data = own->on_int.data = daemon;
-	own->stop_deadline.data = own->runtime_watch.data = daemon;
+	own->stop_look.data = own->runtime_watch.data = daemon;
 	(void)uv_signal_start(&own->on_term, on_stop_signal, SIGTERM);
 	(void)uv_signal_start(&own->on_int, on_stop_signal, SIGINT);
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -305,8 +304,8 @@ static int
 come_up(struct daemon *daemon, const struct daemon_options *options,
 	struct err *err)
 {
-	const char *listen =
-	    options->listen ? options->listen : options->config->listen;
+	const char *listen = options->listen ? options->listen
+					     : options->config->listen;
 	struct http_server_config server = { .loop = daemon->loop,
 					     .on_request = api_on_request,
 					     .owner = daemon };
@@ -328,26 +327,15 @@ come_up(struct daemon *daemon, const struct daemon_options *options,
 
 /* Going down */
 
-static void
-on_stop_deadline(uv_timer_t *timer)
-{
-	struct daemon *daemon = timer->data;
-
-	uv_stop(daemon->loop);
-}
-
-/* The first waiting turn of the loop in which nobody is connected any more. */
+/* Look until nobody is connected any more, or for long enough. */
 static void
 check_drained(uv_timer_t *timer)
 {
 	struct daemon *daemon = timer->data;
-	static uint64_t asked_ms;
 
-	if (asked_ms == 0)
-		asked_ms = clock_mono_ms();
 	if (http_server_n_conns(daemon->server) == 0 ||
-	    clock_mono_ms() - asked_ms > STOP_MS)
-		on_stop_deadline(timer);
+	    clock_mono_ms() >= daemon->own->stop_at_ms)
+		uv_stop(daemon->loop);
 }
 
 void
@@ -364,7 +352,8 @@ daemon_stop(struct daemon *daemon)
 	if (!own->gave_away)
 		(void)unlink(daemon->places.socket);
 	http_server_drain(daemon->server);
-	(void)uv_timer_start(&own->stop_deadline, check_drained, 0, 5);
+	own->stop_at_ms = clock_mono_ms() + STOP_MS;
+	(void)uv_timer_start(&own->stop_look, check_drained, 0, STOP_LOOK_MS);
 }
 
 void
@@ -443,8 +432,7 @@ daemon_run(struct spawner *spawner, const struct daemon_options *options,
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	rc = come_up(&daemon, options, err);
 	if (rc == 0) {
-		log_info("daemon", "serving",
-			 KV_STR("version", BERTH_VERSION),
+		log_info("daemon", "serving", KV_STR("version", BERTH_VERSION),
 			 KV_STR("socket", daemon.places.socket),
 			 KV_STR("listen", daemon.tcp_name),
 			 KV_INT("execs", exec_store_len(daemon.store)));

@@ -30,8 +30,7 @@ static const char request[] = "POST /v1/daemon/handover HTTP/1.1\r\n"
 int
 handover_send(int fd, const struct handover *handover)
 {
-	int fds[3] = { handover->lock_fd, handover->unix_fd,
-		       handover->tcp_fd };
+	int fds[3] = { handover->lock_fd, handover->unix_fd, handover->tcp_fd };
 
 	return sock_send_fds(fd, "H", 1, fds, handover->tcp_fd < 0 ? 2 : 3);
 }
@@ -116,8 +115,7 @@ try_once(const char *socket_path, struct handover *ret, uint64_t deadline,
 }
 
 int
-handover_request(const char *socket_path, struct handover *ret,
-		 struct err *err)
+handover_request(const char *socket_path, struct handover *ret, struct err *err)
 {
 	uint64_t deadline = clock_mono_ms() + DEADLINE_MS;
 

@@ -23,7 +23,6 @@ int handover_send(int fd, const struct handover *handover);
  * The successor's side: ask the daemon at `socket' and wait.  ERR_TIMEOUT: it
  * does not let go.
  */
-int handover_request(const char *socket, struct handover *ret,
-		     struct err *err);
+int handover_request(const char *socket, struct handover *ret, struct err *err);
 
 #endif

@@ -21,8 +21,8 @@ refuse(const char *state_dir, struct err *err)
 			"berthd %s serves this host already (pid %lld, %s)",
 			living.version, (long long)living.pid, living.socket);
 	else
-		err_set(err, ERR_CONFLICT,
-			"another berthd is starting in %s", state_dir);
+		err_set(err, ERR_CONFLICT, "another berthd is starting in %s",
+			state_dir);
 	return err_hint(err, "`berthd stop' ends it; `berthd serve --replace' "
 			     "takes over from it");
 }

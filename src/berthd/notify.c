@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
-/* systemd's service protocol; see notify.h and sd_notify(3), sd_listen_fds(3). */
+/* systemd's service protocol; see notify.h and sd_notify(3), sd_listen_fds(3).
+ */
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,8 +47,7 @@ notify_take_sockets(int *fds, size_t max)
 
 	if (pid_text == NULL || n_text == NULL ||
 	    parse_u64(pid_text, 1, INT32_MAX, &pid, &err) < 0 ||
-	    pid != (uint64_t)getpid() ||
-	    parse_u64(n_text, 0, 64, &n, &err) < 0)
+	    pid != (uint64_t)getpid() || parse_u64(n_text, 0, 64, &n, &err) < 0)
 		n = 0;
 	for (size_t i = 0; i < n; i++) {
 		int fd = FIRST_FD + (int)i;

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 
-/* Errors as values; see err.h.  Messages that do not fit are cut, not lost. */
+/*
+ * Errors as values; see err.h.  Messages that do not fit are cut, not lost.
+ * They quote what others wrote: a control character in it becomes '?', so that
+ * a message is one line wherever it is shown.
+ */
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,6 +15,15 @@
 static int vset(struct err *, enum err_code, int sys, const char *, va_list)
     PRINTF(4, 0);
 
+static void
+flatten(char *text)
+{
+	for (; *text; text++) {
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
+	}
+}
+
 static int
 vset(struct err *err, enum err_code code, int sys, const char *fmt, va_list ap)
 {
@@ -18,6 +31,7 @@ vset(struct err *err, enum err_code code, int sys, const char *fmt, va_list ap)
 	err->sys = sys;
 	err->hint[0] = '\0';
 	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
+	flatten(err->msg);
 	return -1;
 }
 
@@ -60,6 +74,7 @@ err_wrap(struct err *err, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
 	va_end(ap);
+	flatten(err->msg);
 	used = strlen(err->msg);
 	snprintf(err->msg + used, sizeof(err->msg) - used, ": %s", inner);
 	return -1;
@@ -73,5 +88,6 @@ err_hint(struct err *err, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(err->hint, sizeof(err->hint), fmt, ap);
 	va_end(ap);
+	flatten(err->hint);
 	return -1;
 }

@@ -4,7 +4,8 @@
 
 /*
  * An error is a value: a code to branch on, the errno behind it if any, one
- * sentence for a person, and one for what to do next.
+ * sentence for a person, and one for what to do next.  Both are one line each,
+ * whatever they quote.
  *
  * It is raised once (err_set, err_sys), gains context on the way up
  * (err_wrap), and is shown once, by whoever has nobody above.  A function that

@@ -365,6 +365,12 @@ http_call_start(struct http_client *client, const struct http_request *request,
 	return call;
 }
 
+const struct http_head *
+http_call_head(const struct http_call *call)
+{
+	return &call->client->parser.head;
+}
+
 bool
 http_call_write(struct http_call *call, const void *bytes, size_t n)
 {

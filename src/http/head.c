@@ -21,6 +21,33 @@ http_head_find(const struct http_head *head, const char *name)
 	return NULL;
 }
 
+static bool
+list_has(const char *list, const char *token)
+{
+	size_t n = strlen(token);
+
+	for (;;) {
+		list += strspn(list, " \t,");
+		if (*list == '\0')
+			return false;
+		if (strncasecmp(list, token, n) == 0 && strchr(" \t,", list[n]))
+			return true;
+		list += strcspn(list, ",");
+	}
+}
+
+bool
+http_head_has_token(const struct http_head *head, const char *name,
+		    const char *token)
+{
+	for (size_t i = 0; i < head->n_headers; i++) {
+		if (strcasecmp(head->headers[i].name, name) == 0 &&
+		    list_has(head->headers[i].value, token))
+			return true;
+	}
+	return false;
+}
+
 static char *
 decoded(const char *text, size_t n)
 {

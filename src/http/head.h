@@ -33,6 +33,10 @@ struct http_head {
 /* The first value, or NULL. */
 const char *http_head_find(const struct http_head *head, const char *name);
 
+/* Is `token' in the comma-separated lists of all headers of that name? */
+bool http_head_has_token(const struct http_head *head, const char *name,
+			 const char *token);
+
 /*
  * The decoded value of a query parameter, owned by the caller; NULL if it is
  * absent.  "?full" and "?full=" both give "".

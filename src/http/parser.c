@@ -3,13 +3,12 @@
 /*
  * HTTP/1.1 messages out of bytes; see parser.h.
  *
- * This file alone knows http_parser.  That library splits a head and says how
- * the body is delimited, but the way Debian builds it (strict checks compiled
- * out) it takes bare line feeds, folded lines, control characters and a good
- * deal more.  So each byte of a head first passes a gate of our own, which
- * knows the grammar of lines and the limits and rejects at the first wrong
- * byte; and after the library, the headers that delimit messages are judged
- * once more.  A head that only one of the two accepts is bad.
+ * This file alone knows http_parser.  That library splits a head and says
+ * whether the connection stays, but the way Debian builds it (strict checks
+ * compiled out) it takes bare line feeds, folded lines, control characters and
+ * a good deal more.  So each byte of a head first passes a gate of our own;
+ * and after the library, the headers that delimit messages are judged once
+ * more.  A head that only one of the two accepts is bad.
  *
  * Bodies are decoded here: the library would take "5\rX" for the size of a
  * chunk.
@@ -18,7 +17,6 @@
  * separators turned into NULs, and the decoded path.
  */
 
-#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -30,38 +28,18 @@
 
 #include "http/parser.h"
 
-#define MAX_METHOD 24
 #define MAX_SIZE_DIGITS 15 /* of a chunk: fits 63 bits */
 #define MAX_EXTENSION 256  /* of a chunk */
-#define MAX_TRAILERS (4u << 10)
 
 enum state {
-	AT_START,
-	AT_START_LF,
-	/* requests */
-	AT_METHOD,
-	AT_TARGET,
-	AT_VERSION,
-	/* responses */
-	AT_PROTOCOL,
-	AT_CODE,
-	AT_REASON,
-	/* both */
-	AT_LINE_LF,
-	AT_NAME_FIRST,
-	AT_NAME,
-	AT_VALUE,
-	AT_VALUE_LF,
-	AT_HEAD_LF,
-	AT_HEAD_END,
-	/* bodies */
-	AT_BYTES,
+	AT_HEAD,
+	AT_BYTES, /* of the body, or of a chunk */
 	AT_SIZE,
 	AT_EXTENSION,
 	AT_SIZE_LF,
-	AT_CHUNK,
 	AT_CHUNK_CR,
 	AT_CHUNK_LF,
+	AT_TRAILERS,
 	AT_END,
 	AT_BAD,
 };
@@ -84,238 +62,15 @@ expect(struct parser *p, bool ok, enum state next, const char *why)
 		bad(p, 400, why);
 }
 
-/* What a byte may be part of. */
-enum {
-	TOKEN = 1 << 0,	 /* methods and names of headers */
-	TEXT = 1 << 1,	 /* values of headers */
-	TARGET = 1 << 2, /* request targets */
-	HOST = 1 << 3,	 /* the value of Host */
-};
-
-#define GRAPHIC (TEXT | TARGET)
-#define ALNUM (TOKEN | TEXT | TARGET | HOST)
-
-static const uint8_t classes[256] = {
-	['\t'] = TEXT,
-	[' '] = TEXT,
-	['!'] = ALNUM,
-	['"'] = GRAPHIC,
-	['#'] = TOKEN | TEXT,
-	['$' ... '\''] = ALNUM,
-	['(' ... ')'] = GRAPHIC | HOST,
-	['*' ... '+'] = ALNUM,
-	[','] = GRAPHIC,
-	['-' ... '.'] = ALNUM,
-	['/'] = GRAPHIC,
-	['0' ... '9'] = ALNUM,
-	[':' ... ';'] = GRAPHIC | HOST,
-	['<'] = GRAPHIC,
-	['='] = GRAPHIC | HOST,
-	['>' ... '@'] = GRAPHIC,
-	['A' ... 'Z'] = ALNUM,
-	['['] = GRAPHIC | HOST,
-	['\\'] = GRAPHIC,
-	[']'] = GRAPHIC | HOST,
-	['^'] = TOKEN | GRAPHIC,
-	['_'] = ALNUM,
-	['`'] = TOKEN | GRAPHIC,
-	['a' ... 'z'] = ALNUM,
-	['{'] = GRAPHIC,
-	['|'] = TOKEN | GRAPHIC,
-	['}'] = GRAPHIC,
-	['~'] = ALNUM,
-	[0x80 ... 0xff] = TEXT,
-};
-
-/* The gate: one byte of "GET /path HTTP/1.1". */
-static void
-request_byte(struct parser *p, uint8_t c)
-{
-	static const char version[] = "HTTP/?.?";
-
-	p->n_at++;
-	switch (p->state) {
-	case AT_METHOD:
-		if (c == ' ' && p->n_at > 1) {
-			p->state = AT_TARGET;
-			p->n_at = 0;
-		} else if (!(classes[c] & TOKEN) || p->n_at > MAX_METHOD) {
-			bad(p, 400, "malformed method");
-		}
-		break;
-	case AT_TARGET:
-		if (c == ' ' && p->n_at > 1) {
-			p->state = AT_VERSION;
-			p->n_at = 0;
-		} else if (!(classes[c] & TARGET)) {
-			bad(p, 400, "malformed request target");
-		} else if (p->n_at > PARSER_MAX_TARGET) {
-			bad(p, 414, "request target too long");
-		}
-		break;
-	default:
-		if (c == '\r' && p->n_at == sizeof(version)) {
-			p->state = AT_LINE_LF;
-		} else if (p->n_at >= sizeof(version) ||
-			   (version[p->n_at - 1] == '?'
-				? c < '0' || c > '9'
-				: c != version[p->n_at - 1])) {
-			bad(p, 400, "malformed HTTP version");
-		} else if (version[p->n_at - 1] == '?' &&
-			   (p->n_at == 6 ? c != '1' : c > '1')) {
-			bad(p, 505, "HTTP version not supported");
-		}
-		break;
-	}
-}
-
-/* The gate: one byte of "HTTP/1.1 200 OK". */
-static void
-response_byte(struct parser *p, uint8_t c)
-{
-	static const char protocol[] = "HTTP/1.";
-
-	p->n_at++;
-	switch (p->state) {
-	case AT_PROTOCOL:
-		if (p->n_at < sizeof(protocol))
-			expect(p, c == protocol[p->n_at - 1], AT_PROTOCOL,
-			       "not an HTTP/1 answer");
-		else if (p->n_at == sizeof(protocol))
-			expect(p, c == '0' || c == '1', AT_PROTOCOL,
-			       "not an HTTP/1 answer");
-		else
-			expect(p, c == ' ', AT_CODE, "malformed status line");
-		if (p->state == AT_CODE)
-			p->n_at = 0;
-		break;
-	case AT_CODE:
-		if (p->n_at <= 3)
-			expect(p, c >= '0' && c <= '9', AT_CODE,
-			       "malformed status");
-		else if (c == '\r')
-			p->state = AT_LINE_LF;
-		else
-			expect(p, c == ' ', AT_REASON, "malformed status");
-		break;
-	default:
-		if (c == '\r')
-			p->state = AT_LINE_LF;
-		else if (!(classes[c] & TEXT))
-			bad(p, 400, "control character in the status line");
-		break;
-	}
-}
-
-static void
-name_first(struct parser *p, uint8_t c)
-{
-	if (c == '\r')
-		p->state = AT_HEAD_LF;
-	else if (c == ' ' || c == '\t')
-		bad(p, 400, "folded header line");
-	else if (!(classes[c] & TOKEN))
-		bad(p, 400, "malformed header name");
-	else if (++p->n_headers > PARSER_MAX_HEADERS)
-		bad(p, 431, "too many headers");
-	else
-		p->state = AT_NAME;
-}
-
-/* The gate: one byte of the header lines, or of trailers. */
-static void
-header_byte(struct parser *p, uint8_t c)
-{
-	switch (p->state) {
-	case AT_NAME_FIRST:
-		name_first(p, c);
-		break;
-	case AT_NAME:
-		if (c == ':')
-			p->state = AT_VALUE;
-		else if (!(classes[c] & TOKEN))
-			bad(p, 400, "malformed header name");
-		break;
-	case AT_VALUE:
-		if (c == '\r')
-			p->state = AT_VALUE_LF;
-		else if (!(classes[c] & TEXT))
-			bad(p, 400, "control character in a header");
-		break;
-	case AT_VALUE_LF:
-		expect(p, c == '\n', AT_NAME_FIRST, "bare CR in a header");
-		break;
-	default:
-		expect(p, c == '\n', p->is_headed ? AT_END : AT_HEAD_END,
-		       "bare CR in the head");
-		break;
-	}
-}
-
-static void
-first_byte(struct parser *p, uint8_t c)
-{
-	if (p->kind == PARSER_RESPONSE) {
-		p->state = AT_PROTOCOL;
-		response_byte(p, c);
-	} else if (c == '\r' && !p->is_empty_before) {
-		p->state = AT_START_LF;
-	} else {
-		p->state = AT_METHOD;
-		request_byte(p, c);
-	}
-}
-
-static void
-head_byte(struct parser *p, uint8_t c)
-{
-	switch (p->state) {
-	case AT_START:
-		first_byte(p, c);
-		break;
-	case AT_START_LF:
-		p->is_empty_before = true;
-		expect(p, c == '\n', AT_START, "bare CR before the head");
-		break;
-	case AT_METHOD:
-	case AT_TARGET:
-	case AT_VERSION:
-		request_byte(p, c);
-		break;
-	case AT_PROTOCOL:
-	case AT_CODE:
-	case AT_REASON:
-		response_byte(p, c);
-		break;
-	case AT_LINE_LF:
-		expect(p, c == '\n', AT_NAME_FIRST, "bare CR in the head");
-		break;
-	default:
-		header_byte(p, c);
-		break;
-	}
-}
-
-/* Pass bytes through the gate to the end of the head; how many. */
+/* Pass bytes through the gate, which may end the head or find it bad. */
 static size_t
-scan_head(struct parser *p, const uint8_t *bytes, size_t n)
+pass_gate(struct parser *p, const uint8_t *bytes, size_t n)
 {
-	size_t room = PARSER_MAX_HEAD - p->n_head;
-	size_t i;
+	size_t used = gate_pass(&p->gate, bytes, n);
 
-	for (i = 0; i < n && i < room; i++) {
-		if (p->state == AT_VALUE && classes[bytes[i]] & TEXT)
-			continue;
-		head_byte(p, bytes[i]);
-		if (p->state >= AT_HEAD_END) {
-			i++;
-			break;
-		}
-	}
-	p->n_head += (unsigned)i;
-	if (p->n_head == PARSER_MAX_HEAD && p->state < AT_HEAD_END)
-		bad(p, 431, "head too large");
-	return i;
+	if (p->gate.state == GATE_BAD)
+		bad(p, p->gate.status, p->gate.why);
+	return used;
 }
 
 /* What http_parser splits a head into. */
@@ -461,7 +216,7 @@ check_host(struct parser *p)
 		return;
 	}
 	for (; *host != '\0'; host++) {
-		if (!(classes[(uint8_t)*host] & HOST)) {
+		if (!gate_byte_is((uint8_t)*host, GATE_IN_HOST)) {
 			bad(p, 400, "malformed Host header");
 			return;
 		}
@@ -520,7 +275,7 @@ split_failed(struct parser *p, enum http_errno code)
 static void
 split_head(struct parser *p, const uint8_t *bytes, size_t n)
 {
-	size_t max = p->n_headers;
+	size_t max = p->gate.n_headers;
 	size_t headers_size = MAX(max, (size_t)1) * sizeof(struct http_header);
 	char *block = xmalloc(headers_size + 2 * (n + 1));
 	char *text = block + headers_size;
@@ -541,7 +296,6 @@ split_head(struct parser *p, const uint8_t *bytes, size_t n)
 		return;
 	}
 
-	p->state = AT_HEAD_END;
 	p->minor = (unsigned char)hp.http_minor;
 	p->head = (struct http_head){
 		.headers = split.headers,
@@ -576,15 +330,16 @@ static enum parser_event
 head_next(struct parser *p, const uint8_t **bytes, size_t *n)
 {
 	const uint8_t *start = *bytes;
-	size_t used = scan_head(p, *bytes, *n);
+	size_t used = pass_gate(p, start, *n);
+	bool is_whole = p->gate.state == GATE_DONE;
 
 	*bytes += used;
 	*n -= used;
 	if (p->state == AT_BAD)
 		return PARSER_BAD;
-	if (p->state < AT_HEAD_END || p->raw.len > 0)
+	if (used > 0 && (!is_whole || p->raw.len > 0))
 		buf_add(&p->raw, start, used);
-	if (p->state < AT_HEAD_END)
+	if (!is_whole)
 		return PARSER_MORE;
 
 	if (p->raw.len > 0)
@@ -596,8 +351,6 @@ head_next(struct parser *p, const uint8_t **bytes, size_t *n)
 		return PARSER_BAD;
 	p->is_headed = true;
 	p->state = body_start[p->body];
-	p->n_at = 0;
-	p->n_headers = 0;
 	return PARSER_HEAD;
 }
 
@@ -630,6 +383,16 @@ size_byte(struct parser *p, uint8_t c)
 	}
 }
 
+/* The last chunk has no bytes and is followed by trailers. */
+static void
+end_size(struct parser *p, uint8_t c)
+{
+	expect(p, c == '\n', p->left > 0 ? AT_BYTES : AT_TRAILERS,
+	       "malformed chunk size");
+	p->n_at = 0;
+	gate_init(&p->gate, GATE_TRAILERS);
+}
+
 /* One byte of what stands between the pieces of a chunked body. */
 static void
 chunk_byte(struct parser *p, uint8_t c)
@@ -641,13 +404,12 @@ chunk_byte(struct parser *p, uint8_t c)
 	case AT_EXTENSION:
 		if (c == '\r')
 			p->state = AT_SIZE_LF;
-		else if (!(classes[c] & TEXT) || ++p->n_at > MAX_EXTENSION)
+		else if (!gate_byte_is(c, GATE_IN_TEXT) ||
+			 ++p->n_at > MAX_EXTENSION)
 			bad(p, 400, "malformed chunk extension");
 		break;
 	case AT_SIZE_LF:
-		expect(p, c == '\n', p->left > 0 ? AT_CHUNK : AT_NAME_FIRST,
-		       "malformed chunk size");
-		p->n_at = 0;
+		end_size(p, c);
 		break;
 	case AT_CHUNK_CR:
 		expect(p, c == '\r', AT_CHUNK_LF, "chunk longer than its size");
@@ -656,9 +418,9 @@ chunk_byte(struct parser *p, uint8_t c)
 		expect(p, c == '\n', AT_SIZE, "chunk longer than its size");
 		break;
 	default:
-		header_byte(p, c);
-		if (++p->n_trailers > MAX_TRAILERS && p->state != AT_BAD)
-			bad(p, 431, "trailers too large");
+		pass_gate(p, &c, 1);
+		if (p->gate.state == GATE_DONE)
+			p->state = AT_END;
 		break;
 	}
 }
@@ -691,7 +453,7 @@ parser_next(struct parser *p, const uint8_t **bytes, size_t *n,
 	if (!p->is_headed && p->state != AT_BAD)
 		return head_next(p, bytes, n);
 	while (*n > 0 && p->state != AT_END && p->state != AT_BAD) {
-		if (p->state == AT_BYTES || p->state == AT_CHUNK)
+		if (p->state == AT_BYTES)
 			return take_data(p, bytes, n, ret_data, ret_n);
 		chunk_byte(p, **bytes);
 		++*bytes;
@@ -720,8 +482,10 @@ parser_init(struct parser *p, enum parser_kind kind)
 {
 	*p = (struct parser){
 		.kind = kind,
-		.raw = BUF_INIT(PARSER_MAX_HEAD),
+		.raw = BUF_INIT(GATE_MAX_HEAD),
 	};
+	gate_init(&p->gate,
+		  kind == PARSER_REQUEST ? GATE_REQUEST : GATE_RESPONSE);
 }
 
 void
@@ -742,7 +506,7 @@ parser_reset(struct parser *p)
 bool
 parser_is_started(const struct parser *p)
 {
-	return p->state != AT_START;
+	return p->gate.state != GATE_START || p->is_headed;
 }
 
 bool

@@ -16,11 +16,8 @@
 #include <stdint.h>
 
 #include "core/buf.h"
+#include "http/gate.h"
 #include "http/head.h"
-
-#define PARSER_MAX_HEAD (16u << 10)
-#define PARSER_MAX_TARGET (8u << 10)
-#define PARSER_MAX_HEADERS 100
 
 enum parser_kind { PARSER_REQUEST, PARSER_RESPONSE };
 
@@ -37,17 +34,14 @@ enum parser_body { BODY_NONE, BODY_LENGTH, BODY_CHUNKED, BODY_UNTIL_END };
 
 struct parser {
 	enum parser_kind kind;
-	unsigned char state;  /* where in the grammar */
-	unsigned char minor;  /* HTTP/1.minor */
-	bool has_no_body;     /* set it for the answer to a HEAD */
-	bool is_empty_before; /* one empty line before a request is allowed */
-	bool is_headed;	      /* the head is complete */
+	unsigned char state; /* where in the grammar */
+	unsigned char minor; /* HTTP/1.minor */
+	bool has_no_body;    /* set it for the answer to a HEAD */
+	bool is_headed;	     /* the head is complete */
 
-	unsigned n_at; /* bytes of the current part */
-	unsigned n_headers;
-	unsigned n_head;     /* bytes of the head */
-	unsigned n_trailers; /* bytes after the last chunk */
-	struct buf raw;	     /* a head that comes in parts */
+	struct gate gate; /* of the head, then of the trailers */
+	struct buf raw;	  /* a head that comes in parts */
+	unsigned n_at;	  /* bytes of a chunk's size or extension */
 
 	struct http_head head;
 	void *block; /* what head points into */

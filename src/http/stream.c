@@ -3,11 +3,6 @@
 /*
  * Streams on descriptors; see stream.h.
  *
- * Output is first offered to the descriptor and queued if it is not taken, as
- * pieces that are bytes or ranges of a file.  Small ranges are queued as bytes:
- * a queued range costs a descriptor, so their number is bounded by the
- * high-water mark.
- *
  * Callbacks are called from two places only, on_poll and on_later; whatever a
  * public function learns (a write failed, bytes are there again) waits for
  * on_later, which an idle handle calls in the next turn of the loop.
@@ -20,8 +15,9 @@
  * but a hang-up is always reported, and so we learn that a peer which first
  * finished sending has gone altogether.
  *
- * Invariants: pending is what the pieces still hold; is_broken implies an empty
- * queue; is_closed implies that only the handles' close callbacks come.
+
+ * Invariants: is_broken implies an empty queue; is_closed implies that only the
+ handles' close callbacks come.
  */
 
 #include <assert.h>
@@ -29,7 +25,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -37,8 +32,8 @@
 #include <uv.h>
 
 #include "core/buf.h"
-#include "core/list.h"
 #include "core/mem.h"
+#include "http/sendq.h"
 
 #include "http/stream.h"
 
@@ -47,22 +42,11 @@
 #define READS_PER_TURN 4      /* then others have their turn */
 #define READS_AT_END 64	      /* what a dead peer may still have sent */
 #define SENT_PER_TURN (4u << 20)
-#define FILE_STEP (1u << 20)   /* one sendfile */
-#define SMALL_FILE (64u << 10) /* copied rather than kept open */
-#define PIECE_MAX (256u << 10) /* small writes join up to this size */
-#define MAX_IOV 16
 #define SEND_MS 30000  /* stream_close_after_write: to send what is kept */
 #define LINGER_MS 2000 /* ... to let the peer read it */
 #define LINGER_BYTES (1u << 20) /* ... and what it may send meanwhile */
 
 enum { IN, OUT };
-
-struct piece {
-	struct list link;
-	int fd; /* -1: bytes */
-	uint64_t offset, n;
-	struct buf bytes;
-};
 
 struct stream {
 	uv_poll_t poll[2]; /* OUT only if it is another descriptor */
@@ -76,8 +60,7 @@ struct stream {
 	const struct stream_events *events;
 	void *owner;
 
-	struct list queue;
-	uint64_t pending;
+	struct sendq queue;
 	struct buf unread;
 	size_t n_thrown;
 
@@ -108,30 +91,6 @@ later(struct stream *s)
 		uv_idle_start(&s->later, on_later);
 }
 
-static void
-piece_free(struct piece *piece)
-{
-	list_unlink(&piece->link);
-	if (piece->fd >= 0)
-		close(piece->fd);
-	buf_fini(&piece->bytes);
-	free(piece);
-}
-
-static struct piece *
-first_piece(const struct stream *s)
-{
-	return list_entry(s->queue.next, struct piece, link);
-}
-
-static void
-drop_queue(struct stream *s)
-{
-	while (!list_is_empty(&s->queue))
-		piece_free(first_piece(s));
-	s->pending = 0;
-}
-
 /* Have libuv watch `events' of one side; nothing happens if it does. */
 static void
 watch_side(struct stream *s, int side, int events)
@@ -160,7 +119,7 @@ watch(struct stream *s, bool lazily)
 	} else if (!s->is_broken) {
 		in = hang_up;
 	}
-	if (!s->is_broken && s->pending > 0)
+	if (!s->is_broken && s->queue.n_bytes > 0)
 		out = UV_WRITABLE;
 
 	if (!s->is_pair) {
@@ -182,108 +141,21 @@ break_stream(struct stream *s, enum err_code code, int sys, const char *why)
 	s->broken_code = code;
 	s->broken_sys = sys;
 	s->broken_why = why;
-	drop_queue(s);
+	sendq_clear(&s->queue);
 	later(s);
 }
 
 static void
 break_by_errno(struct stream *s, int sys, const char *why)
 {
-	if (sys == EPIPE || sys == ECONNRESET)
-		why = "the peer closed the connection";
-	break_stream(s, ERR_UNREACHABLE, sys, why);
-}
-
-/* What a write takes now; -1 with errno. */
-static ssize_t
-send_iov(struct stream *s, const struct iovec *iov, size_t n, bool more)
-{
-	struct msghdr msg = { .msg_iov = (struct iovec *)(uintptr_t)iov,
-			      .msg_iovlen = n };
-	int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0);
-	ssize_t put;
-
-	do
-		put = s->is_socket ? sendmsg(s->fd[OUT], &msg, flags)
-				   : writev(s->fd[OUT], iov, (int)n);
-	while (put < 0 && errno == EINTR);
-	return put;
-}
-
-/*
- * A part of a file, as far as it is taken now; 0 means the file ended.  Where
- * sendfile cannot (terminals, files of /proc) the bytes are copied.
- */
-static ssize_t
-send_file(struct stream *s, int fd, uint64_t offset, uint64_t n)
-{
-	uint8_t room[READ_SIZE];
-	off_t at = (off_t)offset;
-	ssize_t put;
-
-	do
-		put = sendfile(s->fd[OUT], fd, &at,
-			       MIN(n, (uint64_t)FILE_STEP));
-	while (put < 0 && errno == EINTR);
-	if (put >= 0 || (errno != EINVAL && errno != ENOSYS))
-		return put;
-
-	put = pread(fd, room, MIN(n, (uint64_t)sizeof(room)), (off_t)offset);
-	if (put <= 0)
-		return put;
-	return send_iov(
-	    s, &(struct iovec){ .iov_base = room, .iov_len = (size_t)put }, 1,
-	    false);
-}
-
-/* Send the bytes in front of the queue; -1 with errno. */
-static ssize_t
-send_bytes(struct stream *s)
-{
-	struct iovec iov[MAX_IOV];
-	size_t n = 0;
-	struct piece *piece;
-	bool more = false;
-	ssize_t put;
-	size_t left;
-
-	list_for_each (piece, &s->queue, link) {
-		more = piece->fd >= 0;
-		if (more || n == MAX_IOV)
-			break;
-		iov[n].iov_base = buf_bytes(&piece->bytes);
-		iov[n++].iov_len = piece->bytes.len;
-	}
-	put = send_iov(s, iov, n, more);
-	for (left = put > 0 ? (size_t)put : 0; left > 0;) {
-		size_t step;
-
-		piece = first_piece(s);
-		step = MIN(left, piece->bytes.len);
-		buf_consume(&piece->bytes, step);
-		left -= step;
-		if (piece->bytes.len == 0)
-			piece_free(piece);
-	}
-	return put;
-}
-
-static ssize_t
-send_first(struct stream *s)
-{
-	struct piece *piece = first_piece(s);
-	ssize_t put;
-
-	if (piece->fd < 0)
-		return send_bytes(s);
-	put = send_file(s, piece->fd, piece->offset, piece->n);
-	if (put <= 0)
-		return put;
-	piece->offset += (uint64_t)put;
-	piece->n -= (uint64_t)put;
-	if (piece->n == 0)
-		piece_free(piece);
-	return put;
+	if (sys == ENODATA)
+		break_stream(s, ERR_SYSTEM, EIO,
+			     "a file is shorter than announced");
+	else if (sys == EPIPE || sys == ECONNRESET)
+		break_stream(s, ERR_UNREACHABLE, sys,
+			     "the peer closed the connection");
+	else
+		break_stream(s, ERR_UNREACHABLE, sys, why);
 }
 
 /* Others may share the description: leave it as it was. */
@@ -307,34 +179,13 @@ shut_now(struct stream *s)
 	s->fd[OUT] = -1;
 }
 
-/* A write failed: is it only that the descriptor is full? */
-static void
-on_send_error(struct stream *s, ssize_t put)
-{
-	if (put == 0)
-		break_stream(s, ERR_SYSTEM, EIO,
-			     "a file is shorter than announced");
-	else if (errno != EAGAIN)
-		break_by_errno(s, errno, "write");
-}
-
 /* Send what the descriptor takes, up to one turn's share. */
 static void
 flush(struct stream *s)
 {
-	size_t sent = 0;
-
-	while (s->pending > 0 && sent < SENT_PER_TURN) {
-		ssize_t put = send_first(s);
-
-		if (put <= 0) {
-			on_send_error(s, put);
-			return;
-		}
-		s->pending -= (uint64_t)put;
-		sent += (size_t)put;
-	}
-	if (s->pending == 0 && s->is_shut)
+	if (sendq_flush(&s->queue, s->fd[OUT], SENT_PER_TURN) < 0)
+		break_by_errno(s, errno, "write");
+	else if (s->queue.n_bytes == 0 && s->is_shut)
 		shut_now(s);
 }
 
@@ -342,14 +193,14 @@ static void
 tell_flushed(struct stream *s)
 {
 	const struct stream_events *events = s->events;
-	bool is_drained = s->is_full && s->pending <= LOW_WATER;
-	bool is_sent = s->pending == 0;
+	bool is_drained = s->is_full && s->queue.n_bytes <= LOW_WATER;
+	bool is_sent = s->queue.n_bytes == 0;
 
 	if (is_drained)
 		s->is_full = false;
 	if (is_drained && events->on_drain)
 		events->on_drain(s, s->owner);
-	if (is_sent && !s->is_closed && s->events && s->pending == 0 &&
+	if (is_sent && !s->is_closed && s->events && s->queue.n_bytes == 0 &&
 	    s->events->on_sent)
 		s->events->on_sent(s, s->owner);
 }
@@ -441,7 +292,7 @@ on_poll(uv_poll_t *poll, int status, int events)
 	}
 	if (events & UV_READABLE)
 		read_some(s, READS_PER_TURN);
-	if (events & UV_WRITABLE && !s->is_closed && s->pending > 0) {
+	if (events & UV_WRITABLE && !s->is_closed && s->queue.n_bytes > 0) {
 		flush(s);
 		if (!s->is_broken && s->events)
 			tell_flushed(s);
@@ -516,7 +367,7 @@ static void
 close_handles(struct stream *s)
 {
 	s->is_closed = true;
-	drop_queue(s);
+	sendq_clear(&s->queue);
 	close_handle(s, (uv_handle_t *)&s->poll[IN]);
 	if (s->is_pair)
 		close_handle(s, (uv_handle_t *)&s->poll[OUT]);
@@ -567,7 +418,7 @@ stream_new(uv_loop_t *loop, int in_fd, int out_fd,
 	s->events = events;
 	s->owner = owner;
 	s->unread = (struct buf)BUF_INIT(SIZE_MAX - 1);
-	list_init(&s->queue);
+	sendq_init(&s->queue, s->is_socket);
 
 	if (init_poll(s, loop, IN, err) < 0) {
 		free(s);
@@ -599,7 +450,7 @@ stream_close(struct stream *s)
 void
 stream_detach(struct stream *s, int *ret_in, int *ret_out)
 {
-	assert(!s->is_closed && s->pending == 0 && s->unread.len == 0);
+	assert(!s->is_closed);
 	close_handles(s);
 	*ret_in = s->fd[IN];
 	*ret_out = s->fd[OUT];
@@ -650,7 +501,7 @@ void
 stream_close_after_write(struct stream *s)
 {
 	assert(!s->is_closed);
-	if (s->is_broken || (s->is_ended && s->pending == 0)) {
+	if (s->is_broken || (s->is_ended && s->queue.n_bytes == 0)) {
 		stream_close(s);
 		return;
 	}
@@ -661,7 +512,7 @@ stream_close_after_write(struct stream *s)
 	uv_timer_init(s->later.loop, s->deadline);
 	s->deadline->data = s;
 	uv_timer_start(s->deadline, on_linger_deadline, SEND_MS, 0);
-	if (s->pending == 0)
+	if (s->queue.n_bytes == 0)
 		linger_sent(s, NULL);
 }
 
@@ -701,29 +552,13 @@ stream_unread(struct stream *s, const void *bytes, size_t n)
 		later(s);
 }
 
-static void
-queue_bytes(struct stream *s, const void *bytes, size_t n)
-{
-	struct piece *last = list_entry(s->queue.prev, struct piece, link);
-
-	s->pending += n;
-	if (!list_is_empty(&s->queue) && last->fd < 0 &&
-	    last->bytes.len + n <= PIECE_MAX) {
-		buf_add(&last->bytes, bytes, n);
-		return;
-	}
-	last = xcalloc(1, sizeof(*last));
-	last->fd = -1;
-	buf_init(&last->bytes, SIZE_MAX - 1);
-	buf_add(&last->bytes, bytes, n);
-	list_append(&s->queue, &last->link);
-}
-
 static bool
 say_full(struct stream *s)
 {
+	if (s->is_broken)
+		return false;
 	watch(s, true);
-	if (s->pending > STREAM_HIGH_WATER)
+	if (s->queue.n_bytes > STREAM_HIGH_WATER)
 		s->is_full = true;
 	return s->is_full;
 }
@@ -731,27 +566,10 @@ say_full(struct stream *s)
 bool
 stream_writev(struct stream *s, const struct iovec *pieces, size_t n, bool more)
 {
-	size_t skip = 0;
-
 	if (s->is_broken || s->is_shut)
 		return false;
-	if (s->pending == 0) {
-		ssize_t put = send_iov(s, pieces, n, more);
-
-		if (put < 0 && errno != EAGAIN) {
-			break_by_errno(s, errno, "write");
-			return false;
-		}
-		skip = put > 0 ? (size_t)put : 0;
-	}
-	for (size_t i = 0; i < n; i++) {
-		size_t step = MIN(skip, pieces[i].iov_len);
-
-		skip -= step;
-		if (step < pieces[i].iov_len)
-			queue_bytes(s, (char *)pieces[i].iov_base + step,
-				    pieces[i].iov_len - step);
-	}
+	if (sendq_add(&s->queue, s->fd[OUT], pieces, n, more) < 0)
+		break_by_errno(s, errno, "write");
 	return say_full(s);
 }
 
@@ -764,57 +582,13 @@ stream_write(struct stream *s, const void *bytes, size_t n)
 	return stream_writev(s, &piece, 1, false);
 }
 
-/* Keep a range for later: as bytes if it is small. */
-static void
-queue_file(struct stream *s, int fd, uint64_t offset, uint64_t n)
-{
-	struct piece *piece;
-	uint8_t room[SMALL_FILE];
-	int copy;
-
-	if (n <= SMALL_FILE) {
-		ssize_t got = pread(fd, room, (size_t)n, (off_t)offset);
-
-		if (got < 0)
-			break_stream(s, ERR_SYSTEM, errno, "read a file");
-		else if ((uint64_t)got < n)
-			on_send_error(s, 0);
-		else
-			queue_bytes(s, room, (size_t)n);
-		return;
-	}
-	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (copy < 0) {
-		break_stream(s, ERR_SYSTEM, errno, "keep a file open");
-		return;
-	}
-	piece = xcalloc(1, sizeof(*piece));
-	piece->fd = copy;
-	piece->offset = offset;
-	piece->n = n;
-	list_append(&s->queue, &piece->link);
-	s->pending += n;
-}
-
 bool
 stream_write_file(struct stream *s, int fd, uint64_t offset, uint64_t n)
 {
 	if (s->is_broken || s->is_shut)
 		return false;
-	if (s->pending == 0 && n > 0) {
-		ssize_t put = send_file(s, fd, offset, n);
-
-		if (put == 0 || (put < 0 && errno != EAGAIN)) {
-			on_send_error(s, put);
-			return false;
-		}
-		if (put > 0) {
-			offset += (uint64_t)put;
-			n -= (uint64_t)put;
-		}
-	}
-	if (n > 0)
-		queue_file(s, fd, offset, n);
+	if (sendq_add_file(&s->queue, s->fd[OUT], fd, offset, n) < 0)
+		break_by_errno(s, errno, "send a file");
 	return say_full(s);
 }
 
@@ -824,14 +598,20 @@ stream_shutdown(struct stream *s)
 	if (s->is_shut || s->is_broken)
 		return;
 	s->is_shut = true;
-	if (s->pending == 0)
+	if (s->queue.n_bytes == 0)
 		shut_now(s);
 }
 
 uint64_t
 stream_pending(const struct stream *s)
 {
-	return s->pending;
+	return s->queue.n_bytes;
+}
+
+uv_loop_t *
+stream_loop(const struct stream *s)
+{
+	return s->later.loop;
 }
 
 int

@@ -19,6 +19,7 @@
  *	GET  /never                  no answer
  *	GET  /stats                  connections, exchanges begun and gone,
  *	                             bytes that /zeros has handed over, CPU time
+ *	GET  /ws                     a WebSocket that echoes
  */
 
 #include <errno.h>
@@ -38,6 +39,7 @@
 #include "core/sock.h"
 #include "core/text.h"
 #include "http/server.h"
+#include "http/ws.h"
 
 #define MAX_HOSTS 8
 #define MAX_ECHO (1u << 20)
@@ -301,6 +303,47 @@ route_stats(struct http_exchange *x)
 	http_reply(x, 200, "application/json", buf_bytes(&out), out.len);
 }
 
+static void
+on_ws_message(struct ws *ws, const void *bytes, size_t n, bool is_text,
+	      void *owner)
+{
+	bool is_full = is_text ? ws_send_text(ws, bytes, n)
+			       : ws_send_bytes(ws, bytes, n);
+
+	if (is_full)
+		ws_pause(ws);
+}
+
+static void
+on_ws_drain(struct ws *ws, void *owner)
+{
+	ws_resume(ws);
+}
+
+static void
+on_ws_close(struct ws *ws, unsigned code, const char *reason, void *owner)
+{
+	printf("ws closed %u %s\n", code, reason);
+	fflush(stdout);
+	ws_free(ws);
+}
+
+static void
+route_ws(struct http_exchange *x)
+{
+	static const struct ws_events events = {
+		.on_message = on_ws_message,
+		.on_close = on_ws_close,
+		.on_drain = on_ws_drain,
+	};
+	struct ws_config config = { .events = &events, .max_message = 2 << 20 };
+
+	if (ws_is_request(x))
+		ws_accept(x, &config);
+	else
+		reply_text(x, 400, "not a WebSocket handshake\n");
+}
+
 static const struct {
 	const char *method, *path;
 	void (*fn)(struct http_exchange *);
@@ -311,6 +354,7 @@ static const struct {
 	{ "GET", "/zeros", route_zeros },     { "HEAD", "/zeros", route_zeros },
 	{ "GET", "/file", route_file },	      { "GET", "/later", route_later },
 	{ "GET", "/never", route_never },     { "GET", "/stats", route_stats },
+	{ "GET", "/ws", route_ws },
 };
 
 static void

@@ -101,8 +101,8 @@ static void
 write_list(const struct exec_store *store, const struct list_query *q,
 	   struct jsonw *w)
 {
-	size_t i = q->before ? exec_store_position(store, q->before) :
-			       exec_store_len(store);
+	size_t i = q->before ? exec_store_position(store, q->before)
+			     : exec_store_len(store);
 	uint64_t left = q->limit ? q->limit : UINT64_MAX;
 
 	jsonw_object(w, NULL);

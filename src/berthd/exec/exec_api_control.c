@@ -246,9 +246,8 @@ on_signal_body(struct http_exchange *x, const struct buf *body, void *owner)
 	if (rc < 0)
 		reply_error(x, &err);
 	else
-		reply_delivered(x, s->exec->run &&
-				       s->exec->runner->signal(s->exec->run,
-							       sig));
+		reply_delivered(x, s->exec->run && s->exec->runner->signal(
+						       s->exec->run, sig));
 }
 
 void
@@ -294,8 +293,8 @@ on_resize_body(struct http_exchange *x, const struct buf *body, void *owner)
 			     ARRAY_SIZE(resize_fields), 0, &fields, &err) < 0)
 		reply_error(x, &err);
 	else
-		reply_delivered(
-		    x, s->exec->run && s->exec->runner->resize(
+		reply_delivered(x, s->exec->run &&
+				       s->exec->runner->resize(
 					   s->exec->run, (unsigned)fields.cols,
 					   (unsigned)fields.rows));
 }
@@ -366,9 +365,8 @@ pump_input(struct steering *s)
 		return;
 	}
 	if (exec->run == NULL ||
-	    !exec->runner->input(exec->run, s->offset,
-				 buf_bytes(&s->waiting), n,
-				 is_last && s->is_end)) {
+	    !exec->runner->input(exec->run, s->offset, buf_bytes(&s->waiting),
+				 n, is_last && s->is_end)) {
 		fail_input(s, "does not listen now");
 		return;
 	}

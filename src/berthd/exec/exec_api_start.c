@@ -140,8 +140,7 @@ start(struct starting *s, const struct buf *body, struct err *err)
 	struct spec spec = SPEC_INIT;
 	struct exec_request request = {
 		.spec = &spec,
-		.restricted =
-		    http_exchange_guard(s->x)->tag == LISTENER_TCP,
+		.restricted = http_exchange_guard(s->x)->tag == LISTENER_TCP,
 	};
 	struct exec *exec = NULL;
 

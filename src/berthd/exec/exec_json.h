@@ -17,11 +17,13 @@ struct jsonw;
 /* Members of the answer to a start, inside an object that is open. */
 void exec_json_started(const struct exec *exec, struct jsonw *w);
 
+/* Members of the event that ends a stream. */
+void exec_json_finished(const struct exec *exec, struct jsonw *w);
+
 /* Members of an entry of the list. */
 void exec_json_summary(const struct exec *exec, struct jsonw *w);
 
 /* Members of the result; reads the exec's directory. */
-int exec_json_result(const struct exec *exec, struct jsonw *w,
-		     struct err *err);
+int exec_json_result(const struct exec *exec, struct jsonw *w, struct err *err);
 
 #endif

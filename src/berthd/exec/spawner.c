@@ -13,6 +13,7 @@
 #include "berthd/exec/control.h"
 #include "berthd/exec/holder.h"
 #include "berthd/exec/spawner.h"
+#include "core/fs.h"
 #include "core/proc.h"
 #include "core/sock.h"
 
@@ -47,6 +48,12 @@ serve_order(int daemon_fd, const int fds[ORDER_FDS])
 static void __attribute__((noreturn)) run(int daemon_fd)
 {
 	proc_title_set("berthd: spawner");
+	/* Nothing of the daemon's may live on in it or in holders. */
+	if (dup2(daemon_fd, STDERR_FILENO + 1) < 0)
+		_exit(1);
+	daemon_fd = STDERR_FILENO + 1;
+	fd_set_cloexec(daemon_fd, true);
+	(void)close_range((unsigned)daemon_fd + 1, ~0u, 0);
 	/* Nobody waits for holders. */
 	(void)signal(SIGCHLD, SIG_IGN);
 	for (;;) {

@@ -33,13 +33,13 @@
 #include "core/path.h"
 #include "core/text.h"
 #include "http/server.h"
-#include "berthd/file/answer.h"
 #include "berthd/file/base64in.h"
 #include "berthd/file/confine.h"
 #include "berthd/file/divert.h"
 #include "berthd/file/file_api.h"
 #include "berthd/file/newfile.h"
 #include "berthd/file/policy.h"
+#include "berthd/reply.h"
 
 /* A request without its content; a path is at most 4 KiB. */
 #define MAX_REQUEST (64u << 10)
@@ -191,7 +191,7 @@ begin_read_answer(struct read_op *op, const char *path)
 	jsonw_bool(&w, "ok", true);
 	jsonw_str(&w, "path", path);
 	(void)buf_adds(&head, ",\"content\":\"");
-	http_reply_start(op->x, 200, "application/json", -1);
+	http_reply_start(op->x, 200, REPLY_JSON, -1);
 	(void)http_reply_write(op->x, buf_bytes(&head), head.len);
 }
 
@@ -249,7 +249,7 @@ on_read_body(struct http_exchange *x, const struct buf *body, void *owner)
 	if (decode_request(body, read_fields, ARRAY_SIZE(read_fields), &request,
 			   &err) < 0 ||
 	    open_file(op, request.path, &err) < 0) {
-		answer_error(x, &err);
+		reply_error(x, &err);
 		return;
 	}
 	http_reply_on_drain(x, on_read_drain);
@@ -308,7 +308,7 @@ fail_write(struct write_op *op, const struct err *err)
 {
 	op->is_answered = true;
 	uv_idle_stop(&op->idle);
-	answer_error(op->x, err);
+	reply_error(op->x, err);
 }
 
 /* Find where the file goes, and begin it. */
@@ -428,11 +428,10 @@ answer_written(struct write_op *op)
 	jsonw_str(&w, "path", op->request.path);
 	jsonw_u64(&w, "bytes_written", op->size);
 	jsonw_object_end(&w);
-	(void)buf_addc(&body, '\n');
 	log_info("file", "written", KV_STR("path", op->request.path),
 		 KV_INT("bytes", op->size));
 	op->is_answered = true;
-	answer_json(op->x, &body);
+	reply_json(op->x, &body);
 }
 
 static int

@@ -29,13 +29,13 @@
 #include "core/path.h"
 #include "core/text.h"
 #include "http/server.h"
-#include "berthd/file/answer.h"
 #include "berthd/file/confine.h"
 #include "berthd/file/gzip.h"
 #include "berthd/file/policy.h"
 #include "berthd/file/sync_api.h"
 #include "berthd/file/pack.h"
 #include "berthd/file/untar.h"
+#include "berthd/reply.h"
 
 #define MAX_REQUEST (256u << 10)
 #define MAX_PATH_LEN 4096
@@ -192,10 +192,9 @@ answer_uploaded(struct upload *up)
 	jsonw_str(&w, "path", up->dst);
 	jsonw_u64(&w, "files_written", n_files);
 	jsonw_object_end(&w);
-	(void)buf_addc(&body, '\n');
 	log_info("file", "uploaded", KV_STR("path", up->dst),
 		 KV_INT("files", n_files), KV_INT("bytes", up->n_out));
-	answer_json(up->x, &body);
+	reply_json(up->x, &body);
 }
 
 static void
@@ -205,7 +204,7 @@ fail_upload(struct upload *up, const struct err *err)
 	uv_idle_stop(&up->idle);
 	log_info("file", "upload refused", KV_STR("path", up->dst),
 		 KV_ERR(err));
-	answer_error(up->x, err);
+	reply_error(up->x, err);
 }
 
 static void on_upload_idle(uv_idle_t *);
@@ -303,7 +302,7 @@ sync_api_upload(struct http_exchange *x, const struct file_policy *policy)
 
 	fd = open_dst(policy, dst, mkdir_p && str_eq(mkdir_p, "true"), &err);
 	if (fd < 0) {
-		answer_error(x, &err);
+		reply_error(x, &err);
 		return;
 	}
 	up = xcalloc(1, sizeof(*up));
@@ -455,7 +454,7 @@ on_download_body(struct http_exchange *x, const struct buf *body, void *owner)
 	if (decode_download(body, &request, &err) < 0 ||
 	    (fd = open_src(down->policy, request.path, &err)) < 0 ||
 	    (down->pack = pack_new(fd, request.excludes, &err)) == NULL) {
-		answer_error(x, &err);
+		reply_error(x, &err);
 		return;
 	}
 	down->path = xstrdup(request.path);

@@ -234,13 +234,14 @@ untar_step(struct untar *u, const uint8_t **in, size_t *n, struct err *err)
 int
 untar_finish(struct untar *u, struct err *err)
 {
-	const uint8_t *none = NULL;
+	static const uint8_t nothing[1];
+	const uint8_t *in = nothing;
 	size_t n = 0;
 	int rc;
 
 	/* The end of the last entry needs no input, so it may be waiting. */
 	do
-		rc = untar_step(u, &none, &n, err);
+		rc = untar_step(u, &in, &n, err);
 	while (rc > 0);
 	if (rc < 0)
 		return -1;

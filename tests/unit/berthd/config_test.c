@@ -410,7 +410,29 @@ codexds_file_is_made_when_it_is_missing(void **state UNUSED)
 	assert_string_equal(again.listen, "127.0.0.1:7337");
 }
 
-/* Every line of the template that shows a setting can be switched on. */
+/*
+ * Switch on what comments show: "# name: value", and what is indented below.
+ * The one that excludes another stays off.
+ */
+static void
+switch_on(const struct buf *text, struct buf *out)
+{
+	char *copy = (char *)buf_bytes(text), *line;
+
+	while ((line = strsep(&copy, "\n")) != NULL) {
+		size_t n = str_starts(line, "# ")
+			       ? strspn(line + 2, "abcdefghijklmnopqrstuvwxyz_")
+			       : 0;
+		bool is_setting = str_starts(line, "#   ") ||
+				  (n > 0 && line[2 + n] == ':');
+
+		if (str_starts(line, "# auth_token_file"))
+			is_setting = false;
+		assert_int_equal(
+		    buf_addf(out, "%s\n", is_setting ? line + 2 : line), 0);
+	}
+}
+
 static void
 the_template_is_right_about_its_comments(void **state UNUSED)
 {
@@ -419,28 +441,54 @@ the_template_is_right_about_its_comments(void **state UNUSED)
 	AUTO_CONFIG config, all;
 	struct err err = ERR_INIT;
 	bool is_created;
-	char *copy, *line;
 
 	config_init(&config, CONFIG_CODEXD);
 	assert_int_equal(config_load_codexd(&config, path, &is_created, &err),
 			 0);
 	assert_int_equal(fs_read_file(AT_FDCWD, path, &text, &err), 0);
-	copy = (char *)buf_bytes(&text);
-	while ((line = strsep(&copy, "\n")) != NULL) {
-		bool is_setting = str_starts(line, "# ") &&
-				  (strchr("- ", line[2]) ||
-				   (line[2] >= 'a' && line[2] <= 'z' &&
-				    strchr(line, ':')));
-
-		assert_int_equal(
-		    buf_addf(&on, "%s\n", is_setting ? line + 2 : line), 0);
-	}
+	switch_on(&text, &on);
 	config_init(&all, CONFIG_CODEXD);
 	assert_int_equal(
 	    config_decode(&all, "template", buf_text(&on), on.len, &err), 0);
 	assert_string_equal(all.allowed_cwd_roots[0], "/mnt");
 	assert_int_equal(all.projects.n, 1);
 	assert_int_equal(all.max_file_size, 50 << 20);
+}
+
+static void
+so_is_the_example(void **state UNUSED)
+{
+	AUTO_BUF text = BUF_INIT(1 << 16), on = BUF_INIT(1 << 16);
+	AUTO_CONFIG plain, all, defaults;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(fs_read_file(AT_FDCWD, EXAMPLE, &text, &err), 0);
+	config_init(&plain, CONFIG_BERTHD);
+	assert_int_equal(
+	    config_decode(&plain, "example", buf_text(&text), text.len, &err),
+	    0);
+	switch_on(&text, &on);
+	config_init(&all, CONFIG_BERTHD);
+	assert_int_equal(
+	    config_decode(&all, "example", buf_text(&on), on.len, &err), 0);
+
+	/* What it calls a default is one. */
+	config_init(&defaults, CONFIG_BERTHD);
+	assert_int_equal(all.retention_count, defaults.retention_count);
+	assert_int_equal(all.retention_age, defaults.retention_age);
+	assert_int_equal(all.retention_bytes, defaults.retention_bytes);
+	assert_int_equal(all.max_file_size, defaults.max_file_size);
+	assert_int_equal(all.max_log_bytes, defaults.max_log_bytes);
+	assert_string_equal(all.default_shell, defaults.default_shell);
+	assert_string_equal(all.log_level, defaults.log_level);
+	assert_int_equal(all.listen_remote, defaults.listen_remote);
+	assert_int_equal(all.projects.n, 1);
+	assert_int_equal(strv_len(all.allowed_cwd_roots), 2);
+	assert_non_null(all.listen);
+	assert_non_null(all.data_dir);
+	assert_non_null(all.auth_token);
+	assert_non_null(all.env);
+	assert_non_null(all.allow_env);
 }
 
 int
@@ -463,6 +511,7 @@ main(void)
 		cmocka_unit_test(a_missing_token_is_made_once),
 		cmocka_unit_test(codexds_file_is_made_when_it_is_missing),
 		cmocka_unit_test(the_template_is_right_about_its_comments),
+		cmocka_unit_test(so_is_the_example),
 	};
 
 	return cmocka_run_group_tests(tests, set_home, NULL);

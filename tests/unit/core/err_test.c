@@ -66,6 +66,20 @@ text_that_does_not_fit_is_cut(void **state UNUSED)
 	assert_int_equal(strlen(err.hint), sizeof(err.hint) - 1);
 }
 
+static void
+message_is_one_line_whatever_it_quotes(void **state UNUSED)
+{
+	struct err err = ERR_INIT;
+
+	err_set(&err, ERR_INVALID, "\"%s\" is no name", "a\nb\r\033[2J\x7f");
+	assert_string_equal(err.msg, "\"a?b??[2J?\" is no name");
+	err_wrap(&err, "key %s", "x\ny \xc3\xa9");
+	assert_string_equal(err.msg,
+			    "key x?y \xc3\xa9: \"a?b??[2J?\" is no name");
+	err_hint(&err, "rename %s", "a\nb");
+	assert_string_equal(err.hint, "rename a?b");
+}
+
 int
 main(void)
 {
@@ -73,6 +87,7 @@ main(void)
 		cmocka_unit_test(raising_replaces_what_was_there),
 		cmocka_unit_test(system_error_says_why_and_keeps_errno),
 		cmocka_unit_test(context_is_put_in_front_and_the_rest_kept),
+		cmocka_unit_test(message_is_one_line_whatever_it_quotes),
 		cmocka_unit_test(text_that_does_not_fit_is_cut),
 	};
 

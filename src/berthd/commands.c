@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: ISC */
+
+/* What can be typed after `berthd'; see commands.h. */
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "berthd/ask.h"
+#include "berthd/commands.h"
+#include "berthd/health.h"
+#include "berthd/serve.h"
+#include "berthd/stdio.h"
+#include "core/buf.h"
+#include "core/json.h"
+#include "core/text.h"
+
+#define MAX_ANSWER (1u << 20)
+
+bool
+berthd_is_codexd(const struct cli_call *call)
+{
+	return str_eq(call->invoked, "codexd");
+}
+
+/* serve */
+
+static const struct cli_option serve_options[] = {
+	CLI_OPTION(struct serve_options, config, TEXT, "config", 'c',
+		   .arg = "FILE", .complete = CLI_FILES,
+		   .help = "Read this configuration, YAML or JSON, instead of "
+			   "the usual file"),
+	CLI_OPTION(struct serve_options, listen, TEXT, "listen", 'l',
+		   .arg = "ADDRESS",
+		   .help = "Listen on TCP too, such as 127.0.0.1:7337; every "
+			   "request there needs the token"),
+	CLI_OPTION(struct serve_options, detach, FLAG, "detach", 'd',
+		   .help = "Return when a daemon serves, one that ran already "
+			   "or a new one in the background"),
+	CLI_OPTION(struct serve_options, replace, FLAG, "replace", 0,
+		   .help = "Take over from the daemon that runs; its execs do "
+			   "not notice"),
+	CLI_OPTION(struct serve_options, debug, FLAG, "debug", 0,
+		   .help = "Log every detail"),
+	{ 0 },
+};
+static const struct cli_group serve_group = { "Options", serve_options };
+
+static int
+run_serve(const struct cli_call *call, struct err *err)
+{
+	struct serve_options options =
+	    *(const struct serve_options *)call->args;
+
+	options.as_codexd = berthd_is_codexd(call);
+	return serve_run(&options, err);
+}
+
+static const struct cli_command serve_command = {
+	.name = "serve",
+	.summary = "Serve the execs of this user on this host",
+	.about = "The daemon listens on a private unix socket and keeps an "
+		 "index of the user's execs. It can be stopped, killed or "
+		 "replaced at any time: what runs goes on, and is found again."
+		 "\n\n"
+		 "There is one daemon per user and host. Clients start it "
+		 "when they need it, so this is seldom typed.",
+	.groups = (const struct cli_use[]){ { &serve_group }, { 0 } },
+	.examples =
+	    (const struct cli_row[]){
+		{ "berthd serve --detach", "have a daemon" },
+		{ "berthd serve --listen 127.0.0.1:7337",
+		  "serve clients of codexd too" },
+		{ "berthd serve --detach --replace", "upgrade in place" },
+		{ 0 } },
+	.args_size = sizeof(struct serve_options),
+	.run = run_serve,
+};
+
+/* stdio */
+
+static int
+run_stdio(const struct cli_call *call UNUSED, struct err *err)
+{
+	return stdio_run(err);
+}
+
+static const struct cli_command stdio_command = {
+	.name = "stdio",
+	.summary = "Relay one HTTP connection on standard input and output",
+	.about = "Starts the daemon if none runs. This is what ssh runs where "
+		 "it may not forward sockets.",
+	.run = run_stdio,
+};
+
+/* status, health, stop */
+
+struct json_args {
+	bool json;
+};
+
+static const struct cli_option json_options[] = {
+	CLI_OPTION(struct json_args, json, FLAG, "json", 0,
+		   .help = "Print one JSON object"),
+	{ 0 },
+};
+static const struct cli_group json_group = { "Options", json_options };
+
+static void
+print_execs(const struct json_t *execs)
+{
+	static const char *const states[] = {
+		"starting",  "running", "exited", "signalled", "timeout",
+		"cancelled", "oom",	"failed", "lost"
+	};
+
+	printf("execs");
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+		int64_t n = json_get_int(execs, states[i], 0);
+
+		if (n > 0 || i == 1)
+			printf("  %lld %s", (long long)n, states[i]);
+	}
+	printf("\n");
+}
+
+static int
+run_status(const struct cli_call *call, struct err *err)
+{
+	const struct json_args *args = call->args;
+	AUTO_BUF text = BUF_INIT(MAX_ANSWER);
+	AUTO_JSON *answer = NULL;
+
+	if (ask_daemon("GET", "/v1/daemon", &text, err) < 0)
+		return -1;
+	if (args->json) {
+		fputs(buf_text(&text), stdout);
+		return 0;
+	}
+	answer = json_parse(buf_bytes(&text), text.len, err);
+	if (answer == NULL)
+		return -1;
+	printf("berthd %s, pid %lld, since %s\n",
+	       json_get_text(answer, "version", "?"),
+	       (long long)json_get_int(answer, "pid", 0),
+	       json_get_text(answer, "started_at", "?"));
+	printf("socket %s\n", json_get_text(answer, "socket", "?"));
+	printf("listen %s\n", json_get_text(answer, "listen", "-"));
+	printf("state  %s\n", json_get_text(answer, "state_dir", "?"));
+	printf("config %s\n", json_get_text(answer, "config_file", "-"));
+	print_execs(json_get(answer, "execs"));
+	return 0;
+}
+
+static const struct cli_command status_command = {
+	.name = "status",
+	.summary = "Tell about the daemon that runs",
+	.groups = (const struct cli_use[]){ { &json_group }, { 0 } },
+	.args_size = sizeof(struct json_args),
+	.run = run_status,
+};
+
+static int
+run_health(const struct cli_call *call, struct err *err)
+{
+	const struct json_args *args = call->args;
+
+	return health_run(args->json, err);
+}
+
+static const struct cli_command health_command = {
+	.name = "health",
+	.summary = "Check that this host can run and keep execs",
+	.about = "Exit status 0 means that all is well, 1 that something "
+		 "needs attention; the report says what.",
+	.groups = (const struct cli_use[]){ { &json_group }, { 0 } },
+	.args_size = sizeof(struct json_args),
+	.run = run_health,
+};
+
+static int
+run_stop(const struct cli_call *call UNUSED, struct err *err)
+{
+	AUTO_BUF text = BUF_INIT(MAX_ANSWER);
+
+	return ask_daemon("POST", "/v1/daemon/stop", &text, err);
+}
+
+static const struct cli_command stop_command = {
+	.name = "stop",
+	.summary = "Stop the daemon; its execs go on",
+	.about = "The next client starts a daemon again, which finds them.",
+	.run = run_stop,
+};
+
+static int
+run_version(const struct cli_call *call UNUSED, struct err *err UNUSED)
+{
+	puts(BERTH_VERSION);
+	return 0;
+}
+
+static const struct cli_command version_command = {
+	.name = "version",
+	.summary = "Print the version",
+	.run = run_version,
+};
+
+static const struct cli_command *const commands[] = {
+	&serve_command,	   &stdio_command,	    &status_command,
+	&health_command,   &stop_command,	    &version_command,
+	&cli_help_command, &cli_completion_command, NULL,
+};
+
+static const struct cli_command root = {
+	.name = "berthd",
+	.summary = "Keep execs alive on this machine",
+	.about = "berthd runs commands that survive their clients, the "
+		 "network and the daemon itself, and keeps their output. "
+		 "berth(1) is how people and programs talk to it.",
+	.commands = commands,
+};
+
+const struct cli_program berthd_program = {
+	.root = &root,
+	.section = "8",
+	.version = BERTH_VERSION,
+	.date = "November 21, 2026",
+	.others = "codexd",
+	.exits =
+	    (const struct cli_row[]){
+		{ "0", "Done." },
+		{ "1", "health: something needs attention." },
+		{ "64", "The command line is wrong." },
+		{ "77", "Not allowed." },
+		{ "78", "A configuration file is wrong." },
+		{ "125", "Any other failure." },
+		{ 0 } },
+	.environment =
+	    (const struct cli_row[]){
+		{ "BERTH_HOME",
+		  "Keep configuration, state and sockets below this "
+		  "directory instead of the XDG ones." },
+		{ "BERTH_CGROUP",
+		  "\"delegated\": the cgroup this daemon is started in is "
+		  "its own to divide, as in the systemd unit that comes with "
+		  "it." },
+		{ 0 } },
+	.files =
+	    (const struct cli_row[]){
+		{ "~/.config/berth/berthd.yaml", "The configuration." },
+		{ "~/.local/state/berth/HOST/exec/",
+		  "A directory per exec: what was asked, its output, its "
+		  "end." },
+		{ "~/.local/state/berth/HOST/berthd.log",
+		  "What a detached daemon has to say." },
+		{ "~/.local/state/berth/HOST/token",
+		  "The token for TCP, if none is configured." },
+		{ 0 } },
+	.see_also = "berth(1)",
+};
