@@ -114,9 +114,10 @@ struct uv_loop_s *stream_loop(const struct stream *stream);
 int stream_fd(const struct stream *stream);
 
 /*
- * Give the descriptors to the caller and free the stream.  Nothing may be
- * pending, and no byte unread.  *ret_out equals *ret_in for a socket.  They
- * are as blocking as they came.
+ * Give the descriptors to the caller and free the stream.  What is kept unsent,
+ * and bytes that were given back, are lost: both are none if the peer takes
+ * turns.  *ret_out equals *ret_in for a socket, and is -1 after a shutdown of a
+ * pair.  They are as blocking as they came.
  */
 void stream_detach(struct stream *stream, int *ret_in, int *ret_out);
 

@@ -40,6 +40,7 @@ struct ws {
 	void *owner;
 	struct ws_reader reader;
 	uv_timer_t deadline; /* of the close handshake */
+	uint64_t close_ms;
 	bool is_client;
 	bool is_closing; /* our close frame is sent */
 	bool is_paused;
@@ -226,6 +227,8 @@ ws_new(struct stream *stream, const struct ws_config *config, bool is_client)
 	ws->stream = stream;
 	ws->events = config->events;
 	ws->owner = config->owner;
+	ws->close_ms =
+	    config->close_timeout_ms ? config->close_timeout_ms : CLOSE_MS;
 	ws->is_client = is_client;
 	ws_reader_init(&ws->reader, !is_client,
 		       config->max_message ? config->max_message : MAX_MESSAGE);
@@ -375,6 +378,6 @@ ws_close(struct ws *ws, unsigned code, const char *reason)
 	if (ws->stream == NULL || ws->is_closing)
 		return;
 	send_close(ws, code, reason ? reason : "", reason ? strlen(reason) : 0);
-	uv_timer_start(&ws->deadline, on_deadline, CLOSE_MS, 0);
+	uv_timer_start(&ws->deadline, on_deadline, ws->close_ms, 0);
 	stream_resume(ws->stream);
 }

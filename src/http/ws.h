@@ -38,7 +38,8 @@ struct ws_events {
 struct ws_config {
 	const struct ws_events *events;
 	void *owner;
-	size_t max_message; /* 0: 1 MiB */
+	size_t max_message;	   /* 0: 1 MiB */
+	uint64_t close_timeout_ms; /* of the close handshake; 0: 5 s */
 };
 
 /* Does the request ask for a valid WebSocket upgrade? */

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Goal: each rule of the house has a script that sees it broken.
 . "$(dirname "$0")/../lib.sh"
-needs git clang-format nm cc
+needs git nm cc
 
 mkdir t
 cd t || exit 1
@@ -89,7 +89,11 @@ sees mirror 'b_test.c: mirrors no module'
 
 # --- format
 put src/core/a.c "$licence" 'int  a;'
-sees format 'code should be clang-formatted'
+if command -v clang-format >/dev/null; then
+	sees format 'code should be clang-formatted'
+else
+	sees format 'clang-format is not installed'
+fi
 
 # --- exports
 word src/core/a.h 'extern int declared;'
@@ -106,8 +110,10 @@ put src/core/a.c "$licence" '#include "core/a.h"' '' 'int' 'a_get(void)' '{' \
 	'	return _exit_is_fine();' '}'
 put tests/unit/core/a_test.c "$licence"
 put tests/unit/core/meson.build "['a']"
-put src/berthd/main.c "$licence"
-put src/berth/main.c "$licence"
-for script in layers words mirror format; do
+# The modules that check-mirror exempts.
+sed -n 's/^\(src[^ ]*\) : .*/\1/p' scripts/check-mirror | while read -r module; do
+	put "$module" "$licence"
+done
+for script in layers words mirror; do
 	ok "check-$script is content with a good tree" scripts/check-$script
 done

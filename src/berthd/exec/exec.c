@@ -216,17 +216,14 @@ static int
 settle(struct exec *exec, struct exec_state *state, struct err *err)
 {
 	AUTO_CLOSE int dir_fd = exec_open_dir(exec, err);
+	bool has_state;
 
 	if (dir_fd < 0)
 		return -1;
-	if (exec_state_read(dir_fd, state, err) < 0) {
-		if (err->code != ERR_NOT_FOUND)
-			log_warn("exec", "unreadable state",
-				 KV_STR("id", exec->id), KV_ERR(err));
-		/* Nothing was acknowledged: the holder died at birth. */
-		exec_state_fini(state);
-		state->started_ns = exec->created_ns;
-	}
+	has_state = exec_state_read(dir_fd, state, err) == 0;
+	if (!has_state && err->code != ERR_NOT_FOUND)
+		log_warn("exec", "unreadable state", KV_STR("id", exec->id),
+			 KV_ERR(err));
 	if (exec_state_is_end(state->kind) && !state->output_open)
 		return 0;
 	exec->run = exec->runner->adopt(exec->runner, dir_fd, state,
@@ -234,9 +231,13 @@ settle(struct exec *exec, struct exec_state *state, struct err *err)
 	if (exec->run)
 		return 0;
 	/* Its last words may have come between reading and looking. */
-	if (exec_state_read(dir_fd, state, err) == 0 &&
-	    exec_state_is_end(state->kind))
-		return 0;
+	if (exec_state_read(dir_fd, state, err) == 0) {
+		if (exec_state_is_end(state->kind))
+			return 0;
+	} else if (!has_state && err->code == ERR_NOT_FOUND) {
+		/* A holder records itself before it starts anything. */
+		return err_set(err, ERR_NOT_FOUND, "never started");
+	}
 	declare_lost(exec, dir_fd, state);
 	return 0;
 }
@@ -257,11 +258,11 @@ on_input(struct run *run UNUSED, uint64_t taken, bool closed, void *owner)
 	tell_watches(exec, NULL);
 }
 
-/* Nothing exists on disk: whoever waited hears why, and the entry goes. */
+/* It is not there: whoever waits hears why, and the entry goes. */
 static void
 refuse(struct exec *exec, const struct err *err)
 {
-	log_warn("exec", "cannot start", KV_STR("id", exec->id), KV_ERR(err));
+	log_warn("exec", "gone", KV_STR("id", exec->id), KV_ERR(err));
 	drop_run(exec);
 	tell_watches(exec, err);
 	full_of(exec)->events->on_refused(exec, exec->owner);
@@ -282,10 +283,13 @@ on_gone(struct run *run UNUSED, void *owner)
 
 	drop_run(exec);
 	if (settle(exec, &state, &err) < 0) {
-		/* Not even a directory: it died before anything was done. */
-		err_set(&err, ERR_SYSTEM, "the holder died at birth");
-		if (!exec->is_acknowledged)
-			refuse(exec, &err);
+		if (exec->is_acknowledged)
+			err_set(&err, ERR_NOT_FOUND,
+				"the exec's directory was removed");
+		else
+			err_set(&err, ERR_SYSTEM,
+				"the holder died before it started anything");
+		refuse(exec, &err);
 		return;
 	}
 	apply(exec, &state);

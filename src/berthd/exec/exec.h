@@ -57,7 +57,7 @@ struct exec {
 /* What the owner, the store, wants to know. */
 struct exec_events {
 	void (*on_end)(struct exec *, void *owner);
-	/* The start failed; the owner removes the entry. */
+	/* Nothing was started; the owner removes the entry and its remains. */
 	void (*on_refused)(struct exec *, void *owner);
 };
 
@@ -76,7 +76,8 @@ int exec_start(struct exec *exec, const struct launch *launch, struct err *err);
 
 /*
  * Read the directory of an entry that was not started by us, and find its
- * holder or declare it lost.  ERR_NOT_FOUND: there is no exec in it.
+ * holder or declare it lost.  ERR_NOT_FOUND: its command was never started,
+ * and nobody was told that it was.
  */
 int exec_load(struct exec *exec, struct err *err);
 

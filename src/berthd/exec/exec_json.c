@@ -55,6 +55,27 @@ exec_json_started(const struct exec *exec, struct jsonw *w)
 }
 
 void
+exec_json_finished(const struct exec *exec, struct jsonw *w)
+{
+	struct exec_state state = EXEC_STATE_INIT;
+	struct err err = ERR_INIT;
+	int dir_fd = exec_open_dir(exec, &err);
+
+	if (dir_fd >= 0) {
+		(void)exec_state_read(dir_fd, &state, &err);
+		close(dir_fd);
+	}
+	jsonw_str(w, "exec_id", exec->id);
+	jsonw_str(w, "status", status_of(exec));
+	jsonw_time(w, "finished_at", exec->finished_ns);
+	add_exit(exec, w);
+	jsonw_str(w, "reason", exec_state_name(exec->kind));
+	if (state.error)
+		jsonw_str(w, "error", state.error);
+	exec_state_fini(&state);
+}
+
+void
 exec_json_summary(const struct exec *exec, struct jsonw *w)
 {
 	jsonw_str(w, "exec_id", exec->id);

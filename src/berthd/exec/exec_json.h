@@ -17,6 +17,9 @@ struct jsonw;
 /* Members of the answer to a start, inside an object that is open. */
 void exec_json_started(const struct exec *exec, struct jsonw *w);
 
+/* Members of the event that ends a stream. */
+void exec_json_finished(const struct exec *exec, struct jsonw *w);
+
 /* Members of an entry of the list. */
 void exec_json_summary(const struct exec *exec, struct jsonw *w);
 

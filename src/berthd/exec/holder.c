@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -788,7 +789,7 @@ static void
 turn(struct holder *h)
 {
 	struct pollfd fds[WATCH_OURS + CONTROL_POLL_FDS];
-	bool was_open = capture_is_open(&h->capture), more = false;
+	bool was_open = capture_is_open(&h->capture);
 	int n, timeout = next_timeout(h);
 
 	fds[WATCH_OUT].fd = capture_fd(&h->capture, TIMELINE_OUT);
@@ -809,8 +810,7 @@ turn(struct holder *h)
 	if (n > 0) {
 		for (unsigned i = WATCH_OUT; i <= WATCH_ERR; i++) {
 			if (fds[i].fd >= 0 && fds[i].revents) {
-				more |= capture_read(&h->capture, i,
-						     READ_SLICE);
+				(void)capture_read(&h->capture, i, READ_SLICE);
 				h->idle_at = clock_mono_ms() + IDLE_MS;
 			}
 		}
@@ -860,8 +860,7 @@ make_dir(struct holder *h, struct err *err)
 
 	if (root < 0 && errno == ENOENT &&
 	    fs_mkdir_private(h->launch.root, err) == 0)
-		root = open(h->launch.root,
-			    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		root = open(h->launch.root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0 || mkdirat(root, h->launch.id, 0700) < 0)
 		return err_sys(err, "store the exec in %s", h->launch.root);
 	h->dir_fd = openat(root, h->launch.id,
@@ -918,6 +917,32 @@ static void __attribute__((noreturn)) refuse(int channel, const struct err *err)
 	_exit(1);
 }
 
+/*
+ * Has the daemon that ordered this died?  Then nobody was told, and whoever
+ * asked will ask again: starting now could start it twice.  The next daemon
+ * reads the directories after the death of this one, and the spec was there
+ * before this question: either it finds the exec, or we do not start it.
+ */
+static bool
+is_deserted(int channel)
+{
+	char byte;
+
+	return recv(channel, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* Leave nothing: the order is void. */
+static void
+discard(struct holder *h)
+{
+	AUTO_CLOSE int root = open(h->launch.root,
+				   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	control_server_close(&h->control, h->dir_fd);
+	if (root >= 0)
+		(void)fs_remove_tree(root, h->launch.id, &(struct err)ERR_INIT);
+}
+
 static void
 begin(struct holder *h, int channel)
 {
@@ -925,6 +950,11 @@ begin(struct holder *h, int channel)
 
 	control_server_open(&h->control, channel, h->dir_fd, &control_events,
 			    h);
+	if (is_deserted(channel)) {
+		discard(h);
+		_exit(1);
+	}
+	publish(h);
 	if (h->launch.refusal) {
 		finish_unstarted(h, 127, h->launch.refusal);
 		return;
@@ -933,7 +963,6 @@ begin(struct holder *h, int channel)
 		start_command(h);
 		return;
 	}
-	publish(h);
 	if (start_checkout(h, &err) < 0)
 		finish_unstarted(h, 127, err.msg);
 }

@@ -172,12 +172,24 @@ is_removable(const struct exec *exec)
 	return exec_is_ended(exec) && exec->run == NULL;
 }
 
+static int
+remove_dir(const struct exec_store *store, const char *id, struct err *err)
+{
+	AUTO_CLOSE int root = open(store->root,
+				   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FREE char *trash = xasprintf(TRASH "%s", id);
+
+	if (root < 0)
+		return err_sys(err, "open %s", store->root);
+	/* Half removed under its own name it would look like a loss. */
+	if (renameat(root, id, root, trash) < 0 && errno != ENOENT)
+		return err_sys(err, "rename");
+	return fs_remove_tree(root, trash, err);
+}
+
 int
 exec_store_remove(struct exec_store *store, struct exec *exec, struct err *err)
 {
-	AUTO_CLOSE int root = -1;
-	AUTO_FREE char *trash = NULL;
-
 	if (!is_removable(exec)) {
 		err_set(
 		    err, ERR_CONFLICT,
@@ -189,14 +201,7 @@ exec_store_remove(struct exec_store *store, struct exec *exec, struct err *err)
 		return err_hint(err, "`berth exec cancel %s' ends it",
 				exec->id);
 	}
-	root = open(store->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0)
-		return err_sys(err, "open %s", store->root);
-	/* Half removed under its own name it would look like a loss. */
-	trash = xasprintf(TRASH "%s", exec->id);
-	if (renameat(root, exec->id, root, trash) < 0 && errno != ENOENT)
-		return err_sys(err, "remove exec %s", exec->id);
-	if (fs_remove_tree(root, trash, err) < 0)
+	if (remove_dir(store, exec->id, err) < 0)
 		return err_wrap(err, "remove exec %s", exec->id);
 	forget(store, exec);
 	return 0;
@@ -283,7 +288,13 @@ on_end(struct exec *exec, void *owner)
 static void
 on_refused(struct exec *exec, void *owner)
 {
-	forget(owner, exec);
+	struct exec_store *store = owner;
+	struct err err = ERR_INIT;
+
+	if (remove_dir(store, exec->id, &err) < 0)
+		log_warn("exec", "cannot remove remains",
+			 KV_STR("id", exec->id), KV_ERR(&err));
+	forget(store, exec);
 }
 
 static const struct exec_events exec_events = {
@@ -471,6 +482,8 @@ load_one(struct exec_store *store, const char *id)
 	struct err err = ERR_INIT;
 
 	if (exec_load(exec, &err) < 0) {
+		if (err.code == ERR_NOT_FOUND)
+			(void)remove_dir(store, id, &err);
 		log_warn("exec", "cannot read an exec's directory",
 			 KV_STR("id", id), KV_ERR(&err));
 		exec_free(exec);
