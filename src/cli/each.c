@@ -3,6 +3,7 @@
 /* Walking the table; see each.h. */
 
 #include "core/buf.h"
+#include "core/text.h"
 #include "cli/each.h"
 
 static int
@@ -44,4 +45,46 @@ cli_each_target(const struct cli_call *parent,
 			return -1;
 	}
 	return buf_adds(out, command->name);
+}
+
+struct variables {
+	const struct cli_option **found;
+	size_t n, max;
+};
+
+static void
+note_variable(struct variables *v, const struct cli_option *option)
+{
+	for (size_t i = 0; i < v->n; i++) {
+		if (str_eq(v->found[i]->env, option->env))
+			return;
+	}
+	if (v->n < v->max)
+		v->found[v->n++] = option;
+}
+
+static int
+note_variables(const struct cli_call *call, void *owner)
+{
+	const struct cli_use *use = cli_call_command(call)->groups;
+
+	for (; use && use->group; use++) {
+		const struct cli_option *o = use->group->options;
+
+		for (; o->name; o++) {
+			if (o->env && !(o->flags & CLI_HIDDEN))
+				note_variable(owner, o);
+		}
+	}
+	return 0;
+}
+
+size_t
+cli_each_variable(const struct cli_program *program,
+		  const struct cli_option **ret, size_t max)
+{
+	struct variables v = { .found = ret, .max = max };
+
+	(void)cli_each(program, note_variables, &v);
+	return v.n;
 }

@@ -10,6 +10,9 @@
 
 struct buf;
 
+/* No program has more variables. */
+#define CLI_MAX_VARIABLES 32
+
 /* 0 to go on, -1 to stop. */
 typedef int cli_each_fn(const struct cli_call *call, void *owner);
 
@@ -22,5 +25,12 @@ int cli_each(const struct cli_program *program, cli_each_fn *fn, void *owner);
 /* The path of an alias row's command: "exec run"; of others: "session ls". */
 int cli_each_target(const struct cli_call *parent,
 		    const struct cli_command *command, struct buf *out);
+
+/*
+ * The options of the program that have a variable, each once, at most `max'.
+ * How many there are.
+ */
+size_t cli_each_variable(const struct cli_program *program,
+			 const struct cli_option **ret, size_t max);
 
 #endif

@@ -8,6 +8,7 @@
 #include "core/buf.h"
 #include "core/parse.h"
 #include "core/text.h"
+#include "cli/each.h"
 #include "cli/help.h"
 #include "cli/wrap.h"
 
@@ -242,6 +243,27 @@ put_examples(struct page *page, const struct cli_row *row)
 	}
 }
 
+/* Variables of options first, then those that the program names. */
+static void
+put_environment(struct page *page, const struct cli_program *program)
+{
+	const struct cli_option *options[CLI_MAX_VARIABLES];
+	size_t n = cli_each_variable(program, options, CLI_MAX_VARIABLES);
+	const struct cli_row *row = program->environment;
+
+	if (n == 0 && row == NULL)
+		return;
+	put(page, "\nEnvironment:\n");
+	for (size_t i = 0; i < n; i++) {
+		AUTO_BUF text = BUF_INIT(256);
+
+		(void)buf_addf(&text, "The default of --%s", options[i]->name);
+		put_row(page, MAX_TERM + 4, options[i]->env, buf_text(&text));
+	}
+	for (; row && row->term; row++)
+		put_row(page, MAX_TERM + 4, row->term, row->text);
+}
+
 /* What belongs to the whole program stands in the help of its root. */
 static void
 put_program(struct page *page, const struct cli_call *call)
@@ -250,8 +272,7 @@ put_program(struct page *page, const struct cli_call *call)
 
 	if (call->depth == 1) {
 		put_rows(page, "Exit status", program->exits, 16);
-		put_rows(page, "Environment", program->environment,
-			 MAX_TERM + 4);
+		put_environment(page, program);
 		put_rows(page, "Files", program->files, MAX_TERM + 4);
 	}
 	if (cli_call_command(call)->commands) {

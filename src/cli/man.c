@@ -88,15 +88,32 @@ ends_sentence(const char *word, size_t n)
 	return n > 0 && strchr(".!?", word[n - 1]) != NULL;
 }
 
+/* The length of a word once it is escaped. */
+static size_t
+escaped_length(const char *word, size_t n)
+{
+	size_t len = n;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *escape = escape_of(word[i]);
+
+		if (escape)
+			len += strlen(escape) - 1;
+	}
+	return len;
+}
+
 static void
 put_word(struct page *page, const char *word, size_t n)
 {
-	if (page->column > 0 && page->column + 1 + n > MAX_LINE)
+	size_t len = escaped_length(word, n);
+
+	if (page->column > 0 && page->column + 1 + len > MAX_LINE)
 		end_line(page);
 	if (page->column > 0)
 		put(page, " ");
 	put_escaped(page, word, n);
-	page->column += n + 1;
+	page->column += len + 1;
 	if (ends_sentence(word, n))
 		end_line(page);
 }
@@ -343,6 +360,29 @@ put_rows(struct page *page, const char *title, const char *macro,
 	put(page, ".El\n");
 }
 
+static void
+put_environment(struct page *page, const struct cli_program *program)
+{
+	const struct cli_option *options[CLI_MAX_VARIABLES];
+	size_t n = cli_each_variable(program, options, CLI_MAX_VARIABLES);
+	const struct cli_row *row = program->environment;
+
+	if (n == 0 && row == NULL)
+		return;
+	put(page, ".Sh ENVIRONMENT\n.Bl -tag -width Ds\n");
+	for (size_t i = 0; i < n; i++)
+		page->failed |= buf_addf(page->out,
+					 ".It Ev %s\nThe default of\n"
+					 ".Fl Fl %s .\n",
+					 options[i]->env, options[i]->name) < 0;
+	for (; row && row->term; row++) {
+		page->failed |= buf_addf(page->out, ".It Ev %s\n", row->term) <
+				0;
+		put_sentence(page, row->text);
+	}
+	put(page, ".El\n");
+}
+
 /* Exit statuses stand in the page of the program; others point there. */
 static void
 put_exits(struct page *page, const struct cli_call *call)
@@ -431,8 +471,7 @@ cli_man(const struct cli_call *call, struct buf *out)
 	put_commands(&page, call);
 	put_options(&page, command);
 	if (call->depth == 1) {
-		put_rows(&page, "ENVIRONMENT", " Ev",
-			 call->program->environment);
+		put_environment(&page, call->program);
 		put_rows(&page, "FILES", " Pa", call->program->files);
 	}
 	put_exits(&page, call);

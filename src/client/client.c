@@ -101,8 +101,11 @@ client_free(struct client *client)
 
 	if (client == NULL)
 		return;
-	list_for_each (call, &client->calls, link)
+	list_for_each (call, &client->calls, link) {
+		if (call->events->on_drop)
+			call->events->on_drop(call->owner);
 		client_call_cancel(call);
+	}
 	list_for_each (conn, &client->conns, link)
 		conn_free(conn);
 	/* Handles close in the loop; those of others were closed before. */

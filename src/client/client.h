@@ -30,7 +30,7 @@ struct uv_loop_s;
 
 struct client *client_new(const struct reach_config *config, struct err *err);
 
-/* Breaks calls that are under way, without events. */
+/* Breaks calls that are under way; of their events only on_drop comes. */
 void client_free(struct client *client);
 
 struct uv_loop_s *client_loop(struct client *client);
@@ -50,6 +50,8 @@ struct client_call_events {
 	/* Once; `err' is NULL if the answer is complete.  The call is dead. */
 	void (*on_end)(struct client_call *, const struct err *err,
 		       void *owner);
+	/* The client is freed before the end; may be NULL. */
+	void (*on_drop)(void *owner);
 };
 
 enum client_flags {

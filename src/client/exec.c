@@ -107,6 +107,18 @@ exec_wait(struct client *client, const char *id, uint64_t timeout_ms,
 }
 
 int
+exec_text(struct client *client, const char *id, struct buf *out,
+	  struct err *err)
+{
+	AUTO_BUF target = BUF_INIT(TARGET_MAX);
+
+	target_path(&target, "/v1/exec/", id, "/logs");
+	target_add(&target, "stream", "stdout");
+	target_add(&target, "full", "true");
+	return client_get(client, buf_text(&target), out, err);
+}
+
+int
 exec_list(struct client *client, const struct exec_filter *filter,
 	  struct buf *answer, struct err *err)
 {
@@ -128,8 +140,10 @@ post(struct client *client, const char *id, const char *verb,
 {
 	AUTO_BUF target = BUF_INIT(TARGET_MAX);
 
+	/* A cancel takes as long as its grace. */
 	target_path(&target, "/v1/exec/", id, verb);
-	return client_post(client, buf_text(&target), body, 0, answer, err);
+	return client_post(client, buf_text(&target), body, CLIENT_PATIENT,
+			   answer, err);
 }
 
 int
@@ -193,7 +207,7 @@ exec_remove(struct client *client, const char *id, struct err *err)
 
 int
 exec_write(struct client *client, const char *id, const struct buf *bytes,
-	   uint64_t offset, bool eof, uint64_t *ret_taken, struct err *err)
+	   bool eof, uint64_t *ret_taken, struct err *err)
 {
 	AUTO_BUF target = BUF_INIT(TARGET_MAX);
 	AUTO_BUF answer = BUF_INIT(EXEC_MAX_ANSWER);
@@ -203,11 +217,10 @@ exec_write(struct client *client, const char *id, const struct buf *bytes,
 					.body_len = bytes->len };
 
 	target_path(&target, "/v1/exec/", id, "/stdin");
-	target_add_number(&target, "offset", offset);
 	if (eof)
 		target_add(&target, "eof", "true");
 	request.target = buf_text(&target);
-	if (client_call(client, &request, CLIENT_REPEAT, &answer, err) < 0)
+	if (client_call(client, &request, CLIENT_PATIENT, &answer, err) < 0)
 		return -1;
 	return exec_taken_decode(buf_bytes(&answer), answer.len, ret_taken,
 				 err);

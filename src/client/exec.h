@@ -75,6 +75,10 @@ int exec_get(struct client *client, const char *id, struct buf *answer,
 int exec_wait(struct client *client, const char *id, uint64_t timeout_ms,
 	      struct buf *answer, bool *ret_finished, struct err *err);
 
+/* All of its standard output, as far as it is text of `out->max' bytes. */
+int exec_text(struct client *client, const char *id, struct buf *out,
+	      struct err *err);
+
 int exec_list(struct client *client, const struct exec_filter *filter,
 	      struct buf *answer, struct err *err);
 
@@ -90,11 +94,10 @@ int exec_resize(struct client *client, const char *id, uint64_t cols,
 int exec_remove(struct client *client, const char *id, struct err *err);
 
 /*
- * Bytes for the standard input; `offset' of the first counts from the start
- * of the exec, so that a repetition is harmless.  *ret_taken is the number
- * that the exec has now.
+ * Bytes for the standard input, behind those it has; waits until they are
+ * taken.  *ret_taken counts all it has now.  ERR_CONFLICT: it reads no more.
  */
 int exec_write(struct client *client, const char *id, const struct buf *bytes,
-	       uint64_t offset, bool eof, uint64_t *ret_taken, struct err *err);
+	       bool eof, uint64_t *ret_taken, struct err *err);
 
 #endif

@@ -41,6 +41,8 @@ struct exec_input {
 	int fd;
 	int epoll_fd; /* -1: always readable */
 	exec_input_fail_fn *on_fail;
+	exec_input_escape_fn *on_escape;
+	uint8_t escape;
 	void *owner;
 
 	struct buf next;   /* read, not sent */
@@ -101,6 +103,12 @@ read_next(struct exec_input *input)
 	ssize_t n;
 
 	n = read(input->fd, room, PIECE);
+	if (n > 0 && input->on_escape &&
+	    memchr(room, input->escape, (size_t)n)) {
+		stop(input);
+		input->on_escape(input->owner);
+		return;
+	}
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n < 0 && errno != EIO) {
@@ -302,6 +310,8 @@ exec_input_start(const struct exec_input_config *config)
 	input->id = xstrdup(config->id);
 	input->fd = config->fd;
 	input->on_fail = config->on_fail;
+	input->on_escape = config->on_escape;
+	input->escape = config->escape;
 	input->owner = config->owner;
 	buf_init(&input->next, PIECE);
 	buf_init(&input->sent, PIECE);

@@ -12,6 +12,8 @@
  * are not touched, for a terminal is shared with the shell that started us.
  */
 
+#include <stdint.h>
+
 #include "core/err.h"
 
 struct client;
@@ -23,11 +25,16 @@ struct exec_input;
  */
 typedef void exec_input_fail_fn(const struct err *err, void *owner);
 
+/* Called once, when the byte `escape' was read; nothing after it is sent. */
+typedef void exec_input_escape_fn(void *owner);
+
 struct exec_input_config {
 	struct client *client;
 	const char *id; /* copied */
 	int fd;		/* borrowed until free */
 	exec_input_fail_fn *on_fail;
+	exec_input_escape_fn *on_escape; /* NULL: no byte is special */
+	uint8_t escape;
 	void *owner;
 };
 

@@ -172,7 +172,7 @@ exec_result_is_finished(const struct exec_result *result)
 }
 
 void
-exec_result_command(const struct exec_result *result, struct buf *out)
+exec_result_line(const struct exec_result *result, struct buf *out)
 {
 	if (result->cmd && result->cmd[0]) {
 		(void)buf_adds(out, result->cmd);
@@ -298,5 +298,16 @@ exec_taken_decode(const void *text, size_t n, uint64_t *ret, struct err *err)
 		return err_set(err, ERR_PROTO,
 			       "answer of the daemon: no offset");
 	*ret = (uint64_t)taken;
+	return 0;
+}
+
+int
+exec_cancelled_decode(const void *text, size_t n, bool *ret, struct err *err)
+{
+	AUTO_JSON *value = parse(text, n, err);
+
+	if (value == NULL)
+		return -1;
+	*ret = json_get_bool(value, "canceled", false);
 	return 0;
 }

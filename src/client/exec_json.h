@@ -47,7 +47,7 @@ void exec_result_fini(struct exec_result *result);
 bool exec_result_is_finished(const struct exec_result *result);
 
 /* What is shown of a command: its line, or its words. */
-void exec_result_command(const struct exec_result *result, struct buf *out);
+void exec_result_line(const struct exec_result *result, struct buf *out);
 
 struct exec_results {
 	struct exec_result *items;
@@ -88,6 +88,10 @@ void exec_event_fini(struct exec_event *event);
 /* The number of bytes taken, of an answer to a write. */
 int exec_taken_decode(const void *text, size_t n, uint64_t *ret,
 		      struct err *err);
+
+/* {"canceled":true} or false. */
+int exec_cancelled_decode(const void *text, size_t n, bool *ret,
+			  struct err *err);
 
 static inline void
 auto_exec_result(struct exec_result *result)

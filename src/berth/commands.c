@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: ISC */
+
+/* The table of the program; see commands.h. */
+
+#include "core/macros.h"
+#include "berth/cmd_about.h"
+#include "berth/cmd_complete.h"
+#include "berth/cmd_doctor.h"
+#include "berth/cmd_exec_list.h"
+#include "berth/cmd_exec_logs.h"
+#include "berth/cmd_exec_result.h"
+#include "berth/cmd_exec_run.h"
+#include "berth/cmd_exec_steer.h"
+#include "berth/commands.h"
+#include "berth/common.h"
+
+static const struct cli_command exec_doctor_command = {
+	.name = "doctor",
+	.alias_of = "doctor",
+};
+
+static const struct cli_command exec_command = {
+	.name = "exec",
+	.summary = "Run commands durably and look after them",
+	.about =
+	    "An exec is one command run on a machine. It goes on when this "
+	    "program, the connection or the daemon ends; its output, its exit "
+	    "status and the time of every byte are kept.\n"
+	    "\n"
+	    "An exec is named by its id, by the first characters of it (four "
+	    "at least) as long as they are unique, or by \"last\".",
+	.commands =
+	    (const struct cli_command *const[]){
+		&exec_run_command, &exec_start_command, &exec_ls_command,
+		&exec_logs_command, &exec_watch_command, &exec_wait_command,
+		&exec_result_command, &exec_cancel_command,
+		&exec_signal_command, &exec_write_command, &exec_resize_command,
+		&exec_rm_command, &exec_doctor_command, NULL },
+};
+
+#define ALIAS(variable, name_, target)                                         \
+	static const struct cli_command variable = { .name = (name_),          \
+						     .alias_of = (target) }
+
+ALIAS(run_alias, "run", "exec run");
+ALIAS(ps_alias, "ps", "exec ls");
+ALIAS(logs_alias, "logs", "exec logs");
+
+static const struct cli_command berth_command = {
+	.name = "berth",
+	.summary = "Run commands durably on any machine",
+	.about =
+	    "Commands run under a small daemon, berthd, which is started when "
+	    "it is needed. What runs does not end when a lid is closed, a "
+	    "connection breaks or the daemon is upgraded.\n"
+	    "\n"
+	    "Called as codex-remote, this program takes the lines of that "
+	    "program and answers as it does.",
+	.groups = (const struct cli_use[]){ { &where_group }, { 0 } },
+	.examples =
+	    (const struct cli_row[]){
+		{ "berth run -- make -j8", "Run a command and see its output" },
+		{ "berth ps", "See what ran and what runs" },
+		{ "berth logs -f last", "Follow the latest" },
+		{ 0 } },
+	.commands =
+	    (const struct cli_command *const[]){
+		&run_alias, &ps_alias, &logs_alias, &exec_command,
+		&doctor_command, &capabilities_command, &version_command,
+		&cli_help_command, &cli_completion_command, &complete_command,
+		NULL },
+};
+
+const struct cli_program berth_program = {
+	.root = &berth_command,
+	.section = "1",
+	.version = BERTH_VERSION,
+	.date = "November 21, 2026",
+	.others = "codex-remote",
+	.exits =
+	    (const struct cli_row[]){
+		{ "0",
+		  "Success; of exec run, watch and wait: the command's own "
+		  "status" },
+		{ "1", "doctor found that something vital is missing" },
+		{ "64", "The line cannot be understood" },
+		{ "69", "The daemon cannot be reached; trying again may help" },
+		{ "76", "The daemon does not speak as agreed" },
+		{ "77", "Not allowed" },
+		{ "78", "A configuration file is wrong" },
+		{ "124", "A time was over" },
+		{ "125",
+		  "Another failure of berth itself; or an exec whose end is "
+		  "not known" },
+		{ "126", "The command cannot be run" },
+		{ "127", "The command was not found" },
+		{ "128+N", "The command was ended by signal N, or berth was" },
+		{ 0 } },
+	.environment =
+	    (const struct cli_row[]){
+		{ "BERTH_MACHINE", "The default of --machine" },
+		{ "BERTH_ADDR", "The default of --addr" },
+		{ "BERTH_TOKEN_FILE", "The default of --token-file" },
+		{ "BERTH_OUTPUT", "The default of --output" },
+		{ "BERTH_HOME",
+		  "A directory for all that berth keeps, instead of "
+		  "the usual places" },
+		{ "BERTHD", "The daemon to start" },
+		{ "XDG_CONFIG_HOME",
+		  "Where the configuration lies, in berth/" },
+		{ "XDG_STATE_HOME",
+		  "Where execs and their output lie, in berth/" },
+		{ "XDG_RUNTIME_DIR",
+		  "Where the daemon's socket lies, in berth/" },
+		{ "NO_COLOR", "If set, nothing is coloured" },
+		{ "CLICOLOR_FORCE", "If set, pipes get colours, too" },
+		{ "COLUMNS", "The width to print for" },
+		{ 0 } },
+	.files = (const struct cli_row[]){ { "~/.config/berth/config.yaml",
+					     "The configuration" },
+					   { "~/.local/state/berth/",
+					     "Execs, by host" },
+					   { 0 } },
+	.see_also = "ssh(1) tmux(1) berthd(8)",
+};
