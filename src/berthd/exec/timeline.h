@@ -21,7 +21,10 @@
  * Integers are little-endian.
  */
 
+#include <stddef.h>
 #include <stdint.h>
+
+#include "core/err.h"
 
 enum timeline_stream { TIMELINE_OUT, TIMELINE_ERR, TIMELINE_STREAMS };
 
@@ -49,5 +52,64 @@ struct timeline_drop {
 #define TIMELINE_DROP_SIZE 24
 _Static_assert(sizeof(struct timeline_rec) == TIMELINE_REC_SIZE, "on disk");
 _Static_assert(sizeof(struct timeline_drop) == TIMELINE_DROP_SIZE, "on disk");
+
+/*
+ * Reading
+ *
+ * A reader sees what was there at its last refresh, which costs as much as was
+ * written since the one before.  Files that do not exist yet read as empty and
+ * are opened by a later refresh.  A record that cannot be true (a damaged disk)
+ * counts as one of length 0.
+ */
+
+struct timeline {
+	int dir_fd; /* borrowed */
+	int fd, drops_fd;
+	int stream_fd[TIMELINE_STREAMS]; /* `out' and `err'; -1: not there */
+
+	uint64_t n;	  /* whole records */
+	uint64_t last_ns; /* time of the last one; 0: none */
+	uint64_t end[TIMELINE_STREAMS];	 /* of each stream's last record */
+	uint64_t size[TIMELINE_STREAMS]; /* of each stream's file */
+
+	uint64_t n_drops;
+	struct timeline_drop drop[TIMELINE_STREAMS]; /* from == to: none */
+};
+
+/* "stdout", "stderr" */
+const char *timeline_stream_name(unsigned stream);
+
+/* `dir_fd', the exec's directory, must outlive the reader. */
+void timeline_init(struct timeline *t, int dir_fd);
+void timeline_fini(struct timeline *t);
+
+/*
+ * Look at all files again.  A stream whose file is empty at the first look is
+ * not searched for in the records: its `end' is 0 even if bytes of it were
+ * lost.
+ */
+int timeline_refresh(struct timeline *t, struct err *err);
+
+/*
+ * Look at the drops only.  Bytes that were read before this call and are not in
+ * `drop' after it are as they were written.
+ */
+int timeline_refresh_drops(struct timeline *t, struct err *err);
+
+/* Read up to `max' records from `index'; the number that is there, or -1. */
+int timeline_read(const struct timeline *t, uint64_t index,
+		  struct timeline_rec *recs, size_t max, struct err *err);
+
+/* The first record that is not older than `ns', or `n'. */
+int timeline_find_time(const struct timeline *t, uint64_t ns,
+		       uint64_t *ret_index, struct err *err);
+
+/* The first record of `stream' that ends after `offset', or `n'. */
+int timeline_find_offset(const struct timeline *t, unsigned stream,
+			 uint64_t offset, uint64_t *ret_index, struct err *err);
+
+/* How many bytes `stream' had produced when record `index' was about to be. */
+int timeline_position(const struct timeline *t, unsigned stream, uint64_t index,
+		      uint64_t *ret_offset, struct err *err);
 
 #endif
