@@ -113,16 +113,26 @@ take_char(const char **p, const char *any)
 }
 
 static bool
+has_day(unsigned year, unsigned month, unsigned day)
+{
+	static const uint8_t days[] = { 31, 28, 31, 30, 31, 30,
+					31, 31, 30, 31, 30, 31 };
+	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+	return day <= days[month - 1] + (leap && month == 2 ? 1u : 0u);
+}
+
+static bool
 take_date(const char **p, int64_t *ret_seconds)
 {
 	unsigned year, month, day, hour, minute, second;
 
 	if (!take_number(p, 4, 1970, 9999, &year) || !take_char(p, "-") ||
 	    !take_number(p, 2, 1, 12, &month) || !take_char(p, "-") ||
-	    !take_number(p, 2, 1, 31, &day) || !take_char(p, "Tt ") ||
-	    !take_number(p, 2, 0, 23, &hour) || !take_char(p, ":") ||
-	    !take_number(p, 2, 0, 59, &minute) || !take_char(p, ":") ||
-	    !take_number(p, 2, 0, 60, &second))
+	    !take_number(p, 2, 1, 31, &day) || !has_day(year, month, day) ||
+	    !take_char(p, "Tt ") || !take_number(p, 2, 0, 23, &hour) ||
+	    !take_char(p, ":") || !take_number(p, 2, 0, 59, &minute) ||
+	    !take_char(p, ":") || !take_number(p, 2, 0, 60, &second))
 		return false;
 	*ret_seconds = days_from_civil(year, month, day) * 86400 + hour * 3600 +
 		       minute * 60 + second;
@@ -172,15 +182,17 @@ rfc3339_parse(const char *text, uint64_t *ret_wall_ns, struct err *err)
 {
 	const char *p = text;
 	int64_t seconds, offset;
-	uint64_t ns;
+	uint64_t ns, total;
 
 	if (!take_date(&p, &seconds) || !take_fraction(&p, &ns) ||
-	    !take_offset(&p, &offset) || *p != '\0' || seconds < offset)
+	    !take_offset(&p, &offset) || *p != '\0' || seconds < offset ||
+	    __builtin_mul_overflow(seconds - offset, NS_PER_S, &total) ||
+	    __builtin_add_overflow(total, ns, &total))
 		return err_set(err, ERR_INVALID,
 			       "\"%.64s\" is not a time such as "
 			       "2026-01-31T09:30:00Z",
 			       text);
-	*ret_wall_ns = (uint64_t)(seconds - offset) * NS_PER_S + ns;
+	*ret_wall_ns = total;
 	return 0;
 }
 

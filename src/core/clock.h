@@ -36,7 +36,7 @@ uint64_t clock_base_ns(const struct clock_base *base);
 /* UTC with the digits that are not zero, as RFC 3339. */
 const char *rfc3339_format(char out[RFC3339_SIZE], uint64_t wall_ns);
 
-/* Offsets other than Z are taken into account. */
+/* Offsets other than Z are taken into account; 1970 to 2554. */
 int rfc3339_parse(const char *text, uint64_t *ret_wall_ns, struct err *err);
 
 /* RFC 3339, or a duration that means so long before `now_ns'. */

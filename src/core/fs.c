@@ -161,6 +161,7 @@ fs_mkdir_parents(const char *path, struct err *err)
 {
 	AUTO_FREE char *copy = path_clean(path);
 	char *p = copy;
+	struct stat st;
 
 	do {
 		p = strchr(p + 1, '/');
@@ -171,78 +172,153 @@ fs_mkdir_parents(const char *path, struct err *err)
 		if (p)
 			*p = '/';
 	} while (p);
+	if (stat(copy, &st) < 0)
+		return err_sys(err, "stat %s", copy);
+	if (!S_ISDIR(st.st_mode)) {
+		errno = ENOTDIR;
+		return err_sys(err, "create directory %s", copy);
+	}
 	return 0;
 }
 
 int
 fs_mkdir_private(const char *path, struct err *err)
 {
+	/* Cleaned: a slash at the end would follow a link. */
+	AUTO_FREE char *clean = path_clean(path);
+	AUTO_CLOSE int fd = -1;
 	struct stat st;
 
-	if (fs_mkdir_parents(path, err) < 0)
+	if (fs_mkdir_parents(clean, err) < 0 && err->sys != ENOTDIR)
 		return -1;
-	if (lstat(path, &st) < 0)
-		return err_sys(err, "stat %s", path);
-	if (!S_ISDIR(st.st_mode)) {
-		err_set(err, ERR_DENIED, "%s is not a directory", path);
+	fd = open(clean, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP)) {
+		err_set(err, ERR_DENIED, "%s is not a directory", clean);
 		return err_hint(err, "remove it");
 	}
+	if (fd < 0 ? lstat(clean, &st) < 0 : fstat(fd, &st) < 0)
+		return err_sys(err, "stat %s", clean);
 	if (st.st_uid != geteuid()) {
 		err_set(err, ERR_DENIED, "%s belongs to uid %u, not to uid %u",
-			path, st.st_uid, geteuid());
+			clean, st.st_uid, geteuid());
 		return err_hint(err, "have its owner remove it, or set "
 				     "BERTH_HOME to a directory of yours");
 	}
-	if ((st.st_mode & 077) != 0 && chmod(path, 0700) < 0)
-		return err_sys(err, "make %s private", path);
+	if (fd < 0 || ((st.st_mode & 077) != 0 && fchmod(fd, 0700) < 0))
+		return err_sys(err, "make %s private", clean);
 	return 0;
 }
 
-static int remove_entries(int dir_fd, struct err *err);
+/*
+ * A tree on its way out.  Every level of it costs a descriptor, so what lies
+ * deeper than MAX_REMOVE_DEPTH is moved up to the root first: then any tree
+ * can be removed, however deep a command has made it.
+ */
+#define MAX_REMOVE_DEPTH 16
 
-int
-fs_remove_tree(int dir_fd, const char *name, struct err *err)
+struct removal {
+	int root;
+	bool is_moved; /* something came up since the root was listed */
+	unsigned n_moved;
+};
+
+/* The directory, made writable if it is ours and is not. */
+static int
+open_to_empty(int dir_fd, const char *name, struct err *err)
 {
+	AUTO_CLOSE int at = openat(
+	    dir_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char self[40];
+	struct stat st;
 	int fd;
+
+	if (at < 0 || fstat(at, &st) < 0)
+		return err_sys(err, "remove %s", name);
+	if ((st.st_mode & 0700) != 0700) {
+		snprintf(self, sizeof(self), "/proc/self/fd/%d", at);
+		(void)chmod(self, 0700);
+	}
+	fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, "open %s", name);
+	return fd;
+}
+
+static int
+move_to_root(struct removal *removal, int dir_fd, const char *name,
+	     struct err *err)
+{
+	char up[32];
+
+	/* The name may be taken by a file of the tree: then try the next. */
+	for (;;) {
+		snprintf(up, sizeof(up), ".removed-%u", removal->n_moved++);
+		if (renameat(dir_fd, name, removal->root, up) == 0)
+			break;
+		if (errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR)
+			return err_sys(err, "move %s", name);
+	}
+	removal->is_moved = true;
+	return 0;
+}
+
+static int remove_entry(struct removal *, int dir_fd, const char *name,
+			unsigned depth, struct err *);
+
+static int
+empty_dir(struct removal *removal, int fd, unsigned depth, struct err *err)
+{
+	int list = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = list < 0 ? NULL : fdopendir(list);
+	struct dirent *entry;
+	int rc = 0;
+
+	if (dir == NULL)
+		return err_sys(err, "list");
+	while (rc == 0 && (entry = readdir(dir)) != NULL) {
+		if (!str_eq(entry->d_name, ".") && !str_eq(entry->d_name, ".."))
+			rc = remove_entry(removal, fd, entry->d_name, depth,
+					  err);
+	}
+	closedir(dir);
+	return rc;
+}
+
+static int
+remove_entry(struct removal *removal, int dir_fd, const char *name,
+	     unsigned depth, struct err *err)
+{
+	AUTO_CLOSE int fd = -1;
 
 	if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
 		return 0;
-	if (errno != EISDIR && errno != EPERM)
-		return err_sys(err, "remove %s", name);
-	fd = openat(dir_fd, name,
-		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 && errno == EACCES && fchmodat(dir_fd, name, 0700, 0) == 0)
-		fd = openat(dir_fd, name,
-			    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	err_sys(err, "remove %s", name);
+	if (err->sys != EISDIR)
+		return -1;
+	fd = open_to_empty(dir_fd, name, err);
 	if (fd < 0)
-		return errno == ENOENT ? 0 : err_sys(err, "open %s", name);
-	if (remove_entries(fd, err) < 0)
-		return err_wrap(err, "%s", name);
+		return err->sys == ENOENT ? 0 : -1;
+	if (depth == MAX_REMOVE_DEPTH)
+		return move_to_root(removal, dir_fd, name, err);
+	if (depth == 0)
+		removal->root = fd;
+	do {
+		if (depth == 0)
+			removal->is_moved = false;
+		if (empty_dir(removal, fd, depth + 1, err) < 0)
+			return err_wrap(err, "%s", name);
+	} while (depth == 0 && removal->is_moved);
 	if (unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		return err_sys(err, "remove %s", name);
 	return 0;
 }
 
-/* Empty the directory; `dir_fd' is taken. */
-static int
-remove_entries(int dir_fd, struct err *err)
+int
+fs_remove_tree(int dir_fd, const char *name, struct err *err)
 {
-	DIR *dir = fdopendir(dir_fd);
-	struct dirent *entry;
-	int rc = 0;
+	struct removal removal = { .root = -1 };
 
-	if (dir == NULL) {
-		close(dir_fd);
-		return err_sys(err, "list");
-	}
-	while (rc == 0 && (entry = readdir(dir)) != NULL) {
-		if (strcmp(entry->d_name, ".") == 0 ||
-		    strcmp(entry->d_name, "..") == 0)
-			continue;
-		rc = fs_remove_tree(dirfd(dir), entry->d_name, err);
-	}
-	closedir(dir);
-	return rc;
+	return remove_entry(&removal, dir_fd, name, 0, err);
 }
 
 void

@@ -14,6 +14,9 @@
 #include "core/strv.h"
 #include "core/text.h"
 
+/* Milliseconds of more would not be exact in a double. */
+#define MAX_SECONDS 1e12
+
 typedef int decode_fn(const json_t *, const struct json_field *, void *at,
 		      struct err *);
 
@@ -97,9 +100,10 @@ static int
 decode_duration(const json_t *value, const struct json_field *field UNUSED,
 		void *at, struct err *err)
 {
-	if (json_is_integer(value) && json_integer_value(value) >= 0 &&
-	    json_integer_value(value) <= INT64_MAX / 1000) {
-		*(uint64_t *)at = (uint64_t)json_integer_value(value) * 1000;
+	double seconds = json_number_value(value);
+
+	if (json_is_number(value) && seconds >= 0 && seconds <= MAX_SECONDS) {
+		*(uint64_t *)at = (uint64_t)(seconds * 1000 + 0.5);
 		return 0;
 	}
 	if (!json_is_string(value))
@@ -118,13 +122,11 @@ decode_strs(const json_t *value, const struct json_field *field, void *at,
 
 	if (!json_is_array(value))
 		return err_set(err, ERR_INVALID, "not a list of strings");
+	v = strv_new(json_array_size(value));
 	for (size_t i = 0; i < json_array_size(value); i++) {
-		char *text = NULL;
-
-		if (decode_str(json_array_get(value, i), field, &text, err) < 0)
+		if (decode_str(json_array_get(value, i), field, &v[i], err) < 0)
 			return err_set(err, ERR_INVALID,
 				       "item %zu is not a string", i);
-		strv_give(&v, text);
 	}
 	strv_free(*ret);
 	*ret = TAKE(v);
@@ -139,9 +141,11 @@ decode_map(const json_t *value, const struct json_field *field UNUSED, void *at,
 	AUTO_STRV char **v = NULL;
 	json_t *object = (json_t *)(uintptr_t)value, *item;
 	const char *key;
+	size_t n = 0;
 
 	if (!json_is_object(value))
 		return err_set(err, ERR_INVALID, "not a map of strings");
+	v = strv_new(json_object_size(value));
 	json_object_foreach (object, key, item) {
 		if (key[0] == '\0' || strchr(key, '=') ||
 		    !json_is_string(item) ||
@@ -149,12 +153,41 @@ decode_map(const json_t *value, const struct json_field *field UNUSED, void *at,
 			return err_set(err, ERR_INVALID,
 				       "\"%.64s\" is not a name with a string",
 				       key);
-		strv_give(&v, xasprintf("%s=%s", key, json_string_value(item)));
+		v[n++] = xasprintf("%s=%s", key, json_string_value(item));
 	}
 	strv_free(*ret);
 	*ret = TAKE(v);
 	return 0;
 }
+
+/* Put the place in front of a message that may begin with the rest of it. */
+static int
+put_path(const char *path, const char *separator, struct err *err)
+{
+	char inner[sizeof(err->msg)];
+	size_t used;
+
+	memcpy(inner, err->msg, sizeof(inner));
+	snprintf(err->msg, sizeof(err->msg), "%.64s%s", path, separator);
+	used = strlen(err->msg);
+	snprintf(err->msg + used, sizeof(err->msg) - used, "%s", inner);
+	return -1;
+}
+
+static int
+decode_item(const json_t *value, const struct json_field *field, size_t i,
+	    void *item, struct err *err)
+{
+	const char *separator = json_is_object(value) ? "." : ": ";
+	char path[32];
+
+	if (json_decode(value, field->item, field->n_item, 0, item, err) == 0)
+		return 0;
+	snprintf(path, sizeof(path), "[%zu]", i);
+	return put_path(path, separator, err);
+}
+
+static void fini_member(const struct json_field *field, void *at);
 
 static int
 decode_list(const json_t *value, const struct json_field *field, void *at,
@@ -165,18 +198,15 @@ decode_list(const json_t *value, const struct json_field *field, void *at,
 
 	if (!json_is_array(value))
 		return err_set(err, ERR_INVALID, "not a list");
+	fini_member(field, list);
 	list->items = xcalloc(n, field->item_size);
 	for (size_t i = 0; i < n; i++) {
 		char *item = (char *)list->items + i * field->item_size;
 
 		list->n = i + 1;
-		if (json_decode(json_array_get(value, i), field->item,
-				field->n_item, 0, item, err) < 0) {
-			char inner[sizeof(err->msg)];
-
-			memcpy(inner, err->msg, sizeof(inner));
-			return err_set(err, ERR_INVALID, "[%zu].%s", i, inner);
-		}
+		if (decode_item(json_array_get(value, i), field, i, item, err) <
+		    0)
+			return -1;
 	}
 	return 0;
 }
@@ -214,14 +244,12 @@ static int
 decode_member(const struct json_field *field, const json_t *value, void *out,
 	      struct err *err)
 {
-	char inner[sizeof(err->msg)];
+	void *at = (char *)out + field->offset;
 
-	if (decoders[field->type](value, field, (char *)out + field->offset,
-				  err) == 0)
+	if (decoders[field->type](value, field, at, err) == 0 &&
+	    (field->check == NULL || field->check(at, err) == 0))
 		return 0;
-	memcpy(inner, err->msg, sizeof(inner));
-	return err_set(err, ERR_INVALID, inner[0] == '[' ? "%s%s" : "%s: %s",
-		       field->name, inner);
+	return put_path(field->name, err->msg[0] == '[' ? "" : ": ", err);
 }
 
 int
@@ -250,8 +278,8 @@ json_decode(const struct json_t *value, const struct json_field *fields,
 			return -1;
 	}
 	for (size_t i = 0; i < n; i++) {
-		if (fields[i].required &&
-		    json_object_get(value, fields[i].name) == NULL)
+		item = json_object_get(value, fields[i].name);
+		if (fields[i].required && (item == NULL || json_is_null(item)))
 			return err_set(err, ERR_INVALID, "%s: is required",
 				       fields[i].name);
 	}
@@ -354,6 +382,20 @@ json_get_bool(const struct json_t *value, const char *member, bool fallback)
 	const json_t *item = json_object_get(value, member);
 
 	return json_is_boolean(item) ? json_is_true(item) : fallback;
+}
+
+bool
+json_is_nothing(const struct json_t *value)
+{
+	return json_is_null(value);
+}
+
+char *
+json_dump(const struct json_t *value)
+{
+	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	return text ? text : xstrdup("null");
 }
 
 struct json_t *

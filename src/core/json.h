@@ -30,6 +30,12 @@ enum json_type {
 	JSON_LIST_T,	 /* struct json_list of `item_size' structs */
 };
 
+/*
+ * Judge a decoded member, and bring it into its final form if that differs
+ * (a path with "~" put in).  The message gets the path of the member in front.
+ */
+typedef int json_check_fn(void *at, struct err *err);
+
 struct json_list {
 	void *items;
 	size_t n;
@@ -40,7 +46,8 @@ struct json_field {
 	enum json_type type;
 	size_t offset;
 	bool required;
-	int64_t min, max; /* of JSON_INT_T; both 0: any */
+	int64_t min, max;     /* of JSON_INT_T; both 0: any */
+	json_check_fn *check; /* may be NULL */
 	const struct json_field *item;
 	size_t n_item, item_size;
 };
@@ -85,6 +92,12 @@ int64_t json_get_int(const struct json_t *value, const char *member,
 		     int64_t fallback);
 bool json_get_bool(const struct json_t *value, const char *member,
 		   bool fallback);
+
+/* Is it null? */
+bool json_is_nothing(const struct json_t *value);
+
+/* Compact text of a value; the caller frees. */
+char *json_dump(const struct json_t *value);
 
 /* Built by core/yaml.c only: the same tree from another syntax. */
 struct json_t *json_make_text(const char *text, size_t n);

@@ -212,11 +212,12 @@ jsonw_env(struct jsonw *w, const char *key, char *const *v)
 	jsonw_object(w, key);
 	for (; v && *v; v++) {
 		size_t n = strcspn(*v, "=");
+		const char *text = (*v)[n] ? *v + n + 1 : "";
 
 		start(w, NULL);
 		add_string(w, (const uint8_t *)*v, n);
 		add(w, ":", 1);
-		add_string(w, (const uint8_t *)*v + n + 1, strlen(*v + n + 1));
+		add_string(w, (const uint8_t *)text, strlen(text));
 	}
 	jsonw_object_end(w);
 }

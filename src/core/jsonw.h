@@ -46,7 +46,10 @@ void jsonw_time(struct jsonw *w, const char *key, uint64_t wall_ns);
 /* Seconds with three digits. */
 void jsonw_seconds(struct jsonw *w, const char *key, uint64_t ms);
 
-/* NULL-terminated strings as an array; pairs NAME=VALUE as an object. */
+/*
+ * NULL-terminated strings as an array; pairs NAME=VALUE as an object (a name
+ * alone has the value "").
+ */
 void jsonw_strv(struct jsonw *w, const char *key, char *const *v);
 void jsonw_env(struct jsonw *w, const char *key, char *const *v);
 

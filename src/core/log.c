@@ -69,7 +69,7 @@ void
 log_write(enum log_level level, const char *area, const char *text,
 	  const struct log_kv *kv)
 {
-	AUTO_BUF line = BUF_INIT(MAX_LINE);
+	AUTO_BUF line = BUF_INIT(MAX_LINE - 1);
 	char now[RFC3339_SIZE];
 
 	(void)buf_addf(
@@ -83,6 +83,8 @@ log_write(enum log_level level, const char *area, const char *text,
 		else
 			(void)buf_addf(&line, "%lld", (long long)kv->number);
 	}
+	/* Room that nothing else could take. */
+	line.max = MAX_LINE;
 	(void)buf_addc(&line, '\n');
 	if (write(sink.fd, buf_bytes(&line), line.len) < 0)
 		return;

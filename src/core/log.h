@@ -20,10 +20,17 @@ struct log_kv {
 	int64_t number;
 };
 
+/* A value that is not there is empty. */
+static inline const char *
+log_text(const char *text)
+{
+	return text ? text : "";
+}
+
 #define KV_STR(k, v)                                                           \
 	(struct log_kv)                                                        \
 	{                                                                      \
-		.key = (k), .text = (v) ? (v) : ""                             \
+		.key = (k), .text = log_text(v)                                \
 	}
 #define KV_INT(k, v)                                                           \
 	(struct log_kv)                                                        \

@@ -20,10 +20,15 @@ static const struct unit duration_units[] = {
 	{ "h", 3600000 }, { "d", 86400000 }, { "w", 604800000 },
 };
 
+/* "K", "KB" and "KiB" are one. */
 static const struct unit byte_units[] = {
-	{ "", 1 },	     { "B", 1 },	  { "K", 1ull << 10 },
-	{ "M", 1ull << 20 }, { "G", 1ull << 30 }, { "T", 1ull << 40 },
+	{ "K", 1ull << 10 },
+	{ "M", 1ull << 20 },
+	{ "G", 1ull << 30 },
+	{ "T", 1ull << 40 },
 };
+
+static const struct unit bytes_alone = { "", 1 };
 
 /* Digits at *text to *ret; false without a digit or on overflow. */
 static bool
@@ -71,10 +76,11 @@ parse_i64(const char *text, int64_t min, int64_t max, int64_t *ret,
 	uint64_t n;
 	int64_t value;
 
-	if (!take_digits(&p, &n) || *p != '\0' || n > INT64_MAX)
+	if (!take_digits(&p, &n) || *p != '\0' ||
+	    n > (uint64_t)INT64_MAX + negative)
 		return err_set(err, ERR_INVALID, "\"%.64s\" is not a number",
 			       text);
-	value = negative ? -(int64_t)n : (int64_t)n;
+	value = (int64_t)(negative ? 0 - n : n);
 	if (value < min || value > max)
 		return err_set(err, ERR_INVALID,
 			       "%.24s is not between %" PRId64 " and %" PRId64,
@@ -83,22 +89,35 @@ parse_i64(const char *text, int64_t min, int64_t max, int64_t *ret,
 	return 0;
 }
 
-/* "64KiB" and "64KB" are "64K". */
 static const struct unit *
 find_byte_unit(const char *text)
 {
-	size_t len = strlen(text);
-
-	if (len == 3 && strcasecmp(text + 1, "iB") == 0)
-		len = 1;
-	if (len == 2 && strcasecmp(text + 1, "B") == 0)
-		len = 1;
+	if (text[0] == '\0' || strcasecmp(text, "B") == 0)
+		return &bytes_alone;
 	for (size_t i = 0; i < ARRAY_SIZE(byte_units); i++) {
-		if (strlen(byte_units[i].name) == len &&
-		    strncasecmp(byte_units[i].name, text, len) == 0)
+		if (strncasecmp(text, byte_units[i].name, 1) == 0 &&
+		    (text[1] == '\0' || strcasecmp(text + 1, "B") == 0 ||
+		     strcasecmp(text + 1, "iB") == 0))
 			return &byte_units[i];
 	}
 	return NULL;
+}
+
+/* ".25": up to six digits and the power of ten below them. */
+static bool
+take_fraction(const char **text, uint64_t *ret, uint64_t *ret_scale)
+{
+	const char *p = *text;
+	uint64_t n = 0, scale = 1;
+
+	for (p++; *p >= '0' && *p <= '9' && scale < 1000000; p++) {
+		n = n * 10 + (uint64_t)(*p - '0');
+		scale *= 10;
+	}
+	*text = p;
+	*ret = n;
+	*ret_scale = scale;
+	return scale > 1;
 }
 
 int
@@ -106,24 +125,15 @@ parse_bytes(const char *text, uint64_t *ret, struct err *err)
 {
 	const struct unit *unit;
 	const char *p = text;
-	uint64_t n, part, fraction = 0, scale = 1;
+	uint64_t n, fraction = 0, scale = 1;
 
-	if (!take_digits(&p, &n))
+	if (!take_digits(&p, &n) ||
+	    (*p == '.' && !take_fraction(&p, &fraction, &scale)))
 		goto bad;
-	if (*p == '.') {
-		for (p++; *p >= '0' && *p <= '9' && scale < 1000000; p++) {
-			fraction = fraction * 10 + (uint64_t)(*p - '0');
-			scale *= 10;
-		}
-		if (scale == 1)
-			goto bad;
-	}
 	unit = find_byte_unit(p);
-	if (unit == NULL || __builtin_mul_overflow(n, unit->factor, &n))
-		goto bad;
-	part = (uint64_t)((double)fraction / (double)scale *
-			  (double)unit->factor);
-	if (__builtin_add_overflow(n, part, &n))
+	if (unit == NULL || (unit == &bytes_alone && scale > 1) ||
+	    __builtin_mul_overflow(n, unit->factor, &n) ||
+	    __builtin_add_overflow(n, fraction * unit->factor / scale, &n))
 		goto bad;
 	*ret = n;
 	return 0;
@@ -132,32 +142,41 @@ bad:
 		       "\"%.64s\" is not a size such as 512K, 10M or 2G", text);
 }
 
+/* "10m" at *text in milliseconds. */
+static bool
+take_duration(const char **text, uint64_t *ret_ms)
+{
+	uint64_t n;
+
+	if (!take_digits(text, &n))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(duration_units); i++) {
+		const struct unit *unit = &duration_units[i];
+
+		if (strncmp(*text, unit->name, strlen(unit->name)) == 0) {
+			*text += strlen(unit->name);
+			return !__builtin_mul_overflow(n, unit->factor, ret_ms);
+		}
+	}
+	return false;
+}
+
 int
 parse_duration(const char *text, uint64_t *ret_ms, struct err *err)
 {
 	const char *p = text;
 	uint64_t n, total = 0;
-	size_t i;
 
-	do {
-		if (!take_digits(&p, &n))
+	/* A bare number is seconds. */
+	if (take_digits(&p, &n) && *p == '\0') {
+		if (__builtin_mul_overflow(n, 1000, &total))
 			goto bad;
-		if (*p == '\0' && total == 0) {
-			/* A bare number is seconds. */
-			if (__builtin_mul_overflow(n, 1000, &total))
-				goto bad;
-			break;
-		}
-		for (i = 0; i < ARRAY_SIZE(duration_units); i++) {
-			size_t len = strlen(duration_units[i].name);
-
-			if (strncmp(p, duration_units[i].name, len) == 0) {
-				p += len;
-				break;
-			}
-		}
-		if (i == ARRAY_SIZE(duration_units) ||
-		    __builtin_mul_overflow(n, duration_units[i].factor, &n) ||
+		*ret_ms = total;
+		return 0;
+	}
+	p = text;
+	do {
+		if (!take_duration(&p, &n) ||
 		    __builtin_add_overflow(total, n, &total))
 			goto bad;
 	} while (*p != '\0');

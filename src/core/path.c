@@ -14,7 +14,7 @@
 char *
 path_join(const char *dir, const char *name)
 {
-	if (name[0] == '/')
+	if (name[0] == '/' || dir[0] == '\0')
 		return xstrdup(name);
 	if (str_ends(dir, "/"))
 		return xasprintf("%s%s", dir, name);

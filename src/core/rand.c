@@ -2,6 +2,7 @@
 
 /* Randomness; see rand.h. */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -15,6 +16,8 @@ rand_bytes(void *out, size_t n)
 	while (n > 0) {
 		ssize_t got = getrandom(p, n, 0);
 
+		if (got < 0 && errno == EINTR)
+			continue;
 		if (got < 0)
 			abort();
 		p += got;

@@ -18,6 +18,8 @@
 #include "core/sock.h"
 
 #define BACKLOG 1024
+/* Longer than a busy daemon is silent, shorter than a person's patience. */
+#define CONNECT_SECONDS 3
 #define MAX_FDS 16
 
 static int
@@ -67,6 +69,11 @@ sock_listen_unix(const char *path, struct err *err)
 static int
 connect_error(const char *what, struct err *err)
 {
+	if (errno == EAGAIN || errno == EINPROGRESS) {
+		err_set(err, ERR_TIMEOUT, "%s does not accept connections",
+			what);
+		return err_hint(err, "its process may be stopped or hung");
+	}
 	err_sys(err, "connect to %s", what);
 	if (err->sys == ENOENT || err->sys == ENOTDIR)
 		err->code = ERR_NOT_FOUND;
@@ -75,6 +82,25 @@ connect_error(const char *what, struct err *err)
 	else
 		err->code = ERR_UNREACHABLE;
 	return -1;
+}
+
+/*
+ * Connect, waiting so long as the send timeout says; then without blocking.
+ * A listener on this machine answers at once, unless its backlog is full.
+ */
+static int
+connect_within(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	const struct timeval most = { .tv_sec = CONNECT_SECONDS };
+	const struct timeval forever = { 0 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof(most));
+	if (connect(fd, addr, len) < 0)
+		return -1;
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &forever,
+			 sizeof(forever));
+	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
+	return 0;
 }
 
 int
@@ -90,8 +116,7 @@ sock_connect_unix(const char *path, struct err *err)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_sys(err, "socket");
-	/* Blocking: a local listener answers at once or has a full backlog. */
-	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+	if (connect_within(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
 		return connect_error(path, err);
 	if (!sock_peer(fd, &uid, &pid))
 		return err_sys(err, "peer of %s", path);
@@ -100,7 +125,6 @@ sock_connect_unix(const char *path, struct err *err)
 			path, uid, geteuid());
 		return -1;
 	}
-	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
 	return TAKE_FD(fd);
 }
 
@@ -182,9 +206,8 @@ sock_connect_tcp(const char *address, struct err *err)
 	fd = socket(addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_sys(err, "socket");
-	if (connect(fd, (struct sockaddr *)&addr, len) < 0)
+	if (connect_within(fd, (struct sockaddr *)&addr, len) < 0)
 		return connect_error(address, err);
-	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
 	return TAKE_FD(fd);
 }
 

@@ -24,7 +24,8 @@ int sock_listen_unix(const char *path, struct err *err);
 
 /*
  * ERR_NOT_FOUND: no such socket; ERR_UNREACHABLE: nobody listens;
- * ERR_DENIED: the listener is another user.
+ * ERR_DENIED: the listener is another user; ERR_TIMEOUT: it did not accept
+ * for three seconds, which is as long as this call may block.
  */
 int sock_connect_unix(const char *path, struct err *err);
 

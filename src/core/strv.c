@@ -17,12 +17,22 @@ strv_len(char *const *v)
 	return n;
 }
 
+char **
+strv_new(size_t n)
+{
+	size_t slots = 2;
+
+	while (slots < n + 1)
+		slots *= 2;
+	return n ? xcalloc(slots, sizeof(char *)) : NULL;
+}
+
 void
 strv_give(char ***v, char *text)
 {
 	size_t n = strv_len(*v);
 
-	/* Room grows at powers of two, so many appends stay linear. */
+	/* The slots are always a power of two: full when n + 1 is one. */
 	if (n == 0 || (n + 1 & n) == 0)
 		*v = xrealloc(*v, (n + 1) * 2 * sizeof(**v));
 	(*v)[n] = text;
@@ -38,10 +48,11 @@ strv_add(char ***v, const char *text)
 char **
 strv_copy(char *const *v)
 {
-	char **copy = NULL;
+	size_t n = strv_len(v);
+	char **copy = strv_new(n);
 
-	for (; v && *v; v++)
-		strv_add(&copy, *v);
+	for (size_t i = 0; i < n; i++)
+		copy[i] = xstrdup(v[i]);
 	return copy;
 }
 

@@ -13,6 +13,12 @@
 
 size_t strv_len(char *const *v);
 
+/*
+ * An empty vector whose first `n' strings may be set by index, in order: for
+ * those that are too many to be appended one by one.
+ */
+char **strv_new(size_t n);
+
 /* Append; `text' is taken. */
 void strv_give(char ***v, char *text);
 

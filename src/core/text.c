@@ -186,42 +186,47 @@ base64_value(char c)
 	return c == '/' ? 63 : -1;
 }
 
+/* Four digits, the last `pad' of them "=", to 3 - pad bytes. */
+static int
+decode_group(const char *text, size_t pad, uint8_t out[3])
+{
+	uint32_t word = 0;
+
+	for (size_t i = 0; i < 4; i++) {
+		int value = i < 4 - pad ? base64_value(text[i]) : 0;
+
+		if (value < 0)
+			return -1;
+		word = word << 6 | (uint32_t)value;
+	}
+	out[0] = (uint8_t)(word >> 16);
+	out[1] = (uint8_t)(word >> 8);
+	out[2] = (uint8_t)word;
+	/* Bits that no byte uses would let two texts mean one thing. */
+	return (pad > 0 && out[2]) || (pad > 1 && out[1]) ? -1 : 0;
+}
+
 int
 base64_decode(struct buf *out, const char *text, size_t n)
 {
-	size_t pad = 0;
-	uint8_t *room;
-	size_t len;
+	size_t pad = 0, len = n / 4 * 3;
+	uint8_t *room, group[3];
 
 	if (n % 4 != 0)
 		return -1;
-	if (n == 0)
-		return 0;
-	while (pad < 2 && text[n - 1 - pad] == '=')
+	while (n > 0 && pad < 2 && text[n - 1 - pad] == '=')
 		pad++;
-	len = n / 4 * 3;
-	room = buf_reserve(out, len);
+	room = buf_reserve(out, len - pad);
 	if (room == NULL)
 		return -1;
-	for (size_t i = 0; i < n; i += 4) {
-		size_t missing = i + 4 == n ? pad : 0;
-		uint32_t word = 0;
+	for (size_t i = 0; i < n / 4; i++) {
+		size_t missing = i + 1 == n / 4 ? pad : 0;
 
-		for (size_t j = 0; j < 4; j++) {
-			int value = j < 4 - missing ? base64_value(text[i + j])
-						    : 0;
-
-			if (value < 0)
-				return -1;
-			word = word << 6 | (uint32_t)value;
-		}
-		/* Bits that no byte uses would let two texts mean one thing. */
-		if ((missing == 1 && (word & 0xff)) ||
-		    (missing == 2 && (word & 0xffff)))
+		if (decode_group(text + i * 4, missing, group) < 0) {
+			room[0] = '\0';
 			return -1;
-		*room++ = (uint8_t)(word >> 16);
-		*room++ = (uint8_t)(word >> 8);
-		*room++ = (uint8_t)word;
+		}
+		memcpy(room + i * 3, group, 3 - missing);
 	}
 	buf_commit(out, len - pad);
 	return 0;
@@ -251,6 +256,29 @@ secret_eq(const char *a, const char *b)
 	return diff == 0;
 }
 
+/*
+ * Would a shell take the word for something else than a command or argument?
+ * Keywords of sh, bash and zsh; "name=", "name+=" and "name[...]=" assign.
+ */
+static bool
+means_something(const char *word)
+{
+	static const char *const keywords[] = {
+		"case",	     "coproc",	 "do",	    "done",   "elif",
+		"else",	     "end",	 "esac",    "fi",     "for",
+		"foreach",   "function", "if",	    "in",     "repeat",
+		"select",    "then",	 "time",    "until",  "while",
+		"nocorrect", "declare",	 "typeset", "export", "readonly",
+		"local",     "float",	 "integer",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keywords); i++) {
+		if (str_eq(word, keywords[i]))
+			return true;
+	}
+	return word[0] != '-' && word[0] != '/' && strchr(word, '=');
+}
+
 int
 shell_quote(struct buf *out, const char *word)
 {
@@ -258,8 +286,8 @@ shell_quote(struct buf *out, const char *word)
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 	    "_-./:@%+,=";
 
-	/* A leading '=' is expanded by zsh. */
-	if (*word && *word != '=' && word[strspn(word, plain)] == '\0')
+	if (*word && word[strspn(word, plain)] == '\0' &&
+	    !means_something(word))
 		return buf_adds(out, word);
 	if (buf_addc(out, '\'') < 0)
 		return -1;

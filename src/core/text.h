@@ -33,7 +33,9 @@ bool utf8_valid(const void *bytes, size_t n);
 
 int base64_add(struct buf *out, const void *bytes, size_t n);
 
-/* Strict: padding required, no white space, no stray bits.  -1 if not base64.
+/*
+ * Strict: padding required, no white space, no stray bits.  -1 if it is not
+ * base64 or does not fit; then `out' is as before.
  */
 int base64_decode(struct buf *out, const char *text, size_t n);
 
@@ -42,7 +44,9 @@ void hex_encode(char *out, const void *bytes, size_t n);
 /* Equality in a time that depends on the lengths only. */
 bool secret_eq(const char *a, const char *b);
 
-/* Append `word' so that sh reads back exactly it.  The only quoting there is.
+/*
+ * Append `word' so that a shell reads back exactly it, as an argument or in
+ * the place of the command.  The only quoting there is.
  */
 int shell_quote(struct buf *out, const char *word);
 

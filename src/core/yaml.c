@@ -34,6 +34,8 @@ struct place {
 struct loader {
 	yaml_parser_t parser;
 	const char *name;
+	const char *text;
+	size_t len;
 	struct place *places;
 	size_t n_places;
 	char path[MAX_PATH_LEN];
@@ -51,16 +53,31 @@ fail_at(const struct loader *loader, size_t line, struct err *err,
 		       what);
 }
 
+/* The scanner marks lines; the reader, on bad bytes, counts bytes only. */
+static size_t
+problem_line(const struct loader *loader)
+{
+	const yaml_parser_t *p = &loader->parser;
+	size_t line = 0;
+
+	if (p->error != YAML_READER_ERROR)
+		return p->problem_mark.line;
+	for (size_t i = 0; i < MIN(p->problem_offset, loader->len); i++)
+		line += loader->text[i] == '\n';
+	return line;
+}
+
 static int
 next_event(struct loader *loader, yaml_event_t *event, struct err *err)
 {
-	const yaml_parser_t *p = &loader->parser;
+	const char *problem;
 
 	if (yaml_parser_parse(&loader->parser, event))
 		return 0;
+	problem = loader->parser.problem;
 	loader->path[0] = '\0';
-	return fail_at(loader, p->problem_mark.line, err,
-		       p->problem ? p->problem : "not YAML");
+	return fail_at(loader, problem_line(loader), err,
+		       problem ? problem : "not YAML");
 }
 
 static void
@@ -72,6 +89,29 @@ note_place(struct loader *loader, size_t line)
 					sizeof(*loader->places));
 	loader->places[loader->n_places++] =
 	    (struct place){ .path = xstrdup(loader->path), .line = line };
+}
+
+/* What we refuse: it makes one text mean many things. */
+static int
+refuse_extras(const struct loader *loader, const yaml_event_t *event,
+	      struct err *err)
+{
+	const yaml_char_t *anchor = NULL, *tag = NULL;
+
+	if (event->type == YAML_SCALAR_EVENT) {
+		anchor = event->data.scalar.anchor;
+		tag = event->data.scalar.tag;
+	} else if (event->type == YAML_MAPPING_START_EVENT) {
+		anchor = event->data.mapping_start.anchor;
+		tag = event->data.mapping_start.tag;
+	} else if (event->type == YAML_SEQUENCE_START_EVENT) {
+		anchor = event->data.sequence_start.anchor;
+		tag = event->data.sequence_start.tag;
+	}
+	if (event->type != YAML_ALIAS_EVENT && !anchor && !tag)
+		return 0;
+	return fail_at(loader, event->start_mark.line, err,
+		       "anchors, aliases and tags are not supported");
 }
 
 static struct json_t *
@@ -102,7 +142,10 @@ load_pair(struct loader *loader, struct json_t *object, yaml_event_t *key,
 	struct json_t *value;
 	yaml_event_t event;
 
-	if (key->type != YAML_SCALAR_EVENT)
+	if (refuse_extras(loader, key, err) < 0)
+		return -1;
+	if (key->type != YAML_SCALAR_EVENT ||
+	    memchr(key->data.scalar.value, 0, key->data.scalar.length))
 		return fail_at(loader, line, err, "a key must be text");
 	name = xstrdup((const char *)key->data.scalar.value);
 	snprintf(loader->path + outer, sizeof(loader->path) - outer, "%s%.64s",
@@ -175,27 +218,13 @@ load_node(struct loader *loader, yaml_event_t *event, unsigned depth,
 	  struct err *err)
 {
 	size_t line = event->start_mark.line;
-	const yaml_char_t *anchor = NULL, *tag = NULL;
 
 	if (depth > MAX_DEPTH) {
 		fail_at(loader, line, err, "nested too deeply");
 		return NULL;
 	}
-	if (event->type == YAML_SCALAR_EVENT) {
-		anchor = event->data.scalar.anchor;
-		tag = event->data.scalar.tag;
-	} else if (event->type == YAML_MAPPING_START_EVENT) {
-		anchor = event->data.mapping_start.anchor;
-		tag = event->data.mapping_start.tag;
-	} else if (event->type == YAML_SEQUENCE_START_EVENT) {
-		anchor = event->data.sequence_start.anchor;
-		tag = event->data.sequence_start.tag;
-	}
-	if (event->type == YAML_ALIAS_EVENT || anchor || tag) {
-		fail_at(loader, line, err,
-			"anchors, aliases and tags are not supported");
+	if (refuse_extras(loader, event, err) < 0)
 		return NULL;
-	}
 	if (event->type == YAML_SCALAR_EVENT)
 		return make_scalar(event);
 	if (event->type == YAML_MAPPING_START_EVENT)
@@ -264,7 +293,7 @@ yaml_decode(const char *name, const void *text, size_t len,
 	    const struct json_field *fields, size_t n, void *out,
 	    struct err *err)
 {
-	struct loader loader = { .name = name };
+	struct loader loader = { .name = name, .text = text, .len = len };
 	AUTO_JSON *value = NULL;
 	char inner[sizeof(err->msg)];
 	int rc;
@@ -273,7 +302,7 @@ yaml_decode(const char *name, const void *text, size_t len,
 		return err_set(err, ERR_SYSTEM, "%s: no memory", name);
 	yaml_parser_set_input_string(&loader.parser, text, len);
 	rc = load_stream(&loader, &value, err);
-	if (rc == 0 && value) {
+	if (rc == 0 && value && !json_is_nothing(value)) {
 		rc = json_decode(value, fields, n, 0, out, err);
 		if (rc < 0) {
 			memcpy(inner, err->msg, sizeof(inner));

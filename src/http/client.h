@@ -67,6 +67,9 @@ struct http_call *http_call_start(struct http_client *client,
 				  const struct http_call_events *events,
 				  void *owner, struct err *err);
 
+/* In on_head, and until the answer ends. */
+const struct http_head *http_call_head(const struct http_call *call);
+
 /* The streamed request body; true: stop until on_drain. */
 bool http_call_write(struct http_call *call, const void *bytes, size_t n);
 void http_call_write_end(struct http_call *call);

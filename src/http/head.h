@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct buf;
+
 struct http_header {
 	const char *name;
 	const char *value;
@@ -31,6 +33,10 @@ struct http_head {
 /* The first value, or NULL. */
 const char *http_head_find(const struct http_head *head, const char *name);
 
+/* Is `token' in the comma-separated lists of all headers of that name? */
+bool http_head_has_token(const struct http_head *head, const char *name,
+			 const char *token);
+
 /*
  * The decoded value of a query parameter, owned by the caller; NULL if it is
  * absent.  "?full" and "?full=" both give "".
@@ -45,7 +51,13 @@ char *http_head_unknown_query(const struct http_head *head,
 			      const char *const *known);
 
 /* Append `text' with all but unreserved characters percent-encoded. */
-struct buf;
 int http_encode(struct buf *out, const char *text);
+
+/*
+ * Undo it: `n' bytes of text into `out' (room for n + 1), or nowhere if it is
+ * NULL.  `plus': a '+' is a space, as in queries.  -1 if an escape is malformed
+ * or stands for a NUL.
+ */
+int http_decode(char *out, const char *text, size_t n, bool plus);
 
 #endif

@@ -42,13 +42,19 @@ struct http_server_config {
 	uint64_t head_timeout_ms; /* whole head; 0: 10 s */
 	uint64_t body_timeout_ms; /* a stalled body; 0: 30 s */
 	uint64_t idle_timeout_ms; /* between requests; 0: 5 min */
-	size_t max_body;	  /* Content-Length above it is 413 at once,
-				     unless the handler collects more; 0: none */
+	size_t max_body; /* a longer one is 413 at once, unless the handler
+			    has claimed it when on_request returns; 0: none */
+
+	/* The body of errors answered here, as JSON; NULL: plain text. */
+	int (*add_error)(struct buf *out, const struct err *err);
 };
 
 struct http_server *http_server_new(const struct http_server_config *config);
 
-/* Close all; exchanges get on_gone. */
+/*
+ * Close all; exchanges get on_gone from the loop, which has to run until then.
+ * NULL is allowed.
+ */
 void http_server_free(struct http_server *server);
 
 /* Listen on `fd', which is taken.  `guard' is borrowed for good. */

@@ -25,7 +25,11 @@ struct ws;
 struct ws_events {
 	void (*on_message)(struct ws *, const void *bytes, size_t n,
 			   bool is_text, void *owner);
-	/* Called once; `code' is the peer's, or 1006 when the stream broke. */
+	/*
+	 * Called once and last: `code' is the peer's (1005: it gave none), ours
+	 * if the peer broke the protocol, or 1006 when there was no close.  The
+	 * owner still calls ws_free, be it here.
+	 */
 	void (*on_close)(struct ws *, unsigned code, const char *reason,
 			 void *owner);
 	void (*on_drain)(struct ws *, void *owner); /* may be NULL */
@@ -40,14 +44,20 @@ struct ws_config {
 /* Does the request ask for a valid WebSocket upgrade? */
 bool ws_is_request(const struct http_exchange *x);
 
-/* Answer the upgrade; the exchange is gone.  `x' passed ws_is_request. */
+/*
+ * Answer the upgrade; the exchange is gone.  `x' passed ws_is_request.  Reading
+ * starts at once, from the loop.
+ */
 struct ws *ws_accept(struct http_exchange *x, const struct ws_config *config);
 
 /* Headers of a client's upgrade request; `key' is kept by the caller. */
 #define WS_KEY_SIZE 25
 size_t ws_request_headers(char key[WS_KEY_SIZE], struct http_header out[4]);
 
-/* In on_head of the call: check the answer and take over. */
+/*
+ * In on_head of the call: check the answer and take over.  ERR_PROTO: the
+ * server will not or cannot; the call is still there.
+ */
 struct ws *ws_connected(struct http_call *call, const char *key,
 			const struct ws_config *config, struct err *err);
 
@@ -57,7 +67,11 @@ bool ws_send_bytes(struct ws *ws, const void *bytes, size_t n);
 void ws_pause(struct ws *ws);
 void ws_resume(struct ws *ws);
 
-/* Begin the close handshake; on_close follows (deadline 5 s). */
+/*
+ * Begin the close handshake; on_close follows (deadline 5 s).  `code' is one
+ * that may be sent (1000, 1001, 1011, 3000 to 4999 ...); messages that still
+ * come are dropped.
+ */
 void ws_close(struct ws *ws, unsigned code, const char *reason);
 
 /* Drop everything now; no callback follows. */

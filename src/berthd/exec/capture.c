@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Output to files; see capture.h.
+ *
+ * Order per chunk: bytes, then their record.  The newest record stays in
+ * memory while its stream goes on within MERGE_NS, so that a chatty command
+ * costs one record per 10 ms and not one per line; capture_flush writes it
+ * before the holder sleeps.
+ */
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "berthd/exec/capture.h"
+#include "core/fs.h"
+
+/* One read(2); as large as a pipe gets without asking for privileges. */
+#define CHUNK (256u << 10)
+#define MERGE_NS (10 * NS_PER_MS)
+#define MAX_RECORD (64u << 20)
+
+static const char *const file_names[] = { "out", "err" };
+
+/* Nothing is ever truncated: a holder creates its files exactly once. */
+static int
+create_file(int dir_fd, const char *name, struct err *err)
+{
+	int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+			0600);
+
+	return fd < 0 ? err_sys(err, "create %s", name) : fd;
+}
+
+int
+capture_open(struct capture *capture, int dir_fd, uint64_t cap,
+	     const struct clock_base *clock, struct err *err)
+{
+	*capture = (struct capture){ .dir_fd = dir_fd,
+				     .timeline_fd = -1,
+				     .drops_fd = -1,
+				     .clock = *clock,
+				     .cap = cap };
+	for (unsigned i = 0; i < TIMELINE_STREAMS; i++)
+		capture->streams[i] = (struct capture_stream){ .in_fd = -1,
+							       .file_fd = -1 };
+	for (unsigned i = 0; i < TIMELINE_STREAMS; i++) {
+		capture->streams[i].file_fd = create_file(dir_fd, file_names[i],
+							  err);
+		if (capture->streams[i].file_fd < 0)
+			return -1;
+	}
+	capture->timeline_fd = create_file(dir_fd, "timeline", err);
+	if (capture->timeline_fd < 0)
+		return -1;
+	capture->buffer = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (capture->buffer == MAP_FAILED) {
+		capture->buffer = NULL;
+		return err_sys(err, "map a buffer");
+	}
+	return 0;
+}
+
+static void
+close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void
+capture_close(struct capture *capture)
+{
+	for (unsigned i = 0; i < TIMELINE_STREAMS; i++) {
+		close_fd(&capture->streams[i].in_fd);
+		close_fd(&capture->streams[i].file_fd);
+	}
+	close_fd(&capture->timeline_fd);
+	close_fd(&capture->drops_fd);
+	if (capture->buffer)
+		munmap(capture->buffer, CHUNK);
+	capture->buffer = NULL;
+}
+
+void
+capture_attach(struct capture *capture, enum timeline_stream stream, int fd)
+{
+	fd_set_nonblock(fd);
+	capture->streams[stream].in_fd = fd;
+}
+
+int
+capture_fd(const struct capture *capture, enum timeline_stream stream)
+{
+	return capture->streams[stream].in_fd;
+}
+
+bool
+capture_is_open(const struct capture *capture)
+{
+	return capture->streams[TIMELINE_OUT].in_fd >= 0 ||
+	       capture->streams[TIMELINE_ERR].in_fd >= 0;
+}
+
+/* Now, but never before the last record. */
+static uint64_t
+next_time(struct capture *capture)
+{
+	uint64_t now = clock_base_ns(&capture->clock);
+
+	capture->last_ns = MAX(now, capture->last_ns);
+	return capture->last_ns;
+}
+
+/*
+ * The disk takes no records: make room by joining the oldest of a stream with
+ * its next one of the same kind.  Their order against the other stream
+ * becomes coarse; no byte is forgotten.
+ */
+static void
+squeeze_pending(struct capture *capture)
+{
+	struct timeline_rec *recs = capture->pending;
+
+	for (unsigned i = 0; i < capture->n_pending; i++) {
+		for (unsigned j = i + 1; j < capture->n_pending; j++) {
+			if (recs[j].stream != recs[i].stream)
+				continue;
+			if (recs[j].kind != recs[i].kind ||
+			    (uint64_t)recs[i].length + recs[j].length >
+				UINT32_MAX)
+				break;
+			recs[i].length += recs[j].length;
+			capture->n_pending--;
+			memmove(&recs[j], &recs[j + 1],
+				(capture->n_pending - j) * sizeof(*recs));
+			return;
+		}
+	}
+}
+
+static void
+add_record(struct capture *capture, unsigned stream, enum timeline_kind kind,
+	   uint64_t offset, uint32_t length)
+{
+	uint64_t now = next_time(capture);
+	struct timeline_rec *last = NULL;
+
+	if (length == 0)
+		return;
+	if (capture->n_pending > 0)
+		last = &capture->pending[capture->n_pending - 1];
+	if (last && last->stream == stream && last->kind == kind &&
+	    now - last->time_ns < MERGE_NS &&
+	    last->length + (uint64_t)length <= MAX_RECORD) {
+		last->length += length;
+		return;
+	}
+	if (capture->n_pending > 0)
+		(void)capture_flush(capture);
+	if (capture->n_pending == CAPTURE_MAX_PENDING)
+		squeeze_pending(capture);
+	assert(capture->n_pending < CAPTURE_MAX_PENDING);
+	capture->pending[capture->n_pending++] = (struct timeline_rec){
+		.time_ns = now,
+		.offset = offset,
+		.length = length,
+		.stream = (uint8_t)stream,
+		.kind = kind,
+	};
+}
+
+bool
+capture_flush(struct capture *capture)
+{
+	size_t bytes = capture->n_pending * sizeof(capture->pending[0]), whole;
+	off_t end;
+	ssize_t put;
+
+	if (bytes == 0)
+		return true;
+	put = write(capture->timeline_fd, capture->pending, bytes);
+	if (put < 0)
+		return false;
+	whole = (size_t)put / sizeof(capture->pending[0]);
+	if ((size_t)put % sizeof(capture->pending[0]) != 0) {
+		/* A torn record would put all later ones out of step. */
+		end = lseek(capture->timeline_fd, 0, SEEK_CUR);
+		end -= end % (off_t)sizeof(capture->pending[0]);
+		if (ftruncate(capture->timeline_fd, end) == 0)
+			(void)lseek(capture->timeline_fd, end, SEEK_SET);
+	}
+	capture->n_pending -= (unsigned)whole;
+	memmove(capture->pending, capture->pending + whole,
+		capture->n_pending * sizeof(capture->pending[0]));
+	return capture->n_pending == 0;
+}
+
+/* Note first, release second: a reader must never take a hole for bytes. */
+static bool
+note_drop(struct capture *capture, unsigned stream, uint64_t from, uint64_t to)
+{
+	struct timeline_drop drop = { .from = from,
+				      .to = to,
+				      .stream = (uint8_t)stream };
+
+	if (capture->drops_fd < 0)
+		capture->drops_fd = openat(
+		    capture->dir_fd, "drops",
+		    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	return capture->drops_fd >= 0 &&
+	       write(capture->drops_fd, &drop, sizeof(drop)) ==
+		   (ssize_t)sizeof(drop);
+}
+
+/*
+ * Hold the stream below its cap, in steps of an eighth so that it is rare.
+ * False: it cannot be held, so the next bytes must not be stored.
+ */
+static bool
+hold_cap(struct capture *capture, unsigned stream, uint64_t coming)
+{
+	struct capture_stream *s = &capture->streams[stream];
+	uint64_t step = MAX(capture->cap / 8, (uint64_t)1 << 16);
+	uint64_t head = step, kept, from, to;
+
+	if (capture->cap == 0)
+		return true;
+	from = s->dropped ? s->dropped : head;
+	kept = s->size - (s->dropped ? s->dropped - head : 0);
+	if (kept + coming <= capture->cap)
+		return true;
+	to = from + step;
+	if (to > s->size || capture->cannot_punch)
+		return false;
+	if (!note_drop(capture, stream, head, to))
+		return false;
+	if (fallocate(s->file_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		      (off_t)from, (off_t)step) < 0) {
+		/* What was noted stays true: those bytes are not served. */
+		capture->cannot_punch = true;
+		s->dropped = to;
+		return false;
+	}
+	s->dropped = to;
+	return true;
+}
+
+static void
+store(struct capture *capture, unsigned stream, const uint8_t *bytes, size_t n)
+{
+	struct capture_stream *s = &capture->streams[stream];
+	uint64_t start = s->size;
+	size_t done = 0;
+
+	if (hold_cap(capture, stream, n)) {
+		while (done < n) {
+			ssize_t put = pwrite(s->file_fd, bytes + done, n - done,
+					     (off_t)(start + done));
+
+			if (put < 0 && errno == EINTR)
+				continue;
+			if (put <= 0)
+				break;
+			done += (size_t)put;
+		}
+	}
+	s->size += n;
+	capture->lost += n - done;
+	add_record(capture, stream, TIMELINE_DATA, start, (uint32_t)done);
+	add_record(capture, stream, TIMELINE_LOST, start + done,
+		   (uint32_t)(n - done));
+}
+
+bool
+capture_read(struct capture *capture, enum timeline_stream stream, uint64_t max)
+{
+	struct capture_stream *s = &capture->streams[stream];
+	uint64_t done = 0;
+
+	while (done < max && s->in_fd >= 0) {
+		size_t want = MIN(max - done, (uint64_t)CHUNK);
+		ssize_t got = read(s->in_fd, capture->buffer, want);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0 && errno == EAGAIN)
+			return false;
+		if (got <= 0) {
+			/* The end; EIO is how a terminal says it. */
+			close_fd(&s->in_fd);
+			return false;
+		}
+		store(capture, stream, capture->buffer, (size_t)got);
+		done += (uint64_t)got;
+	}
+	return s->in_fd >= 0;
+}
+
+void
+capture_drain(struct capture *capture)
+{
+	for (unsigned i = 0; i < TIMELINE_STREAMS; i++) {
+		int there = 0, fd = capture->streams[i].in_fd;
+
+		if (fd < 0)
+			continue;
+		(void)ioctl(fd, FIONREAD, &there);
+		(void)capture_read(capture, i, there > 0 ? (uint64_t)there : 0);
+		/* At the end of a stream this sees it: no bytes, no wait. */
+		(void)ioctl(fd, FIONREAD, &there);
+		if (capture->streams[i].in_fd >= 0 && there == 0)
+			(void)capture_read(capture, i, 1);
+	}
+}
+
+void
+capture_idle(struct capture *capture)
+{
+	(void)madvise(capture->buffer, CHUNK, MADV_DONTNEED);
+}
+
+void
+capture_sync(struct capture *capture)
+{
+	for (unsigned i = 0; i < TIMELINE_STREAMS; i++) {
+		if (capture->streams[i].size > 0)
+			(void)fdatasync(capture->streams[i].file_fd);
+	}
+	(void)fdatasync(capture->timeline_fd);
+}

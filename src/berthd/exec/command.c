@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Starting the command; see command.h.
+ *
+ * Everything is prepared before fork.  The child makes only system calls; the
+ * step that failed and its errno come back through a close-on-exec pipe, whose
+ * silent end means that exec succeeded.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "berthd/exec/command.h"
+#include "core/fs.h"
+#include "core/mem.h"
+#include "core/path.h"
+#include "core/strv.h"
+
+enum step { STEP_SESSION, STEP_STDIO, STEP_LIMITS, STEP_DIR, STEP_EXEC };
+
+struct failure {
+	enum step step;
+	int sys;
+};
+
+/* Child's ends [0] and ours [1] of stdin, stdout, stderr. */
+struct stdio {
+	int child[3];
+	int ours[3];
+};
+
+static const char default_path[] = "/usr/local/bin:/usr/bin:/bin";
+
+/* Where `name' is in PATH, by the rules of execvp; the caller frees. */
+static char *
+find_program(const char *name, char *const *env, struct err *err)
+{
+	const char *path = strv_env_get(env, "PATH");
+	bool denied = false;
+	struct stat st;
+
+	if (strchr(name, '/'))
+		return xstrdup(name);
+	path = path && *path ? path : default_path;
+	for (; name[0]; path++) {
+		size_t n = strcspn(path, ":");
+		char *full = xasprintf("%.*s%s%s", (int)n, path, n ? "/" : "./",
+				       name);
+
+		if (access(full, X_OK) == 0 && stat(full, &st) == 0 &&
+		    S_ISREG(st.st_mode))
+			return full;
+		denied = denied ||
+			 (access(full, F_OK) == 0 && stat(full, &st) == 0 &&
+			  S_ISREG(st.st_mode));
+		free(full);
+		path += n;
+		if (*path == '\0')
+			break;
+	}
+	if (denied)
+		err_set(err, ERR_DENIED, "%s: permission denied", name);
+	else
+		err_set(err, ERR_NOT_FOUND, "%s: command not found", name);
+	return NULL;
+}
+
+static void
+close_all(struct stdio *io)
+{
+	for (int i = 0; i < 3; i++) {
+		if (io->child[i] >= 0)
+			close(io->child[i]);
+		if (io->ours[i] >= 0)
+			close(io->ours[i]);
+		io->child[i] = io->ours[i] = -1;
+	}
+}
+
+static int
+open_tty(struct stdio *io, unsigned cols, unsigned rows, struct err *err)
+{
+	char name[64];
+	int slave;
+
+	io->ours[1] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (io->ours[1] < 0 || grantpt(io->ours[1]) < 0 ||
+	    unlockpt(io->ours[1]) < 0 ||
+	    ptsname_r(io->ours[1], name, sizeof(name)) != 0)
+		return err_sys(err, "open a terminal");
+	slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave < 0)
+		return err_sys(err, "open %s", name);
+	command_resize(io->ours[1], cols, rows);
+	io->child[0] = slave;
+	io->child[1] = fcntl(slave, F_DUPFD_CLOEXEC, 0);
+	io->child[2] = fcntl(slave, F_DUPFD_CLOEXEC, 0);
+	io->ours[0] = fcntl(io->ours[1], F_DUPFD_CLOEXEC, 0);
+	if (io->child[1] < 0 || io->child[2] < 0 || io->ours[0] < 0)
+		return err_sys(err, "duplicate the terminal");
+	return 0;
+}
+
+static int
+open_pipes(struct stdio *io, bool stdin_pipe, struct err *err)
+{
+	for (int i = stdin_pipe ? 0 : 1; i < 3; i++) {
+		int ends[2];
+
+		if (pipe2(ends, O_CLOEXEC) < 0)
+			return err_sys(err, "pipe");
+		io->child[i] = ends[i == 0 ? 0 : 1];
+		io->ours[i] = ends[i == 0 ? 1 : 0];
+	}
+	if (!stdin_pipe)
+		io->child[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (io->child[0] < 0)
+		return err_sys(err, "open /dev/null");
+	return 0;
+}
+
+static void __attribute__((noreturn)) fail_child(int report, enum step step)
+{
+	struct failure failure = { .step = step, .sys = errno };
+
+	(void)!write(report, &failure, sizeof(failure));
+	_exit(127);
+}
+
+static void
+reset_signals(void)
+{
+	sigset_t none;
+
+	for (int sig = 1; sig < NSIG; sig++)
+		(void)signal(sig, SIG_DFL);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int
+set_limit(int what, uint64_t value)
+{
+	struct rlimit limit;
+
+	if (value == 0)
+		return 0;
+	if (getrlimit(what, &limit) < 0)
+		return -1;
+	limit.rlim_cur = limit.rlim_max = MIN((rlim_t)value, limit.rlim_max);
+	return setrlimit(what, &limit);
+}
+
+static void __attribute__((noreturn))
+run_child(const struct command_config *config, const char *program,
+	  const struct stdio *io, int report)
+{
+	reset_signals();
+	if (setsid() < 0)
+		fail_child(report, STEP_SESSION);
+	if (config->tty && ioctl(io->child[0], TIOCSCTTY, 0) < 0)
+		fail_child(report, STEP_SESSION);
+	if (config->cgroup_fd >= 0)
+		(void)!write(config->cgroup_fd, "0", 1);
+	for (int i = 0; i < 3; i++) {
+		if (dup2(io->child[i], i) < 0)
+			fail_child(report, STEP_STDIO);
+	}
+	if (set_limit(RLIMIT_AS, config->limit_memory) < 0 ||
+	    set_limit(RLIMIT_NPROC, config->limit_procs) < 0)
+		fail_child(report, STEP_LIMITS);
+	if (config->niceness > 0)
+		(void)setpriority(PRIO_PROCESS, 0, config->niceness);
+	if (chdir(config->cwd) < 0)
+		fail_child(report, STEP_DIR);
+	execve(program, config->argv, config->env);
+	fail_child(report, STEP_EXEC);
+}
+
+static int
+explain(const struct command_config *config, const struct failure *failure,
+	struct err *err)
+{
+	static const char *const steps[] = {
+		[STEP_SESSION] = "start a session",
+		[STEP_STDIO] = "connect its output",
+		[STEP_LIMITS] = "set its limits",
+	};
+
+	errno = failure->sys;
+	if (failure->step == STEP_EXEC)
+		err_sys(err, "%s", config->argv[0]);
+	else if (failure->step == STEP_DIR)
+		err_sys(err, "working directory %s", config->cwd);
+	else
+		err_sys(err, "%s", steps[failure->step]);
+	err->code = ERR_DENIED;
+	if (failure->step == STEP_EXEC && failure->sys == ENOENT)
+		err->code = ERR_NOT_FOUND;
+	return -1;
+}
+
+/* Fork, and wait until the child has become the program or failed. */
+static int
+spawn(const struct command_config *config, const char *program,
+      const struct stdio *io, pid_t *ret_pid, struct err *err)
+{
+	struct failure failure;
+	int report[2];
+	ssize_t got;
+	pid_t pid;
+
+	if (pipe2(report, O_CLOEXEC) < 0)
+		return err_sys(err, "pipe");
+	pid = fork();
+	if (pid == 0)
+		run_child(config, program, io, report[1]);
+	close(report[1]);
+	if (pid < 0) {
+		close(report[0]);
+		return err_sys(err, "fork");
+	}
+	got = read_full(report[0], &failure, sizeof(failure));
+	close(report[0]);
+	if (got == (ssize_t)sizeof(failure))
+		return explain(config, &failure, err);
+	*ret_pid = pid;
+	return 0;
+}
+
+int
+command_start(const struct command_config *config, struct command *ret,
+	      struct err *err)
+{
+	struct stdio io = { .child = { -1, -1, -1 }, .ours = { -1, -1, -1 } };
+	AUTO_FREE char *program = NULL;
+	pid_t pid = -1;
+	int rc;
+
+	program = find_program(config->argv[0], config->env, err);
+	if (program == NULL)
+		return -1;
+	rc = config->tty ? open_tty(&io, config->cols, config->rows, err)
+			 : open_pipes(&io, config->stdin_pipe, err);
+	if (rc == 0)
+		rc = spawn(config, program, &io, &pid, err);
+	if (rc == 0) {
+		*ret = (struct command){ .pid = pid,
+					 .in_fd = TAKE_FD(io.ours[0]),
+					 .out_fd = TAKE_FD(io.ours[1]),
+					 .err_fd = TAKE_FD(io.ours[2]) };
+	}
+	close_all(&io);
+	return rc;
+}
+
+void
+command_resize(int tty_fd, unsigned cols, unsigned rows)
+{
+	struct winsize size = { .ws_col = (unsigned short)cols,
+				.ws_row = (unsigned short)rows };
+
+	if (cols > 0 && rows > 0)
+		(void)ioctl(tty_fd, TIOCSWINSZ, &size);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: ISC */
+
+/* The spawner; see spawner.h. */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "berthd/exec/control.h"
+#include "berthd/exec/holder.h"
+#include "berthd/exec/spawner.h"
+#include "core/proc.h"
+#include "core/sock.h"
+
+enum { ORDER_CHANNEL, ORDER_LAUNCH, ORDER_FDS };
+
+static void
+refuse(int channel, int sys)
+{
+	struct {
+		struct control_msg msg;
+		char text[128];
+	} packet = { .msg = { .type = CONTROL_FAILED, .a = ERR_LIMIT } };
+	int n = snprintf(packet.text, sizeof(packet.text), "fork a holder: %s",
+			 strerror(sys));
+
+	(void)!write(channel, &packet, sizeof(packet.msg) + (size_t)n);
+}
+
+static void
+serve_order(int daemon_fd, const int fds[ORDER_FDS])
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		close(daemon_fd);
+		holder_run(fds[ORDER_CHANNEL], fds[ORDER_LAUNCH]);
+	}
+	if (pid < 0)
+		refuse(fds[ORDER_CHANNEL], errno);
+}
+
+static void __attribute__((noreturn)) run(int daemon_fd)
+{
+	proc_title_set("berthd: spawner");
+	/* Nobody waits for holders. */
+	(void)signal(SIGCHLD, SIG_IGN);
+	for (;;) {
+		int fds[ORDER_FDS];
+		size_t n_fds = ORDER_FDS;
+		char byte;
+		ssize_t got = sock_recv_fds(daemon_fd, &byte, 1, fds, &n_fds);
+
+		if (got <= 0)
+			_exit(0);
+		if (n_fds == ORDER_FDS)
+			serve_order(daemon_fd, fds);
+		while (n_fds > 0)
+			close(fds[--n_fds]);
+	}
+}
+
+int
+spawner_start(struct spawner *spawner, struct err *err)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_sys(err, "socketpair");
+	pid = fork();
+	if (pid == 0) {
+		close(ends[0]);
+		run(ends[1]);
+	}
+	close(ends[1]);
+	if (pid < 0) {
+		close(ends[0]);
+		return err_sys(err, "fork the spawner");
+	}
+	*spawner = (struct spawner){ .fd = ends[0], .pid = pid };
+	return 0;
+}
+
+void
+spawner_stop(struct spawner *spawner)
+{
+	if (spawner->fd >= 0)
+		close(spawner->fd);
+	spawner->fd = -1;
+	if (spawner->pid > 0)
+		(void)waitpid((pid_t)spawner->pid, NULL, 0);
+	spawner->pid = -1;
+}
+
+int
+spawner_launch(const struct spawner *spawner, int launch_fd, struct err *err)
+{
+	int ends[2], fds[ORDER_FDS], sent;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_sys(err, "socketpair");
+	fds[ORDER_CHANNEL] = ends[1];
+	fds[ORDER_LAUNCH] = launch_fd;
+	sent = sock_send_fds(spawner->fd, "L", 1, fds, ORDER_FDS);
+	if (sent < 0)
+		err_sys(err, "order a holder");
+	close(ends[1]);
+	if (sent < 0) {
+		close(ends[0]);
+		return -1;
+	}
+	return ends[0];
+}

@@ -1,0 +1,582 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The index of execs; see store.h.
+ *
+ * A sorted array: new ids are the largest almost always, so inserting is
+ * appending.  Entries leave the index at once but are freed from the loop, so
+ * that no callback runs on a dead exec.
+ */
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "berthd/config.h"
+#include "berthd/exec/environment.h"
+#include "berthd/exec/exec.h"
+#include "berthd/exec/launch.h"
+#include "berthd/exec/runner.h"
+#include "berthd/exec/spec.h"
+#include "berthd/exec/store.h"
+#include "core/buf.h"
+#include "core/clock.h"
+#include "core/fs.h"
+#include "core/log.h"
+#include "core/map.h"
+#include "core/mem.h"
+#include "core/path.h"
+#include "core/strv.h"
+#include "core/text.h"
+
+#define MIN_PREFIX 4
+
+/* Before the id of an exec that is being removed. */
+#define TRASH "trash."
+
+/* Execs removed per turn of the loop while pruning. */
+#define PRUNE_SLICE 16
+
+/* Age is looked at so often, besides after every end. */
+#define PRUNE_PERIOD_MS (60 * 60 * 1000)
+
+struct exec_store {
+	struct uv_loop_s *loop;
+	char *root;
+	char *home;
+	char **base_env;
+	char **roots; /* for restricted requests */
+	const struct runner *runner;
+	const struct config *config;
+	void (*on_remove)(struct exec *, void *owner);
+	void *owner;
+	struct exec **execs;
+	size_t n, size;
+	struct map keys;
+	struct exec **dead; /* to be freed from the loop */
+	size_t n_dead;
+	uv_timer_t *prune; /* runs once soon, and in periods if age counts */
+};
+
+static void schedule_prune(struct exec_store *, uint64_t delay_ms);
+
+/* The array */
+
+size_t
+exec_store_position(const struct exec_store *store, const char *id)
+{
+	size_t low = 0, high = store->n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (strcmp(store->execs[mid]->id, id) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static void
+insert(struct exec_store *store, struct exec *exec)
+{
+	size_t at = store->n;
+
+	if (store->n > 0 && strcmp(store->execs[at - 1]->id, exec->id) > 0)
+		at = exec_store_position(store, exec->id);
+	if (store->n == store->size) {
+		store->size = store->size ? store->size * 2 : 64;
+		store->execs = xrealloc(store->execs,
+					store->size * sizeof(*store->execs));
+	}
+	memmove(store->execs + at + 1, store->execs + at,
+		(store->n - at) * sizeof(*store->execs));
+	store->execs[at] = exec;
+	store->n++;
+	if (exec->key)
+		map_set(&store->keys, exec->key, exec);
+}
+
+/* Out of the index; freed when the loop comes round. */
+static void
+forget(struct exec_store *store, struct exec *exec)
+{
+	size_t at = exec_store_position(store, exec->id);
+
+	store->on_remove(exec, store->owner);
+	if (exec->key && map_find(&store->keys, exec->key) == exec)
+		map_remove(&store->keys, exec->key);
+	memmove(store->execs + at, store->execs + at + 1,
+		(store->n - at - 1) * sizeof(*store->execs));
+	store->n--;
+	store->dead = xrealloc(store->dead,
+			       (store->n_dead + 1) * sizeof(*store->dead));
+	store->dead[store->n_dead++] = exec;
+	schedule_prune(store, 0);
+}
+
+static void
+free_dead(struct exec_store *store)
+{
+	while (store->n_dead > 0)
+		exec_free(store->dead[--store->n_dead]);
+}
+
+size_t
+exec_store_len(const struct exec_store *store)
+{
+	return store->n;
+}
+
+struct exec *
+exec_store_at(const struct exec_store *store, size_t i)
+{
+	return store->execs[i];
+}
+
+struct exec *
+exec_store_find(const struct exec_store *store, const char *name,
+		struct err *err)
+{
+	size_t at, len = strlen(name);
+
+	if (str_eq(name, "last") && store->n > 0)
+		return store->execs[store->n - 1];
+	at = exec_store_position(store, name);
+	if (len < MIN_PREFIX || at == store->n ||
+	    strncmp(store->execs[at]->id, name, len) != 0) {
+		err_set(err, ERR_NOT_FOUND, "exec_id not found: %.64s", name);
+		err_hint(err, "`berth exec ls' lists what is kept here");
+		return NULL;
+	}
+	if (at + 1 < store->n &&
+	    strncmp(store->execs[at + 1]->id, name, len) == 0) {
+		err_set(err, ERR_CONFLICT, "\"%.64s\" begins several exec ids",
+			name);
+		err_hint(err, "give more of its characters");
+		return NULL;
+	}
+	return store->execs[at];
+}
+
+/* Removing */
+
+static bool
+is_removable(const struct exec *exec)
+{
+	return exec_is_ended(exec) && exec->run == NULL;
+}
+
+int
+exec_store_remove(struct exec_store *store, struct exec *exec, struct err *err)
+{
+	AUTO_CLOSE int root = -1;
+	AUTO_FREE char *trash = NULL;
+
+	if (!is_removable(exec)) {
+		err_set(
+		    err, ERR_CONFLICT,
+		    exec_is_ended(exec)
+			? "exec %s has ended, but children of it still hold "
+			  "its output"
+			: "exec %s is running",
+		    exec->id);
+		return err_hint(err, "`berth exec cancel %s' ends it",
+				exec->id);
+	}
+	root = open(store->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_sys(err, "open %s", store->root);
+	/* Half removed under its own name it would look like a loss. */
+	trash = xasprintf(TRASH "%s", exec->id);
+	if (renameat(root, exec->id, root, trash) < 0 && errno != ENOENT)
+		return err_sys(err, "remove exec %s", exec->id);
+	if (fs_remove_tree(root, trash, err) < 0)
+		return err_wrap(err, "remove exec %s", exec->id);
+	forget(store, exec);
+	return 0;
+}
+
+static bool
+is_too_old(const struct exec_store *store, const struct exec *exec)
+{
+	uint64_t age_ns = store->config->retention_age * NS_PER_MS;
+
+	return age_ns && exec->finished_ns + age_ns < clock_wall_ns();
+}
+
+/* Remove the oldest beyond the limits; false when a slice is used up. */
+static bool
+prune(struct exec_store *store)
+{
+	const struct config *config = store->config;
+	size_t excess = 0, removed = 0, i = 0;
+	uint64_t bytes = 0;
+	struct err err = ERR_INIT;
+
+	if (store->n > (uint64_t)config->retention_count)
+		excess = store->n - (size_t)config->retention_count;
+	for (size_t k = 0; config->retention_bytes && k < store->n; k++)
+		bytes += store->execs[k]->bytes;
+	while (i < store->n) {
+		struct exec *exec = store->execs[i];
+		bool too_large = config->retention_bytes &&
+				 bytes > config->retention_bytes;
+
+		if (!is_removable(exec) ||
+		    !(excess > 0 || too_large || is_too_old(store, exec))) {
+			i++;
+			continue;
+		}
+		if (removed++ == PRUNE_SLICE)
+			return false;
+		bytes -= exec->bytes;
+		excess -= excess > 0;
+		if (exec_store_remove(store, exec, &err) < 0) {
+			log_warn("exec", "cannot prune", KV_STR("id", exec->id),
+				 KV_ERR(&err));
+			i++;
+		}
+	}
+	return true;
+}
+
+static void
+on_prune(uv_timer_t *timer)
+{
+	struct exec_store *store = timer->data;
+
+	free_dead(store);
+	if (!prune(store))
+		schedule_prune(store, 1);
+	else if (store->n_dead > 0)
+		schedule_prune(store, 0);
+	else if (store->config->retention_age)
+		schedule_prune(store, PRUNE_PERIOD_MS);
+}
+
+static void
+schedule_prune(struct exec_store *store, uint64_t delay_ms)
+{
+	if (store->prune)
+		(void)uv_timer_start(store->prune, on_prune, delay_ms, 0);
+}
+
+/* Starting */
+
+static void
+on_end(struct exec *exec, void *owner)
+{
+	struct exec_store *store = owner;
+
+	(void)exec;
+	if (store->n > (uint64_t)store->config->retention_count ||
+	    store->config->retention_bytes || store->config->retention_age)
+		schedule_prune(store, 0);
+}
+
+static void
+on_refused(struct exec *exec, void *owner)
+{
+	forget(owner, exec);
+}
+
+static const struct exec_events exec_events = {
+	.on_end = on_end,
+	.on_refused = on_refused,
+};
+
+/* The earlier exec of this key; NULL without error if there is none. */
+static struct exec *
+find_by_key(const struct exec_store *store, const struct spec *spec,
+	    struct err *err)
+{
+	struct exec *exec;
+
+	if (spec->key == NULL)
+		return NULL;
+	exec = map_find(&store->keys, spec->key);
+	if (exec && !str_eq(exec->fingerprint ? exec->fingerprint : "",
+			    spec->fingerprint)) {
+		err_set(err, ERR_CONFLICT,
+			"key \"%.128s\" belongs to another request, exec %s",
+			spec->key, exec->id);
+		err_hint(err, "use a new key for a new command");
+		return NULL;
+	}
+	return exec;
+}
+
+static void
+complete_spec(struct spec *spec)
+{
+	char fingerprint[SPEC_FINGERPRINT_SIZE], id[ID_SIZE];
+
+	spec_fingerprint(spec, fingerprint);
+	spec->fingerprint = xstrdup(fingerprint);
+	spec->created_ns = (int64_t)clock_wall_ns();
+	id_new(id, (uint64_t)spec->created_ns);
+	spec->exec_id = xstrdup(id);
+}
+
+static char **
+make_argv(const struct exec_store *store, const struct spec *spec)
+{
+	const char *shell = spec->shell ? spec->shell
+					: store->config->default_shell;
+	char **argv = NULL;
+
+	if (spec->argv)
+		return strv_copy(spec->argv);
+	if (spec->script && spec->shell == NULL &&
+	    str_starts(spec->script, "#!")) {
+		strv_add(&argv, "{}");
+	} else {
+		strv_add(&argv, shell ? shell : "sh");
+		strv_add(&argv, spec->script ? "-l" : "-lc");
+		strv_add(&argv, spec->script ? "{}" : spec->cmd);
+	}
+	for (char *const *arg = spec->script_args; arg && *arg; arg++)
+		strv_add(&argv, *arg);
+	return argv;
+}
+
+/* An unknown project is not the request's fault alone: it becomes an exec. */
+static void
+add_project(const struct exec_store *store, const struct spec *spec,
+	    struct launch *launch)
+{
+	const struct config_project *project;
+
+	if (spec->project_id == NULL)
+		return;
+	project = config_find_project(store->config, spec->project_id);
+	if (spec->ref == NULL) {
+		launch->refusal = xstrdup(
+		    "ref is required when project_id is set");
+	} else if (project == NULL) {
+		launch->refusal = xasprintf("unknown project_id: %.200s",
+					    spec->project_id);
+	} else {
+		launch->repo_url = xstrdup(project->repo_url);
+		launch->ref = xstrdup(spec->ref);
+		launch->mirror = project->mirror_dir
+				     ? xstrdup(project->mirror_dir)
+				     : xasprintf("%s/../mirrors/%s.git",
+						 store->root, project->id);
+	}
+}
+
+static void
+make_env(const struct exec_store *store, struct spec *spec,
+	 struct launch *launch)
+{
+	AUTO_STRV char **refused = NULL;
+	AUTO_BUF names = BUF_INIT(512);
+	AUTO_FREE char *own = xasprintf("BERTH_EXEC_ID=%s", spec->exec_id);
+
+	launch->env = environment_make(store->base_env, store->config->env,
+				       spec->env, store->config->allow_env,
+				       &refused);
+	strv_env_set(&launch->env, own);
+	if (spec->tty && strv_env_get(launch->env, "TERM") == NULL)
+		strv_add(&launch->env, "TERM=xterm-256color");
+	for (char **name = refused; name && *name; name++)
+		(void)buf_addf(&names, "%s%s", name == refused ? "" : ", ",
+			       *name);
+	if (refused)
+		spec->warning = xasprintf(
+		    "not passed to the command: %s (allow_env in "
+		    "the daemon's configuration lets them through)",
+		    buf_text(&names));
+}
+
+static int
+make_launch(const struct exec_store *store, const struct exec_request *request,
+	    struct launch *l, struct err *err)
+{
+	struct spec *spec = request->spec;
+	AUTO_BUF text = BUF_INIT(2 * SPEC_MAX);
+
+	l->argv = make_argv(store, spec);
+	make_env(store, spec, l);
+	add_project(store, spec, l);
+	if (spec_encode(spec, &text) < 0)
+		return err_set(err, ERR_LIMIT, "the request is too large");
+	l->spec = buf_take(&text);
+	l->id = xstrdup(spec->exec_id);
+	l->root = xstrdup(store->root);
+	l->home = xstrdup(store->home);
+	l->cwd = spec->cwd ? path_expand(spec->cwd, err) : NULL;
+	if (request->restricted || store->config->allowed_cwd_roots)
+		l->roots = strv_copy(store->roots);
+	l->script = spec->script ? xstrdup(spec->script) : NULL;
+	l->artifacts = strv_copy(spec->artifacts);
+	l->flags = (spec->tty ? LAUNCH_TTY : 0) |
+		   (spec->stdin_open ? LAUNCH_STDIN : 0);
+	l->cols = (uint64_t)spec->cols;
+	l->rows = (uint64_t)spec->rows;
+	l->timeout_ms = spec->timeout;
+	l->grace_ms = spec->grace;
+	l->max_log = spec->limit_output ? spec->limit_output
+					: store->config->max_log_bytes;
+	l->limit_memory = spec->limit_memory;
+	l->limit_procs = (uint64_t)spec->limit_procs;
+	l->limit_cpu = spec_cpu(spec);
+	l->niceness = (uint64_t)spec->nice;
+	return 0;
+}
+
+struct exec *
+exec_store_start(struct exec_store *store, const struct exec_request *request,
+		 bool *ret_existing, struct err *err)
+{
+	struct launch launch = { 0 };
+	struct exec *exec;
+	int rc;
+
+	complete_spec(request->spec);
+	exec = find_by_key(store, request->spec, err);
+	*ret_existing = exec != NULL;
+	if (exec || err->code != ERR_NONE)
+		return exec;
+
+	exec = exec_new(store->root, request->spec->exec_id, store->runner,
+			&exec_events, store);
+	rc = make_launch(store, request, &launch, err);
+	exec_describe(exec, request->spec);
+	if (rc == 0)
+		rc = exec_start(exec, &launch, err);
+	launch_fini(&launch);
+	if (rc < 0) {
+		exec_free(exec);
+		return NULL;
+	}
+	insert(store, exec);
+	return exec;
+}
+
+/* Coming and going */
+
+static void
+load_one(struct exec_store *store, const char *id)
+{
+	struct exec *exec = exec_new(store->root, id, store->runner,
+				     &exec_events, store);
+	struct err err = ERR_INIT;
+
+	if (exec_load(exec, &err) < 0) {
+		log_warn("exec", "cannot read an exec's directory",
+			 KV_STR("id", id), KV_ERR(&err));
+		exec_free(exec);
+		return;
+	}
+	insert(store, exec);
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int
+load_all(struct exec_store *store, struct err *err)
+{
+	AUTO_STRV char **names = NULL;
+	DIR *dir = opendir(store->root);
+	struct dirent *entry;
+	size_t n = 0, size = 0;
+
+	if (dir == NULL)
+		return err_sys(err, "list %s", store->root);
+	while ((entry = readdir(dir)) != NULL) {
+		if (str_starts(entry->d_name, TRASH))
+			(void)fs_remove_tree(dirfd(dir), entry->d_name,
+					     &(struct err)ERR_INIT);
+		if (strlen(entry->d_name) != ID_SIZE - 1)
+			continue;
+		if (n + 1 >= size) {
+			size = size ? size * 2 : 64;
+			names = xrealloc(names, size * sizeof(*names));
+		}
+		names[n++] = xstrdup(entry->d_name);
+		names[n] = NULL;
+	}
+	closedir(dir);
+	if (n > 0)
+		qsort(names, n, sizeof(*names), compare_names);
+	for (size_t i = 0; i < n; i++)
+		load_one(store, names[i]);
+	return 0;
+}
+
+static void
+make_roots(struct exec_store *store)
+{
+	store->roots = strv_copy(store->config->allowed_cwd_roots);
+	strv_add(&store->roots, store->home);
+	strv_add(&store->roots, store->root);
+}
+
+struct exec_store *
+exec_store_new(const struct exec_store_config *config, struct err *err)
+{
+	extern char **environ;
+	struct exec_store *store = xcalloc(1, sizeof(*store));
+
+	store->loop = config->loop;
+	store->root = xstrdup(config->root);
+	store->runner = config->runner;
+	store->config = config->config;
+	store->on_remove = config->on_remove;
+	store->owner = config->owner;
+	store->base_env = environment_base(environ);
+	map_init(&store->keys);
+	store->home = path_home(err);
+	if (store->home == NULL || fs_mkdir_private(store->root, err) < 0) {
+		exec_store_free(store);
+		return NULL;
+	}
+	make_roots(store);
+	if (load_all(store, err) < 0) {
+		exec_store_free(store);
+		return NULL;
+	}
+	store->prune = xcalloc(1, sizeof(*store->prune));
+	(void)uv_timer_init(store->loop, store->prune);
+	store->prune->data = store;
+	schedule_prune(store, 0);
+	return store;
+}
+
+static void
+on_timer_closed(uv_handle_t *handle)
+{
+	free(handle);
+}
+
+void
+exec_store_free(struct exec_store *store)
+{
+	if (store == NULL)
+		return;
+	if (store->prune)
+		uv_close((uv_handle_t *)store->prune, on_timer_closed);
+	for (size_t i = 0; i < store->n; i++)
+		exec_free(store->execs[i]);
+	free_dead(store);
+	free(store->execs);
+	free(store->dead);
+	map_fini(&store->keys);
+	strv_free(store->base_env);
+	strv_free(store->roots);
+	free(store->root);
+	free(store->home);
+	free(store);
+}

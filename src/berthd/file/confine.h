@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BERTHD_FILE_CONFINE_H
+#define BERTHD_FILE_CONFINE_H
+
+/*
+ * Paths that cannot leave their root, by "..", by a link, or by a race.
+ *
+ * A path from a client is cleaned, must lie in a root as text, and is then
+ * resolved; what it resolves to must lie in a root as well, so a link may lead
+ * anywhere inside the roots.  The resolved path has no links in it and is
+ * opened in a way that refuses to meet one: whoever swaps a directory for a
+ * link in between gets an error, not a file elsewhere.
+ *
+ * ERR_DENIED "path not allowed" is the answer for everything outside.
+ */
+
+#include <sys/types.h>
+
+#include "core/err.h"
+
+struct file_policy;
+
+/*
+ * Open what is there.  `flags' as for open; close-on-exec is added.
+ * ERR_NOT_FOUND if it does not exist.
+ */
+int confine_open(const struct file_policy *policy, const char *path, int flags,
+		 struct err *err);
+
+/*
+ * The directory at `path' as far as it exists, as an O_PATH descriptor.
+ * *ret_missing is the part below it that does not, without slashes at its
+ * ends and "" if there is none; the caller frees it.
+ */
+int confine_existing(const struct file_policy *policy, const char *path,
+		     char **ret_missing, struct err *err);
+
+/*
+ * Like openat, but `path' (relative, cleaned, "" for the directory itself) is
+ * never followed through a link and never leaves `dir_fd'.  -1 with errno:
+ * ELOOP or EXDEV when it would.
+ */
+int confine_beneath(int dir_fd, const char *path, int flags);
+
+/* What confine_beneath does where the kernel has no openat2. */
+int confine_walk(int dir_fd, const char *path, int flags);
+
+/*
+ * Make the directories of `path' below `dir_fd' that are missing and return
+ * the last as an O_PATH descriptor; -1 with errno as above.
+ */
+int confine_mkdirs(int dir_fd, const char *path, mode_t mode);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Files that appear whole; see newfile.h.
+ *
+ * A name is replaced by rename, which only works from another name: what is to
+ * appear gets a random one first.  A nameless file (O_TMPFILE) skips that when
+ * its final name is free.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/fs.h"
+#include "core/macros.h"
+#include "core/rand.h"
+#include "core/text.h"
+#include "berthd/file/newfile.h"
+
+/* Begin to write back early, so that the sync at the end is short. */
+#define WRITEBACK (1u << 20)
+
+static void
+random_name(char out[32])
+{
+	uint8_t random[8];
+	char hex[2 * sizeof(random) + 1];
+
+	rand_bytes(random, sizeof(random));
+	hex_encode(hex, random, sizeof(random));
+	snprintf(out, 32, ".berth-%s.tmp", hex);
+}
+
+int
+newfile_open(struct newfile *file, int dir_fd, struct err *err)
+{
+	int fd = openat(dir_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+
+	*file = (struct newfile)NEWFILE_INIT;
+	if (fd < 0) {
+		random_name(file->tmp);
+		fd = openat(dir_fd, file->tmp,
+			    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (fd < 0)
+			return err_sys(err, "failed to create temp file");
+		file->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+		if (file->dir_fd < 0) {
+			err_sys(err, "failed to create temp file");
+			unlinkat(dir_fd, file->tmp, 0);
+			file->tmp[0] = '\0';
+			close(fd);
+			return -1;
+		}
+	}
+	file->fd = fd;
+	return 0;
+}
+
+int
+newfile_write(struct newfile *file, const void *bytes, size_t n,
+	      struct err *err)
+{
+	uint64_t before = file->size / WRITEBACK;
+
+	if (write_full(file->fd, bytes, n) < 0)
+		return err_sys(err, "failed to write");
+	file->size += n;
+	if (file->size / WRITEBACK > before)
+		(void)sync_file_range(file->fd, (off_t)(before * WRITEBACK), 0,
+				      SYNC_FILE_RANGE_WRITE);
+	return 0;
+}
+
+int
+newfile_link(int fd, int dir_fd, const char *name)
+{
+	char path[32], tmp[32];
+	int saved;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (linkat(AT_FDCWD, path, dir_fd, name, AT_SYMLINK_FOLLOW) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -1;
+	random_name(tmp);
+	if (linkat(AT_FDCWD, path, dir_fd, tmp, AT_SYMLINK_FOLLOW) < 0)
+		return -1;
+	if (renameat(dir_fd, tmp, dir_fd, name) == 0) {
+		/* It is still there if both are the same file. */
+		unlinkat(dir_fd, tmp, 0);
+		return 0;
+	}
+	saved = errno;
+	unlinkat(dir_fd, tmp, 0);
+	errno = saved;
+	return -1;
+}
+
+int
+newfile_symlink(const char *target, int dir_fd, const char *name)
+{
+	char tmp[32];
+	int saved;
+
+	if (symlinkat(target, dir_fd, name) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -1;
+	random_name(tmp);
+	if (symlinkat(target, dir_fd, tmp) < 0)
+		return -1;
+	if (renameat(dir_fd, tmp, dir_fd, name) == 0)
+		return 0;
+	saved = errno;
+	unlinkat(dir_fd, tmp, 0);
+	errno = saved;
+	return -1;
+}
+
+/* The directory remembers the new name. */
+static int
+sync_dir(int dir_fd)
+{
+	AUTO_CLOSE int fd = openat(dir_fd, ".",
+				   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	/* One that we may write but not read cannot be synced. */
+	if (fd < 0)
+		return errno == EACCES ? 0 : -1;
+	return fsync(fd);
+}
+
+int
+newfile_commit(struct newfile *file, int dir_fd, const char *name, mode_t mode,
+	       unsigned flags, struct err *err)
+{
+	int rc;
+
+	if (fchmod(file->fd, mode & 0777) < 0)
+		return err_sys(err, "failed to set mode");
+	if ((flags & NEWFILE_SYNC) && fsync(file->fd) < 0)
+		return err_sys(err, "failed to sync");
+	if (file->tmp[0])
+		rc = renameat(file->dir_fd, file->tmp, dir_fd, name);
+	else
+		rc = newfile_link(file->fd, dir_fd, name);
+	if (rc < 0)
+		return err_sys(err, "failed to rename");
+	file->tmp[0] = '\0';
+	if ((flags & NEWFILE_SYNC) && sync_dir(dir_fd) < 0)
+		return err_sys(err, "failed to sync");
+	newfile_fini(file);
+	return 0;
+}
+
+void
+newfile_fini(struct newfile *file)
+{
+	if (file->fd >= 0)
+		close(file->fd);
+	if (file->tmp[0])
+		unlinkat(file->dir_fd, file->tmp, 0);
+	if (file->dir_fd >= 0)
+		close(file->dir_fd);
+	*file = (struct newfile)NEWFILE_INIT;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BERTHD_FILE_NEWFILE_H
+#define BERTHD_FILE_NEWFILE_H
+
+/*
+ * A file that appears under its name whole, or not at all.
+ *
+ * Calling sequence: newfile_open, any number of newfile_write, newfile_commit,
+ * and newfile_fini in every state; without commit it removes what was written.
+ * Where the file system can, the file has no name before commit, so that not
+ * even a killed daemon leaves anything.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/err.h"
+
+struct newfile {
+	int dir_fd; /* where the temporary file is */
+	int fd;
+	char tmp[32]; /* its name; empty if it has none */
+	uint64_t size;
+};
+
+#define NEWFILE_INIT                                                           \
+	{                                                                      \
+		.dir_fd = -1, .fd = -1                                         \
+	}
+
+/* `dir_fd' is any directory on the file system of the final place; borrowed. */
+int newfile_open(struct newfile *file, int dir_fd, struct err *err);
+
+int newfile_write(struct newfile *file, const void *bytes, size_t n,
+		  struct err *err);
+
+enum newfile_flags {
+	NEWFILE_SYNC = 1u << 0, /* survives a power cut when commit returns */
+};
+
+/*
+ * Become `name' in `dir_fd', with the permission bits of `mode' and no others,
+ * in place of whatever has that name, unless it is a directory.
+ */
+int newfile_commit(struct newfile *file, int dir_fd, const char *name,
+		   mode_t mode, unsigned flags, struct err *err);
+
+void newfile_fini(struct newfile *file);
+
+/*
+ * Give the file behind `fd' (which may be O_PATH) the name `name', in place of
+ * what has it, in one step.  -1 with errno.
+ */
+int newfile_link(int fd, int dir_fd, const char *name);
+
+/* Make a symbolic link to `target', in place of what has the name. */
+int newfile_symlink(const char *target, int dir_fd, const char *name);
+
+#endif

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Directory trees as tar.gz; see sync_api.h.
+ *
+ * Upload: body, gunzip, untar, files.  A slice of work is bounded by what comes
+ * out of gunzip and by the number of entries, not by what goes in: a small
+ * piece of body can hold a thousand files.  While input is left over, the
+ * exchange is paused and an idle handle goes on.
+ *
+ * An upload that fails answers at once, but what was complete by then stays, as
+ * after an interrupted tar.
+ *
+ * Download: walk, tar, gzip, body.  The head is sent before the walk, so what
+ * goes wrong later cannot be told but by a broken connection; what cannot be
+ * read is left out, as codexd does, and logged.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include <uv.h>
+
+#include "core/json.h"
+#include "core/jsonw.h"
+#include "core/log.h"
+#include "core/macros.h"
+#include "core/mem.h"
+#include "core/path.h"
+#include "core/text.h"
+#include "http/server.h"
+#include "berthd/file/answer.h"
+#include "berthd/file/confine.h"
+#include "berthd/file/gzip.h"
+#include "berthd/file/policy.h"
+#include "berthd/file/sync_api.h"
+#include "berthd/file/pack.h"
+#include "berthd/file/untar.h"
+
+#define MAX_REQUEST (256u << 10)
+#define MAX_PATH_LEN 4096
+
+/* The most that one piece of a body can be. */
+#define MAX_PIECE (1u << 20)
+
+/*
+ * One callback packs or unpacks so many bytes, piece by piece.  An entry costs
+ * some 50 us of system calls, whatever its size, so its steps count as bytes.
+ */
+#define SLICE (256u << 10)
+#define PIECE (32u << 10)
+#define STEP_COST 2048
+
+/* Below this a ratio means nothing. */
+#define RATIO_FROM (64ull << 20)
+
+#define DIR_MODE 0755
+
+struct upload {
+	struct http_exchange *x;
+	const struct file_policy *policy;
+	uv_idle_t idle; /* active while the exchange is paused */
+	char *dst;
+	struct gunzip *gunzip;
+	struct untar *untar;
+	struct buf in; /* of the body, not unpacked yet */
+	uint64_t n_in, n_out;
+	bool is_dry;   /* nothing more comes out without more body */
+	bool is_ended; /* the body is complete */
+	bool is_answered;
+	uint8_t piece[PIECE];
+};
+
+struct download {
+	struct http_exchange *x;
+	const struct file_policy *policy;
+	uv_idle_t idle; /* active while a slice can be sent */
+	char *path;
+	struct pack *pack;
+	struct gzip *gzip;
+	struct buf tar, out;
+	uint64_t n_out;
+};
+
+struct download_request {
+	char *path;
+	char **excludes;
+};
+
+static const struct json_field download_fields[] = {
+	JSON_F(struct download_request, path, STR, false),
+	JSON_F(struct download_request, excludes, STRS, false),
+};
+
+static void
+auto_request(struct download_request *request)
+{
+	json_fields_fini(download_fields, ARRAY_SIZE(download_fields), request);
+}
+
+#define AUTO_REQUEST __attribute__((cleanup(auto_request)))
+
+/*
+ * Upload
+ */
+
+static void
+on_upload_closed(uv_handle_t *handle)
+{
+	struct upload *up = container_of((uv_idle_t *)handle, struct upload,
+					 idle);
+
+	untar_free(up->untar);
+	gunzip_free(up->gunzip);
+	buf_fini(&up->in);
+	free(up->dst);
+	free(up);
+}
+
+static void
+on_upload_gone(struct http_exchange *x UNUSED, void *owner)
+{
+	struct upload *up = owner;
+
+	uv_close((uv_handle_t *)&up->idle, on_upload_closed);
+}
+
+static int
+check_bomb(const struct upload *up, struct err *err)
+{
+	const struct file_policy *policy = up->policy;
+
+	if (policy->max_tree_bytes && up->n_out > policy->max_tree_bytes)
+		return err_set(err, ERR_LIMIT,
+			       "the archive holds more than %llu bytes",
+			       (unsigned long long)policy->max_tree_bytes);
+	if (policy->max_ratio && up->n_out > RATIO_FROM &&
+	    up->n_out / policy->max_ratio > up->n_in)
+		return err_set(err, ERR_LIMIT,
+			       "the archive unpacks to more than %llu times "
+			       "its size",
+			       (unsigned long long)policy->max_ratio);
+	return 0;
+}
+
+/* Unpack one piece of a slice and add what it cost. */
+static int
+unpack_piece(struct upload *up, size_t *cost, struct err *err)
+{
+	const uint8_t *in = buf_bytes(&up->in), *out = up->piece;
+	size_t n_in = up->in.len, n_out;
+	ssize_t got;
+	int rc;
+
+	got = gunzip_read(up->gunzip, &in, &n_in, up->piece, sizeof(up->piece),
+			  err);
+	if (got < 0)
+		return -1;
+	up->is_dry = (size_t)got < sizeof(up->piece);
+	up->n_in += up->in.len - n_in;
+	up->n_out += (uint64_t)got;
+	buf_consume(&up->in, up->in.len - n_in);
+	if (check_bomb(up, err) < 0)
+		return -1;
+	n_out = (size_t)got;
+	*cost += n_out;
+	while ((rc = untar_step(up->untar, &out, &n_out, err)) > 0)
+		*cost += STEP_COST;
+	return rc;
+}
+
+static int
+finish_upload(struct upload *up, struct err *err)
+{
+	if (up->n_in == 0)
+		return err_set(err, ERR_INVALID, "invalid gzip: EOF");
+	if (!gunzip_is_complete(up->gunzip))
+		return err_set(err, ERR_INVALID,
+			       "invalid gzip: unexpected EOF");
+	return untar_finish(up->untar, err);
+}
+
+static void
+answer_uploaded(struct upload *up)
+{
+	AUTO_BUF body = BUF_INIT(8 * MAX_PATH_LEN);
+	struct jsonw w = JSONW_INIT(&body);
+	uint64_t n_files = untar_n_files(up->untar);
+
+	jsonw_object(&w, NULL);
+	jsonw_bool(&w, "ok", true);
+	jsonw_str(&w, "path", up->dst);
+	jsonw_u64(&w, "files_written", n_files);
+	jsonw_object_end(&w);
+	(void)buf_addc(&body, '\n');
+	log_info("file", "uploaded", KV_STR("path", up->dst),
+		 KV_INT("files", n_files), KV_INT("bytes", up->n_out));
+	answer_json(up->x, &body);
+}
+
+static void
+fail_upload(struct upload *up, const struct err *err)
+{
+	up->is_answered = true;
+	uv_idle_stop(&up->idle);
+	log_info("file", "upload refused", KV_STR("path", up->dst),
+		 KV_ERR(err));
+	answer_error(up->x, err);
+}
+
+static void on_upload_idle(uv_idle_t *);
+
+/* One slice of work, and what follows from how far it got. */
+static void
+work_upload(struct upload *up)
+{
+	struct err err = ERR_INIT;
+	size_t cost = 0;
+	int rc = 0;
+
+	while (rc == 0 && !up->is_dry && cost < SLICE)
+		rc = unpack_piece(up, &cost, &err);
+	if (rc == 0 && up->is_dry && up->is_ended)
+		rc = finish_upload(up, &err);
+	if (rc < 0) {
+		fail_upload(up, &err);
+	} else if (!up->is_dry) {
+		http_exchange_pause(up->x);
+		uv_idle_start(&up->idle, on_upload_idle);
+	} else if (up->is_ended) {
+		uv_idle_stop(&up->idle);
+		up->is_answered = true;
+		answer_uploaded(up);
+	} else if (uv_is_active((uv_handle_t *)&up->idle)) {
+		uv_idle_stop(&up->idle);
+		http_exchange_resume(up->x);
+	}
+}
+
+static void
+on_upload_idle(uv_idle_t *idle)
+{
+	work_upload(container_of(idle, struct upload, idle));
+}
+
+static void
+on_upload_data(struct http_exchange *x UNUSED, const void *bytes, size_t n,
+	       void *owner)
+{
+	struct upload *up = owner;
+	struct err err = ERR_INIT;
+
+	if (up->is_answered)
+		return;
+	if (buf_add(&up->in, bytes, n) < 0) {
+		err_set(&err, ERR_LIMIT, "too much body at once");
+		fail_upload(up, &err);
+		return;
+	}
+	up->is_ended = n == 0;
+	up->is_dry = up->is_dry && n == 0;
+	work_upload(up);
+}
+
+/* The directory to unpack in, as a descriptor. */
+static int
+open_dst(const struct file_policy *policy, const char *dst, bool mkdir_p,
+	 struct err *err)
+{
+	AUTO_FREE char *missing = NULL;
+	AUTO_CLOSE int fd = -1;
+	int made;
+
+	if (dst == NULL || dst[0] == '\0')
+		return err_set(err, ERR_INVALID,
+			       "dst query parameter is required");
+	if (dst[0] != '/')
+		return err_set(err, ERR_INVALID, "dst must be absolute");
+	fd = confine_existing(policy, dst, &missing, err);
+	if (fd < 0 && err->code == ERR_DENIED)
+		return err_set(err, ERR_DENIED, "dst path not allowed");
+	if (fd < 0 && err->sys == ENOTDIR)
+		return err_set(err, ERR_INVALID, "dst must be a directory");
+	if (fd < 0)
+		return -1;
+	if (missing[0] && !mkdir_p) {
+		err_set(err, ERR_NOT_FOUND, "dst not found");
+		return err_hint(err, "mkdir_p=true makes it");
+	}
+	made = confine_mkdirs(fd, missing, DIR_MODE);
+	return made < 0 ? err_sys(err, "failed to create directory") : made;
+}
+
+void
+sync_api_upload(struct http_exchange *x, const struct file_policy *policy)
+{
+	const struct http_head *head = http_exchange_head(x);
+	AUTO_FREE char *dst = http_head_query(head, "dst");
+	AUTO_FREE char *mkdir_p = http_head_query(head, "mkdir_p");
+	struct err err = ERR_INIT;
+	struct upload *up;
+	int fd;
+
+	fd = open_dst(policy, dst, mkdir_p && str_eq(mkdir_p, "true"), &err);
+	if (fd < 0) {
+		answer_error(x, &err);
+		return;
+	}
+	up = xcalloc(1, sizeof(*up));
+	up->x = x;
+	up->policy = policy;
+	up->dst = path_clean(dst);
+	up->gunzip = gunzip_new();
+	up->untar = untar_new(fd, up->dst, policy->max_tree_entries);
+	up->is_dry = true;
+	buf_init(&up->in, MAX_PIECE);
+	uv_idle_init(policy->loop, &up->idle);
+	http_exchange_own(x, up, on_upload_gone);
+	http_exchange_read(x, on_upload_data);
+}
+
+/*
+ * Download
+ */
+
+static void
+on_download_closed(uv_handle_t *handle)
+{
+	struct download *down = container_of((uv_idle_t *)handle,
+					     struct download, idle);
+
+	pack_free(down->pack);
+	gzip_free(down->gzip);
+	buf_fini(&down->tar);
+	buf_fini(&down->out);
+	free(down->path);
+	free(down);
+}
+
+static void
+on_download_gone(struct http_exchange *x UNUSED, void *owner)
+{
+	struct download *down = owner;
+
+	uv_close((uv_handle_t *)&down->idle, on_download_closed);
+}
+
+/* Pack about a slice: 1 there is more, 0 that was the end. */
+static int
+pack_slice(struct download *down, struct err *err)
+{
+	size_t cost = 0;
+	int rc = 1, packed = 0;
+
+	buf_clear(&down->out);
+	while (rc > 0 && packed == 0 && cost < SLICE) {
+		buf_clear(&down->tar);
+		rc = pack_read(down->pack, &down->tar, err);
+		cost += down->tar.len + STEP_COST;
+		down->n_out += down->tar.len;
+		packed = gzip_add(down->gzip, buf_bytes(&down->tar),
+				  down->tar.len, &down->out);
+	}
+	if (rc == 0 && packed == 0)
+		packed = gzip_end(down->gzip, &down->out);
+	return packed < 0 ? err_set(err, ERR_LIMIT, "no room") : rc;
+}
+
+static void
+end_download(struct download *down)
+{
+	uint64_t n_skipped = pack_n_skipped(down->pack);
+
+	uv_idle_stop(&down->idle);
+	http_reply_end(down->x);
+	if (n_skipped)
+		log_warn("file", "downloaded without what cannot be read",
+			 KV_STR("path", down->path),
+			 KV_INT("skipped", n_skipped));
+	else
+		log_info("file", "downloaded", KV_STR("path", down->path),
+			 KV_INT("bytes", down->n_out));
+}
+
+static void
+on_download_idle(uv_idle_t *idle)
+{
+	struct download *down = container_of(idle, struct download, idle);
+	struct err err = ERR_INIT;
+	int rc = pack_slice(down, &err);
+	bool is_full;
+
+	if (rc < 0) {
+		uv_idle_stop(idle);
+		log_error("file", "download failed", KV_STR("path", down->path),
+			  KV_ERR(&err));
+		http_exchange_abort(down->x);
+		return;
+	}
+	is_full = down->out.len > 0 &&
+		  http_reply_write(down->x, buf_bytes(&down->out),
+				   down->out.len);
+	if (rc == 0)
+		end_download(down);
+	else if (is_full)
+		uv_idle_stop(idle);
+}
+
+static void
+on_download_drain(struct http_exchange *x UNUSED, void *owner)
+{
+	struct download *down = owner;
+
+	uv_idle_start(&down->idle, on_download_idle);
+}
+
+static int
+open_src(const struct file_policy *policy, const char *path, struct err *err)
+{
+	int fd;
+
+	if (path == NULL || path[0] == '\0')
+		return err_set(err, ERR_INVALID, "path is required");
+	if (path[0] != '/')
+		return err_set(err, ERR_INVALID, "path must be absolute");
+	fd = confine_open(policy, path, O_RDONLY | O_DIRECTORY, err);
+	if (fd < 0 && err->sys == ENOTDIR)
+		return err_set(err, ERR_INVALID, "path must be a directory");
+	if (fd < 0 && err->code == ERR_NOT_FOUND)
+		return err_set(err, ERR_NOT_FOUND, "path not found");
+	return fd;
+}
+
+static int
+decode_download(const struct buf *body, struct download_request *ret,
+		struct err *err)
+{
+	struct err why = ERR_INIT;
+
+	if (json_decode_text(buf_bytes(body), body->len, download_fields,
+			     ARRAY_SIZE(download_fields), 0, ret, &why) == 0)
+		return 0;
+	err_set(err, ERR_INVALID, "invalid request body");
+	return err_hint(err, "%.255s", why.msg);
+}
+
+static void
+on_download_body(struct http_exchange *x, const struct buf *body, void *owner)
+{
+	struct download *down = owner;
+	AUTO_REQUEST struct download_request request = { 0 };
+	struct err err = ERR_INIT;
+	int fd;
+
+	if (decode_download(body, &request, &err) < 0 ||
+	    (fd = open_src(down->policy, request.path, &err)) < 0 ||
+	    (down->pack = pack_new(fd, request.excludes, &err)) == NULL) {
+		answer_error(x, &err);
+		return;
+	}
+	down->path = xstrdup(request.path);
+	down->gzip = gzip_new();
+	http_reply_on_drain(x, on_download_drain);
+	http_reply_start(x, 200, "application/x-tar+gzip", -1);
+	uv_idle_start(&down->idle, on_download_idle);
+}
+
+void
+sync_api_download(struct http_exchange *x, const struct file_policy *policy)
+{
+	struct download *down = xcalloc(1, sizeof(*down));
+
+	down->x = x;
+	down->policy = policy;
+	buf_init(&down->tar, 2 * SLICE);
+	buf_init(&down->out, 4 * SLICE);
+	uv_idle_init(policy->loop, &down->idle);
+	http_exchange_own(x, down, on_download_gone);
+	http_exchange_collect(x, MAX_REQUEST, on_download_body);
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Calls and their connections; see client.h.
+ *
+ * A connection belongs to the client for good and carries one call at a time.
+ * It is freed when the next call looks for one and finds it dead: never from
+ * within one of its own callbacks.
+ */
+
+#include <string.h>
+
+#include <uv.h>
+
+#include "core/list.h"
+#include "core/mem.h"
+#include "wire/errors.h"
+#include "client/client.h"
+
+/* Until the head of the answer; a daemon that adopts answers late. */
+#define HEAD_TIMEOUT_MS 30000
+
+#define MAX_ERROR_BODY (64u << 10)
+
+struct conn {
+	struct list link;
+	struct http_client *http;
+	bool is_busy;
+};
+
+struct client {
+	struct reach reach;
+	struct uv_loop_s loop;
+	struct list conns;
+	struct list calls;
+};
+
+struct client_call {
+	struct list link;
+	struct client *client;
+	struct conn *conn;
+	struct http_call *http; /* NULL once it ended */
+	const struct client_call_events *events;
+	void *owner;
+
+	/* The request, to repeat it. */
+	char *method, *target, *type;
+	const void *body;
+	size_t body_len;
+	bool may_repeat;
+
+	bool has_head;
+	unsigned status;
+	struct buf error_body;
+};
+
+static int start_http(struct client_call *call, struct err *err);
+
+static void
+conn_free(struct conn *conn)
+{
+	http_client_free(conn->http);
+	list_unlink(&conn->link);
+	free(conn);
+}
+
+static void
+call_free(struct client_call *call)
+{
+	list_unlink(&call->link);
+	free(call->method);
+	free(call->target);
+	free(call->type);
+	buf_fini(&call->error_body);
+	free(call);
+}
+
+struct client *
+client_new(const struct reach_config *config, struct err *err)
+{
+	struct client *client = xcalloc(1, sizeof(*client));
+
+	list_init(&client->conns);
+	list_init(&client->calls);
+	if (reach_init(&client->reach, config, err) < 0) {
+		reach_fini(&client->reach);
+		free(client);
+		return NULL;
+	}
+	if (uv_loop_init(&client->loop) != 0)
+		abort();
+	return client;
+}
+
+void
+client_free(struct client *client)
+{
+	struct client_call *call;
+	struct conn *conn;
+
+	if (client == NULL)
+		return;
+	list_for_each (call, &client->calls, link)
+		client_call_cancel(call);
+	list_for_each (conn, &client->conns, link)
+		conn_free(conn);
+	/* Handles close in the loop; those of others were closed before. */
+	uv_run(&client->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&client->loop);
+	reach_fini(&client->reach);
+	free(client);
+}
+
+struct uv_loop_s *
+client_loop(struct client *client)
+{
+	return &client->loop;
+}
+
+const struct reach *
+client_reach(const struct client *client)
+{
+	return &client->reach;
+}
+
+void
+client_run(struct client *client)
+{
+	uv_run(&client->loop, UV_RUN_DEFAULT);
+}
+
+void
+client_stop(struct client *client)
+{
+	uv_stop(&client->loop);
+}
+
+static struct conn *
+conn_new(struct client *client, struct err *err)
+{
+	struct http_client_config config = { .loop = &client->loop,
+					     .host = client->reach.host,
+					     .token = client->reach.token };
+	struct http_client *http;
+	struct conn *conn;
+	int fd;
+
+	fd = reach_connect(&client->reach, err);
+	if (fd < 0)
+		return NULL;
+	config.in_fd = config.out_fd = fd;
+	http = http_client_new(&config, err);
+	if (http == NULL) {
+		close(fd);
+		return NULL;
+	}
+	conn = xcalloc(1, sizeof(*conn));
+	conn->http = http;
+	list_append(&client->conns, &conn->link);
+	return conn;
+}
+
+/* An idle connection that still stands, or a new one. */
+static struct conn *
+conn_find(struct client *client, struct err *err)
+{
+	struct conn *conn, *found = NULL;
+
+	list_for_each (conn, &client->conns, link) {
+		if (conn->is_busy)
+			continue;
+		if (!http_client_usable(conn->http))
+			conn_free(conn);
+		else if (found == NULL)
+			found = conn;
+	}
+	return found ? found : conn_new(client, err);
+}
+
+static void
+on_head(struct http_call *http UNUSED, const struct http_head *head,
+	void *owner)
+{
+	struct client_call *call = owner;
+
+	call->has_head = true;
+	call->status = head->status;
+	if (head->status / 100 == 2 && call->events->on_head)
+		call->events->on_head(call, head, call->owner);
+}
+
+static void
+on_data(struct http_call *http UNUSED, const void *bytes, size_t n, void *owner)
+{
+	struct client_call *call = owner;
+
+	if (call->status / 100 == 2) {
+		call->events->on_data(call, bytes, n, call->owner);
+		return;
+	}
+	(void)buf_add(&call->error_body, bytes,
+		      MIN(n, MAX_ERROR_BODY - call->error_body.len));
+}
+
+/* The end as the owner sees it; the call is freed before it is told. */
+static void
+end_call(struct client_call *call, const struct err *err)
+{
+	const struct client_call_events *events = call->events;
+	void *owner = call->owner;
+
+	events->on_end(call, err, owner);
+	call_free(call);
+}
+
+static void
+on_end(struct http_call *http UNUSED, const struct err *why, void *owner)
+{
+	struct client_call *call = owner;
+	struct err err = ERR_INIT;
+
+	call->http = NULL;
+	call->conn->is_busy = false;
+	if (why && why->code == ERR_UNREACHABLE && call->may_repeat &&
+	    !call->has_head) {
+		call->may_repeat = false;
+		if (start_http(call, &err) == 0)
+			return;
+		end_call(call, &err);
+		return;
+	}
+	if (why == NULL && call->status / 100 != 2) {
+		error_json_read(call->status, buf_bytes(&call->error_body),
+				call->error_body.len, &err);
+		why = &err;
+	}
+	end_call(call, why);
+}
+
+static int
+start_http(struct client_call *call, struct err *err)
+{
+	static const struct http_call_events events = { .on_head = on_head,
+							.on_data = on_data,
+							.on_end = on_end };
+	struct http_request request = { .method = call->method,
+					.target = call->target,
+					.type = call->type,
+					.body = call->body,
+					.body_len = call->body_len,
+					.timeout_ms = HEAD_TIMEOUT_MS };
+
+	call->conn = conn_find(call->client, err);
+	if (call->conn == NULL)
+		return -1;
+	call->http = http_call_start(call->conn->http, &request, &events, call,
+				     err);
+	if (call->http == NULL)
+		return -1;
+	call->conn->is_busy = true;
+	return 0;
+}
+
+struct client_call *
+client_call_start(struct client *client, const struct http_request *request,
+		  unsigned flags, const struct client_call_events *events,
+		  void *owner, struct err *err)
+{
+	struct client_call *call = xcalloc(1, sizeof(*call));
+
+	call->client = client;
+	call->events = events;
+	call->owner = owner;
+	call->method = xstrdup(request->method);
+	call->target = xstrdup(request->target);
+	call->type = request->type ? xstrdup(request->type) : NULL;
+	call->body = request->body;
+	call->body_len = request->body_len;
+	call->may_repeat = flags & CLIENT_REPEAT;
+	buf_init(&call->error_body, MAX_ERROR_BODY);
+	list_append(&client->calls, &call->link);
+	if (start_http(call, err) < 0) {
+		call_free(call);
+		return NULL;
+	}
+	return call;
+}
+
+void
+client_call_cancel(struct client_call *call)
+{
+	http_call_cancel(call->http);
+	call->conn->is_busy = false;
+	call_free(call);
+}
+
+/* One call from start to end. */
+struct once {
+	struct client *client;
+	struct buf *out;
+	struct err err;
+	bool failed;
+};
+
+static void
+once_on_data(struct client_call *call, const void *bytes, size_t n, void *owner)
+{
+	struct once *once = owner;
+
+	if (buf_add(once->out, bytes, n) == 0)
+		return;
+	once->failed = true;
+	err_set(&once->err, ERR_LIMIT, "the answer has more than %zu bytes",
+		once->out->max);
+	client_stop(once->client);
+	client_call_cancel(call);
+}
+
+static void
+once_on_end(struct client_call *call UNUSED, const struct err *err, void *owner)
+{
+	struct once *once = owner;
+
+	once->failed = err != NULL;
+	if (err)
+		once->err = *err;
+	client_stop(once->client);
+}
+
+int
+client_call(struct client *client, const struct http_request *request,
+	    unsigned flags, struct buf *out, struct err *err)
+{
+	static const struct client_call_events events = {
+		.on_data = once_on_data, .on_end = once_on_end
+	};
+	struct once once = { .client = client, .out = out };
+
+	if (client_call_start(client, request, flags, &events, &once, err) ==
+	    NULL)
+		return -1;
+	client_run(client);
+	if (!once.failed)
+		return 0;
+	*err = once.err;
+	return -1;
+}
+
+int
+client_get(struct client *client, const char *target, struct buf *out,
+	   struct err *err)
+{
+	struct http_request request = { .method = "GET", .target = target };
+
+	return client_call(client, &request, CLIENT_REPEAT, out, err);
+}
+
+int
+client_post(struct client *client, const char *target, const struct buf *body,
+	    unsigned flags, struct buf *out, struct err *err)
+{
+	struct http_request request = { .method = "POST",
+					.target = target,
+					.type = "application/json",
+					.body = body ? buf_bytes(body) : NULL,
+					.body_len = body ? body->len : 0 };
+
+	return client_call(client, &request, flags, out, err);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BERTH_CLIENT_CLIENT_H
+#define BERTH_CLIENT_CLIENT_H
+
+/*
+ * The daemon of one machine, spoken to over as many connections as there are
+ * calls at a time.
+ *
+ * A client has an event loop of its own.  Calls are started and answered by
+ * events; client_run turns the loop until client_stop, and client_call does
+ * both for one call.  Connections are kept and used again; a call that finds
+ * its old connection gone is repeated on a new one if repeating is harmless.
+ *
+ * An answer whose status is not 2xx never reaches on_head: it becomes an
+ * error, in the daemon's words, and goes to on_end.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/buf.h"
+#include "core/err.h"
+#include "client/reach.h"
+#include "http/client.h"
+
+struct client;
+struct client_call;
+struct uv_loop_s;
+
+struct client *client_new(const struct reach_config *config, struct err *err);
+
+/* Breaks calls that are under way, without events. */
+void client_free(struct client *client);
+
+struct uv_loop_s *client_loop(struct client *client);
+const struct reach *client_reach(const struct client *client);
+
+/* Turn the loop until client_stop, or until nothing is left to happen. */
+void client_run(struct client *client);
+void client_stop(struct client *client);
+
+struct client_call_events {
+	/* May be NULL. */
+	void (*on_head)(struct client_call *, const struct http_head *,
+			void *owner);
+	/* May cancel the call as its last act. */
+	void (*on_data)(struct client_call *, const void *bytes, size_t n,
+			void *owner);
+	/* Once; `err' is NULL if the answer is complete.  The call is dead. */
+	void (*on_end)(struct client_call *, const struct err *err,
+		       void *owner);
+};
+
+enum client_flags {
+	CLIENT_REPEAT = 1u << 0, /* may reach the daemon twice */
+};
+
+/*
+ * Connecting is part of it, and may start a daemon.  `request' is read during
+ * the call only, except that its body is borrowed until on_end.
+ */
+struct client_call *client_call_start(struct client *client,
+				      const struct http_request *request,
+				      unsigned flags,
+				      const struct client_call_events *events,
+				      void *owner, struct err *err);
+
+/* Forget the call; on_end does not come. */
+void client_call_cancel(struct client_call *call);
+
+/* Make a call and wait for the whole answer, at most `out->max' bytes. */
+int client_call(struct client *client, const struct http_request *request,
+		unsigned flags, struct buf *out, struct err *err);
+
+/* The same for the usual shapes. */
+int client_get(struct client *client, const char *target, struct buf *out,
+	       struct err *err);
+int client_post(struct client *client, const char *target,
+		const struct buf *body, unsigned flags, struct buf *out,
+		struct err *err);
+
+static inline void
+auto_client(struct client **client)
+{
+	client_free(*client);
+}
+
+#define AUTO_CLIENT __attribute__((cleanup(auto_client))) struct client
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: ISC */
+
+/* Ways to a daemon; see reach.h. */
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/buf.h"
+#include "core/fs.h"
+#include "core/mem.h"
+#include "core/path.h"
+#include "core/sock.h"
+#include "core/text.h"
+#include "wire/living.h"
+#include "wire/places.h"
+#include "client/reach.h"
+#include "client/spawn.h"
+
+#define MAX_TOKEN 4096
+
+static int
+read_token(const char *path, char **ret, struct err *err)
+{
+	AUTO_FREE char *full = path_expand(path, err);
+	AUTO_BUF text = BUF_INIT(MAX_TOKEN);
+	AUTO_CLOSE int fd = -1;
+	struct stat st;
+
+	if (full == NULL)
+		return -1;
+	fd = open(full, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, "open token file %s", full);
+	if (S_ISREG(st.st_mode) && (st.st_mode & 077)) {
+		err_set(err, ERR_DENIED, "others can read the token in %s",
+			full);
+		return err_hint(err, "chmod 600 %s", full);
+	}
+	if (fs_read_fd(fd, &text, err) < 0)
+		return err_wrap(err, "token file %s", full);
+	while (text.len > 0 && strchr(" \t\r\n", buf_text(&text)[text.len - 1]))
+		text.len--;
+	if (text.len == 0)
+		return err_set(err, ERR_CONFIG, "token file %s is empty", full);
+	*ret = xstrndup(buf_text(&text), text.len);
+	explicit_bzero(buf_bytes(&text), text.len);
+	return 0;
+}
+
+/* "http://HOST:PORT/" or "HOST:PORT"; names are not resolved. */
+static int
+parse_addr(struct reach *reach, const char *addr, struct err *err)
+{
+	static const char scheme[] = "http://", name[] = "localhost:";
+	const char *p = addr;
+	size_t n;
+
+	if (str_starts(p, scheme))
+		p += strlen(scheme);
+	n = strlen(p);
+	if (n > 0 && p[n - 1] == '/')
+		n--;
+	if (n == 0 || memchr(p, '/', n) || strchr(p, ':') == NULL) {
+		err_set(err, ERR_INVALID, "\"%.80s\" is no address of a daemon",
+			addr);
+		return err_hint(err, "write http://127.0.0.1:7337");
+	}
+	reach->host = xstrndup(p, n);
+	reach->base_url = xasprintf("%s%s", scheme, reach->host);
+	if (str_starts(reach->host, name))
+		reach->address = xasprintf("127.0.0.1:%s",
+					   reach->host + strlen(name));
+	else
+		reach->address = xstrdup(reach->host);
+	return 0;
+}
+
+static int
+name_machine(struct reach *reach, const struct reach_config *config,
+	     struct err *err)
+{
+	const char *machine = config->machine ? config->machine : "local";
+	char shown[80];
+
+	reach->machine = xstrdup(machine);
+	if (config->addr || str_eq(machine, "local"))
+		return 0;
+	err_set(err, ERR_NOT_FOUND, "there is no machine \"%s\"",
+		vis(shown, sizeof(shown), machine));
+	return err_hint(err, "this release knows \"local\", and the address of "
+			     "a daemon with --addr");
+}
+
+int
+reach_init(struct reach *reach, const struct reach_config *config,
+	   struct err *err)
+{
+	AUTO_PLACES places = PLACES_INIT;
+
+	*reach = (struct reach)REACH_INIT;
+	reach->no_start = config->no_start;
+	if (name_machine(reach, config, err) < 0)
+		return -1;
+	if (config->token_file &&
+	    read_token(config->token_file, &reach->token, err) < 0)
+		return -1;
+	if (config->addr)
+		return parse_addr(reach, config->addr, err);
+	if (places_find(&places, err) < 0)
+		return -1;
+	reach->base_url = xasprintf("unix:%s", places.socket);
+	return 0;
+}
+
+void
+reach_fini(struct reach *reach)
+{
+	if (reach->token)
+		explicit_bzero(reach->token, strlen(reach->token));
+	free(reach->machine);
+	free(reach->address);
+	free(reach->host);
+	free(reach->token);
+	free(reach->base_url);
+	*reach = (struct reach)REACH_INIT;
+}
+
+/* The socket of the contract, or where the living daemon says it listens. */
+static int
+connect_socket(const struct places *places, struct err *err)
+{
+	struct err ignored = ERR_INIT;
+	AUTO_LIVING living = { 0 };
+	int fd = sock_connect_unix(places->socket, err);
+
+	if (fd >= 0 ||
+	    (err->code != ERR_NOT_FOUND && err->code != ERR_UNREACHABLE))
+		return fd;
+	if (living_read(places->state, &living, &ignored) < 0 ||
+	    str_eq(living.socket, places->socket))
+		return -1;
+	return sock_connect_unix(living.socket, err);
+}
+
+static int
+connect_local(const struct reach *reach, struct err *err)
+{
+	AUTO_PLACES places = PLACES_INIT;
+	int fd;
+
+	if (places_find(&places, err) < 0)
+		return -1;
+	fd = connect_socket(&places, err);
+	if (fd >= 0 ||
+	    (err->code != ERR_NOT_FOUND && err->code != ERR_UNREACHABLE))
+		return fd;
+	if (reach->no_start) {
+		err_set(err, ERR_UNREACHABLE, "no daemon is running");
+		return err_hint(err, "'berthd serve --detach' starts one");
+	}
+	if (spawn_daemon(err) < 0)
+		return -1;
+	return connect_socket(&places, err);
+}
+
+int
+reach_connect(const struct reach *reach, struct err *err)
+{
+	int fd;
+
+	if (reach->address == NULL)
+		return connect_local(reach, err);
+	fd = sock_connect_tcp(reach->address, err);
+	if (fd < 0 && err->code == ERR_UNREACHABLE)
+		err_hint(err, "is the daemon running, and the port forwarded?");
+	return fd;
+}

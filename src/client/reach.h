@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BERTH_CLIENT_REACH_H
+#define BERTH_CLIENT_REACH_H
+
+/*
+ * How to get a connection to the daemon of a machine.
+ *
+ * Two ways so far: the private socket of this host, where a daemon is started
+ * if there is none; and the TCP address of a daemon that was given a port, for
+ * which a token may be needed.  Machines behind a link will be a third.
+ */
+
+#include <stdbool.h>
+
+#include "core/err.h"
+
+struct reach_config {
+	const char *machine;	/* NULL or "local" */
+	const char *addr;	/* "http://127.0.0.1:7337"; NULL: by machine */
+	const char *token_file; /* NULL: none */
+	bool no_start;		/* a daemon that is not there stays away */
+};
+
+struct reach {
+	char *machine;	  /* the name for messages and answers */
+	char *address;	  /* "127.0.0.1:7337", or NULL */
+	char *host;	  /* the Host header, or NULL */
+	char *token;	  /* a secret; cleared by fini */
+	char *base_url;
+	bool no_start;
+};
+
+#define REACH_INIT                                                             \
+	{                                                                      \
+		.machine = NULL                                                \
+	}
+
+/*
+ * Understand the configuration; nothing is connected.  ERR_INVALID: no such
+ * address; ERR_NOT_FOUND: no such machine; ERR_DENIED: the token file can be
+ * read by others.
+ */
+int reach_init(struct reach *reach, const struct reach_config *config,
+	       struct err *err);
+void reach_fini(struct reach *reach);
+
+/* A connected descriptor; -1 with ERR_UNREACHABLE and others. */
+int reach_connect(const struct reach *reach, struct err *err);
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: ISC */
+
+#include "core/proc.h"
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/buf.h"
+#include "core/fs.h"
+#include "core/mem.h"
+
+/* A child that waits to be killed, under a name of its own. */
+static pid_t
+start_child(const char *name)
+{
+	int ends[2];
+	pid_t pid;
+	char go;
+
+	assert_return_code(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0) {
+		(void)prctl(PR_SET_NAME, name);
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (write(ends[1], "x", 1) == 1)
+			pause();
+		_exit(0);
+	}
+	assert_int_equal(read(ends[0], &go, 1), 1);
+	close(ends[0]);
+	close(ends[1]);
+	return pid;
+}
+
+static void
+reap(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+static void
+we_recognise_ourselves(void **state UNUSED)
+{
+	struct proc_id id = { 0 };
+
+	assert_true(proc_id_read(getpid(), &id));
+	assert_int_equal(id.pid, getpid());
+	assert_true(id.start > 0);
+	assert_true(proc_id_alive(&id));
+	assert_true(proc_id_signal(&id, 0));
+}
+
+/* The name stands in the middle of what is parsed, and may hold anything. */
+static void
+name_of_a_process_does_not_confuse(void **state UNUSED)
+{
+	static const char *const names[] = { "a b",  ") S 1 1", "))((",
+					     "x) R", "\n",	"" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		pid_t pid = start_child(names[i]);
+		struct proc_id id, us;
+
+		assert_true(proc_id_read(pid, &id));
+		assert_true(proc_id_read(getpid(), &us));
+		assert_true(id.start >= us.start);
+		assert_true(proc_id_signal(&id, SIGKILL));
+		reap(pid);
+		assert_false(proc_id_alive(&id));
+		assert_false(proc_id_signal(&id, 0));
+	}
+}
+
+static void
+dead_process_that_nobody_reaped_is_not_alive(void **state UNUSED)
+{
+	pid_t pid = start_child("zombie");
+	siginfo_t info;
+	struct proc_id id;
+
+	assert_true(proc_id_read(pid, &id));
+	assert_return_code(kill(pid, SIGKILL), 0);
+	assert_return_code(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT),
+			   0);
+	assert_false(proc_id_alive(&id));
+	assert_false(proc_id_read(pid, &id));
+	assert_false(proc_id_signal(&id, SIGTERM));
+	reap(pid);
+}
+
+/* A pid that somebody else has got since is never signalled. */
+static void
+same_pid_with_another_start_is_a_stranger(void **state UNUSED)
+{
+	pid_t pid = start_child("stranger");
+	struct proc_id id;
+	int status;
+
+	assert_true(proc_id_read(pid, &id));
+	id.start--;
+	assert_false(proc_id_alive(&id));
+	assert_false(proc_id_signal(&id, SIGKILL));
+	assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+	id.start++;
+	assert_true(proc_id_signal(&id, SIGKILL));
+	reap(pid);
+}
+
+static void
+impossible_pids_name_nobody(void **state UNUSED)
+{
+	static const pid_t pids[] = { 0, -1, 0x7fffffff };
+	struct proc_id id;
+
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
+		assert_false(proc_id_read(pids[i], &id));
+		id = (struct proc_id){ .pid = pids[i], .start = 0 };
+		assert_false(proc_id_alive(&id));
+		assert_false(proc_id_signal(&id, 0));
+	}
+}
+
+static void
+boot_and_host_have_names_that_stay(void **state UNUSED)
+{
+	const char *host = proc_host_id();
+	const char *dash = strrchr(host, '-');
+
+	assert_int_equal(strlen(proc_boot_id()), 36);
+	assert_string_equal(proc_boot_id(), proc_boot_id());
+	assert_non_null(dash);
+	assert_int_equal(strlen(dash + 1), 8);
+	assert_int_equal(strspn(dash + 1, "0123456789abcdef"), 8);
+	assert_null(strchr(host, '/'));
+	assert_string_equal(proc_host_id(), host);
+}
+
+/* As `ps' reads it; longer titles are cut to the room of the arguments. */
+static void
+title_replaces_the_command_line(void **state UNUSED)
+{
+	char words[] = "program\0argument\0";
+	char *argv[] = { words, words + 8, NULL };
+	char name[17] = "";
+
+	proc_title_init(2, argv);
+	proc_title_set("berthd: x");
+	assert_string_equal(words, "berthd: x");
+	assert_int_equal(words[16], '\0');
+	assert_return_code(prctl(PR_GET_NAME, name), 0);
+	assert_string_equal(name, "berthd: x");
+	proc_title_set("a title much longer than the room");
+	assert_string_equal(words, "a title much lon");
+	assert_int_equal(words[16], '\0');
+	proc_title_init(0, NULL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(we_recognise_ourselves),
+		cmocka_unit_test(name_of_a_process_does_not_confuse),
+		cmocka_unit_test(dead_process_that_nobody_reaped_is_not_alive),
+		cmocka_unit_test(same_pid_with_another_start_is_a_stranger),
+		cmocka_unit_test(impossible_pids_name_nobody),
+		cmocka_unit_test(boot_and_host_have_names_that_stay),
+		cmocka_unit_test(title_replaces_the_command_line),
+	};
+
+	return RUN_TESTS(tests);
+}
