@@ -67,8 +67,8 @@ struct timeline {
 	int fd, drops_fd;
 	int stream_fd[TIMELINE_STREAMS]; /* `out' and `err'; -1: not there */
 
-	uint64_t n;	  /* whole records */
-	uint64_t last_ns; /* time of the last one; 0: none */
+	uint64_t n;			 /* whole records */
+	uint64_t last_ns;		 /* time of the last one; 0: none */
 	uint64_t end[TIMELINE_STREAMS];	 /* of each stream's last record */
 	uint64_t size[TIMELINE_STREAMS]; /* of each stream's file */
 
