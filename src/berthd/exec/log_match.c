@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Matching lines; see log_match.h.
+ *
+ * The C library turns an expression into states of an automaton as the text
+ * needs them, and keeps them all.  An innocent expression needs a few dozen,
+ * (a|b)*a(a|b){50} a new one for nearly every byte.  How much was hoarded shows
+ * in the time it took, so after each REBUILD_NS of matching the expression is
+ * compiled anew, which costs about a tenth of a millisecond.
+ */
+
+#include <regex.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/mem.h"
+#include "berthd/exec/log_match.h"
+
+#define REBUILD_NS (50 * NS_PER_MS)
+#define MAX_DEPTH 32
+
+struct log_match {
+	char *pattern;
+	size_t len;
+	bool is_regex;
+	bool is_compiled;
+	regex_t regex;
+	uint64_t spent_ns; /* since it was compiled */
+};
+
+/*
+ * The length of an expression with repetitions written out.  `atom' is the
+ * length of what a repetition would repeat.
+ */
+struct measure {
+	const char *p;
+	unsigned depth;
+};
+
+static int measure_alternatives(struct measure *m, uint64_t *ret,
+				struct err *err);
+
+static int
+too_long(struct err *err)
+{
+	return err_set(err, ERR_INVALID,
+		       "the expression is too long, or repeats too much");
+}
+
+/* "[^]a[:alpha:]]": from behind the bracket to behind its end. */
+static const char *
+skip_bracket(const char *p)
+{
+	p += *p == '^';
+	p += *p == ']';
+	while (*p && *p != ']') {
+		char kind = p[1];
+
+		if (*p == '[' && (kind == ':' || kind == '.' || kind == '=')) {
+			const char end[] = { kind, ']', '\0' };
+			const char *close = strstr(p + 2, end);
+
+			p = close ? close + 2 : p + 2;
+		} else {
+			p++;
+		}
+	}
+	return p + (*p == ']');
+}
+
+/* "{2,7}" at the cursor: how often, at most. */
+static uint64_t
+measure_interval(struct measure *m)
+{
+	uint64_t n = 0, most = 0;
+
+	for (m->p++; *m->p && *m->p != '}'; m->p++) {
+		if (*m->p >= '0' && *m->p <= '9')
+			n = MIN(n * 10 + (uint64_t)(*m->p - '0'), 1000000u);
+		else
+			n = 0;
+		most = MAX(most, n);
+	}
+	m->p += *m->p == '}';
+	return MAX(most, 1u);
+}
+
+static int
+measure_atom(struct measure *m, uint64_t *ret, struct err *err)
+{
+	char c = *m->p++;
+
+	*ret = 1;
+	if (c == '[') {
+		m->p = skip_bracket(m->p);
+	} else if (c == '\\' && *m->p) {
+		if (*m->p >= '1' && *m->p <= '9')
+			return err_set(err, ERR_INVALID,
+				       "the expression refers back with \\%c, "
+				       "which is not supported",
+				       *m->p);
+		m->p++;
+	} else if (c == '(') {
+		if (++m->depth > MAX_DEPTH)
+			return too_long(err);
+		if (measure_alternatives(m, ret, err) < 0)
+			return -1;
+		m->p += *m->p == ')';
+		m->depth--;
+	}
+	return 0;
+}
+
+static int
+measure_alternatives(struct measure *m, uint64_t *ret, struct err *err)
+{
+	uint64_t total = 1, atom;
+
+	while (*m->p && !(*m->p == ')' && m->depth > 0)) {
+		if (measure_atom(m, &atom, err) < 0)
+			return -1;
+		while (*m->p && strchr("*+?{", *m->p)) {
+			if (*m->p == '{')
+				atom *= measure_interval(m);
+			else
+				m->p++;
+			if (atom > LOG_MATCH_MAX_ATOMS)
+				return too_long(err);
+		}
+		total += atom;
+		if (total > LOG_MATCH_MAX_ATOMS)
+			return too_long(err);
+	}
+	*ret = total;
+	return 0;
+}
+
+static int
+compile(struct log_match *match, struct err *err)
+{
+	char text[128];
+	int rc = regcomp(&match->regex, match->pattern,
+			 REG_EXTENDED | REG_NOSUB);
+
+	if (rc != 0) {
+		regerror(rc, &match->regex, text, sizeof(text));
+		return err_set(err, ERR_INVALID, "the expression: %s", text);
+	}
+	match->is_compiled = true;
+	match->spent_ns = 0;
+	return 0;
+}
+
+struct log_match *
+log_match_new(const char *pattern, bool is_regex, struct err *err)
+{
+	struct measure measure = { .p = pattern };
+	struct log_match *match;
+	uint64_t atoms;
+
+	if (strchr(pattern, '\n')) {
+		err_set(err, ERR_INVALID,
+			"lines are matched one by one: the pattern cannot "
+			"hold a line end");
+		return NULL;
+	}
+	if (is_regex && measure_alternatives(&measure, &atoms, err) < 0)
+		return NULL;
+	match = xcalloc(1, sizeof(*match));
+	match->pattern = xstrdup(pattern);
+	match->len = strlen(pattern);
+	match->is_regex = is_regex;
+	if (is_regex && compile(match, err) < 0) {
+		log_match_free(match);
+		return NULL;
+	}
+	return match;
+}
+
+void
+log_match_free(struct log_match *match)
+{
+	if (match == NULL)
+		return;
+	if (match->is_compiled)
+		regfree(&match->regex);
+	free(match->pattern);
+	free(match);
+}
+
+/* What was compiled once can be compiled again, unless memory is short. */
+static bool
+rebuild(struct log_match *match)
+{
+	if (match->is_compiled)
+		regfree(&match->regex);
+	match->is_compiled = false;
+	return compile(match, &(struct err)ERR_INIT) == 0;
+}
+
+static bool
+match_regex(struct log_match *match, const uint8_t *line, size_t n)
+{
+	char text[LOG_MATCH_MAX_LINE + 1];
+	regmatch_t range = { .rm_eo = (regoff_t)n };
+	uint64_t start = clock_boot_ns();
+	bool found;
+
+	/* REG_STARTEND lets a line hold NULs, but not everybody knows it. */
+	memcpy(text, line, n);
+	text[n] = '\0';
+	found = regexec(&match->regex, text, 1, &range, REG_STARTEND) == 0;
+	match->spent_ns += clock_boot_ns() - start;
+	return found;
+}
+
+bool
+log_match_line(struct log_match *match, const uint8_t *line, size_t n)
+{
+	if (!match->is_regex)
+		return memmem(line, n, match->pattern, match->len) != NULL;
+	if (match->spent_ns > REBUILD_NS && !rebuild(match))
+		return false;
+	return match_regex(match, line, MIN(n, (size_t)LOG_MATCH_MAX_LINE));
+}
