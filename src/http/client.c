@@ -32,7 +32,6 @@ struct http_call {
 	void *owner;
 	bool is_streaming; /* the request's body is not complete */
 	bool is_paused;
-	bool is_timed_out;
 };
 
 struct http_client {
@@ -119,7 +118,10 @@ on_head(struct http_client *client)
 	unsigned status = head->status;
 
 	if (status < 200 && status != 101) {
+		bool has_no_body = client->parser.has_no_body;
+
 		parser_reset(&client->parser);
+		client->parser.has_no_body = has_no_body;
 		return;
 	}
 	uv_timer_stop(&client->deadline);
@@ -192,13 +194,9 @@ on_later(uv_idle_t *later)
 {
 	struct http_client *client = container_of(later, struct http_client,
 						  later);
-	struct http_call *call = client->call;
 
 	uv_idle_stop(later);
-	if (call && call->is_timed_out)
-		fail_call(client, ERR_TIMEOUT, "the server did not answer");
-	else
-		client_run(client);
+	client_run(client);
 }
 
 static void

@@ -227,8 +227,8 @@ ws_new(struct stream *stream, const struct ws_config *config, bool is_client)
 	ws->stream = stream;
 	ws->events = config->events;
 	ws->owner = config->owner;
-	ws->close_ms =
-	    config->close_timeout_ms ? config->close_timeout_ms : CLOSE_MS;
+	ws->close_ms = config->close_timeout_ms ? config->close_timeout_ms
+						: CLOSE_MS;
 	ws->is_client = is_client;
 	ws_reader_init(&ws->reader, !is_client,
 		       config->max_message ? config->max_message : MAX_MESSAGE);

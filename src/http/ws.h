@@ -16,10 +16,10 @@
 #include <stdint.h>
 
 #include "core/err.h"
+#include "http/head.h"
 
 struct http_call;
 struct http_exchange;
-struct http_header;
 struct ws;
 
 struct ws_events {

@@ -789,7 +789,7 @@ static void
 turn(struct holder *h)
 {
 	struct pollfd fds[WATCH_OURS + CONTROL_POLL_FDS];
-	bool was_open = capture_is_open(&h->capture), more = false;
+	bool was_open = capture_is_open(&h->capture);
 	int n, timeout = next_timeout(h);
 
 	fds[WATCH_OUT].fd = capture_fd(&h->capture, TIMELINE_OUT);
@@ -810,8 +810,7 @@ turn(struct holder *h)
 	if (n > 0) {
 		for (unsigned i = WATCH_OUT; i <= WATCH_ERR; i++) {
 			if (fds[i].fd >= 0 && fds[i].revents) {
-				more |= capture_read(&h->capture, i,
-						     READ_SLICE);
+				(void)capture_read(&h->capture, i, READ_SLICE);
 				h->idle_at = clock_mono_ms() + IDLE_MS;
 			}
 		}

@@ -326,7 +326,7 @@ begin_file(struct write_op *op, const char *path, struct err *err)
 	op->dir_fd = confine_existing(op->policy, dir, &op->missing, err);
 	if (op->dir_fd < 0)
 		return -1;
-	return newfile_open(&op->file, op->dir_fd, err);
+	return newfile_open(&op->file, op->dir_fd, NEWFILE_NAMELESS, err);
 }
 
 /* The content begins: is the path known already? */

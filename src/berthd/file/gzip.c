@@ -6,6 +6,10 @@
  * zlib's own gzip support checks header and checksum of one member; a file may
  * consist of several, so the end of one is followed by a reset when more bytes
  * come.
+ *
+ * What is packed already (models, images, archives) takes the longest to pack
+ * again, in vain.  So after a probe that hardly shrank, the next bytes are
+ * stored as they are until it is time for another probe.
  */
 
 #include <assert.h>
@@ -24,6 +28,10 @@
 /* How much room a packing step gets at a time. */
 #define ROOM 16384
 
+/* How much is packed before a judgement, and how much is stored after one. */
+#define PROBE (256u << 10)
+#define STORE (4u << 20)
+
 enum gunzip_state {
 	GUNZIP_START,  /* nothing came yet */
 	GUNZIP_MEMBER, /* inside a member */
@@ -37,6 +45,8 @@ struct gunzip {
 
 struct gzip {
 	z_stream z;
+	int level;
+	uint64_t probe_in, probe_out; /* where the current probe began */
 };
 
 static void *
@@ -125,7 +135,8 @@ gzip_new(void)
 
 	gzip->z.zalloc = z_alloc;
 	gzip->z.zfree = z_free;
-	if (deflateInit2(&gzip->z, Z_BEST_SPEED, Z_DEFLATED, GZIP_BITS, 8,
+	gzip->level = Z_BEST_SPEED;
+	if (deflateInit2(&gzip->z, gzip->level, Z_DEFLATED, GZIP_BITS, 8,
 			 Z_DEFAULT_STRATEGY) != Z_OK)
 		abort();
 	return gzip;
@@ -156,13 +167,54 @@ deflate_all(z_stream *z, int flush, struct buf *out)
 	return 0;
 }
 
+/* zlib ends the current block first, which needs room. */
+static int
+set_level(struct gzip *gzip, int level, struct buf *out)
+{
+	z_stream *z = &gzip->z;
+	int rc;
+
+	do {
+		uint8_t *room = buf_reserve(out, ROOM);
+
+		if (room == NULL)
+			return -1;
+		z->next_out = room;
+		z->avail_out = ROOM;
+		rc = deflateParams(z, level, Z_DEFAULT_STRATEGY);
+		buf_commit(out, ROOM - z->avail_out);
+	} while (rc == Z_BUF_ERROR);
+	gzip->level = level;
+	return 0;
+}
+
+/* Change between packing and storing when a stretch is over. */
+static int
+judge(struct gzip *gzip, struct buf *out)
+{
+	uint64_t in = gzip->z.total_in - gzip->probe_in;
+	uint64_t packed = gzip->z.total_out - gzip->probe_out;
+	bool is_storing = gzip->level == Z_NO_COMPRESSION;
+	bool shrinks = packed < in - in / 16;
+
+	if (in < (is_storing ? STORE : PROBE))
+		return 0;
+	gzip->probe_in = gzip->z.total_in;
+	gzip->probe_out = gzip->z.total_out;
+	if (is_storing)
+		return set_level(gzip, Z_BEST_SPEED, out);
+	return shrinks ? 0 : set_level(gzip, Z_NO_COMPRESSION, out);
+}
+
 int
 gzip_add(struct gzip *gzip, const void *bytes, size_t n, struct buf *out)
 {
 	assert(n <= UINT_MAX);
 	gzip->z.next_in = bytes;
 	gzip->z.avail_in = (unsigned)n;
-	return deflate_all(&gzip->z, Z_NO_FLUSH, out);
+	if (deflate_all(&gzip->z, Z_NO_FLUSH, out) < 0)
+		return -1;
+	return judge(gzip, out);
 }
 
 int

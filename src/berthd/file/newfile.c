@@ -5,7 +5,8 @@
  *
  * A name is replaced by rename, which only works from another name: what is to
  * appear gets a random one first.  A nameless file (O_TMPFILE) skips that when
- * its final name is free.
+ * its final name is free; still ext4 takes 190 us for it, 100 us for a file
+ * that is renamed, and 30 us for one that is written in place.
  */
 
 #include <errno.h>
@@ -34,29 +35,33 @@ random_name(char out[32])
 	snprintf(out, 32, ".berth-%s.tmp", hex);
 }
 
-int
-newfile_open(struct newfile *file, int dir_fd, struct err *err)
+/* Begin under a temporary name. */
+static int
+open_named(struct newfile *file, int dir_fd)
 {
-	int fd = openat(dir_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	random_name(file->tmp);
+	file->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+	if (file->dir_fd < 0)
+		return -1;
+	return openat(dir_fd, file->tmp,
+		      O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+}
 
+int
+newfile_open(struct newfile *file, int dir_fd, unsigned flags, struct err *err)
+{
 	*file = (struct newfile)NEWFILE_INIT;
-	if (fd < 0) {
-		random_name(file->tmp);
-		fd = openat(dir_fd, file->tmp,
-			    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		if (fd < 0)
-			return err_sys(err, "failed to create temp file");
-		file->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
-		if (file->dir_fd < 0) {
-			err_sys(err, "failed to create temp file");
-			unlinkat(dir_fd, file->tmp, 0);
-			file->tmp[0] = '\0';
-			close(fd);
-			return -1;
-		}
-	}
-	file->fd = fd;
-	return 0;
+	if (flags & NEWFILE_NAMELESS)
+		file->fd = openat(dir_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC,
+				  0600);
+	if (file->fd < 0)
+		file->fd = open_named(file, dir_fd);
+	if (file->fd >= 0)
+		return 0;
+	err_sys(err, "failed to create temp file");
+	file->tmp[0] = '\0';
+	newfile_fini(file);
+	return -1;
 }
 
 int

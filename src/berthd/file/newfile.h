@@ -7,8 +7,6 @@
  *
  * Calling sequence: newfile_open, any number of newfile_write, newfile_commit,
  * and newfile_fini in every state; without commit it removes what was written.
- * Where the file system can, the file has no name before commit, so that not
- * even a killed daemon leaves anything.
  */
 
 #include <stddef.h>
@@ -29,13 +27,23 @@ struct newfile {
 		.dir_fd = -1, .fd = -1                                         \
 	}
 
+enum newfile_flags {
+	/*
+	 * The file has no name before commit, where the file system can: not
+	 * even a killed daemon leaves anything.  Without it the file has a
+	 * temporary name, which costs half the time: for many small files.
+	 */
+	NEWFILE_NAMELESS = 1u << 0,
+};
+
 /* `dir_fd' is any directory on the file system of the final place; borrowed. */
-int newfile_open(struct newfile *file, int dir_fd, struct err *err);
+int newfile_open(struct newfile *file, int dir_fd, unsigned flags,
+		 struct err *err);
 
 int newfile_write(struct newfile *file, const void *bytes, size_t n,
 		  struct err *err);
 
-enum newfile_flags {
+enum newfile_commit_flags {
 	NEWFILE_SYNC = 1u << 0, /* survives a power cut when commit returns */
 };
 

@@ -133,7 +133,7 @@ make_dir(struct untar *u, const struct tar_entry *entry, struct err *err)
 static int
 make_file(struct untar *u, const struct tar_entry *entry, struct err *err)
 {
-	if (newfile_open(&u->file, u->parent_fd, err) < 0)
+	if (newfile_open(&u->file, u->parent_fd, 0, err) < 0)
 		return err_wrap(err, "failed to create file: %.256s",
 				entry->name);
 	free(u->base);

@@ -86,6 +86,37 @@ what_is_packed_here_is_unpacked_again(void **state UNUSED)
 	assert_memory_equal(buf_bytes(&unpacked), bytes, size);
 }
 
+/* Noise, text and noise again: each stretch is packed as it deserves. */
+static void
+noise_is_stored_and_text_is_packed(void **state UNUSED)
+{
+	const size_t size = 24 << 20, text_at = 6 << 20, noise_at = 18 << 20;
+	AUTO_FREE uint8_t *bytes = xmalloc(size);
+	AUTO_BUF packed = BUF_INIT(2 * size), unpacked = BUF_INIT(size);
+	struct gzip *gzip = gzip_new();
+	struct err err = ERR_INIT;
+	bool is_complete;
+
+	for (size_t i = 0; i < size; i += 8) {
+		uint64_t random = unit_random();
+
+		if (i >= text_at && i < noise_at)
+			random = 0x0a74786574796e61;
+		memcpy(bytes + i, &random, 8);
+	}
+	for (size_t at = 0; at < size; at += 65536)
+		assert_int_equal(gzip_add(gzip, bytes + at, 65536, &packed), 0);
+	assert_int_equal(gzip_end(gzip, &packed), 0);
+	gzip_free(gzip);
+	assert_true(packed.len > size / 2);
+	assert_true(packed.len < size / 2 + (5 << 20));
+	assert_int_equal(unpack(buf_bytes(&packed), packed.len, 100000, 65536,
+				&unpacked, &is_complete, &err),
+			 0);
+	assert_int_equal(unpacked.len, size);
+	assert_memory_equal(buf_bytes(&unpacked), bytes, size);
+}
+
 static void
 several_members_are_one_stream(void **state UNUSED)
 {
@@ -169,6 +200,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_gzip_packed_is_unpacked_in_any_pieces),
 		cmocka_unit_test(what_is_packed_here_is_unpacked_again),
+		cmocka_unit_test(noise_is_stored_and_text_is_packed),
 		cmocka_unit_test(several_members_are_one_stream),
 		cmocka_unit_test(a_stream_cut_anywhere_is_incomplete),
 		cmocka_unit_test(damage_is_found),

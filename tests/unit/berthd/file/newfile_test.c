@@ -11,6 +11,9 @@
 
 #include "core/fs.h"
 
+/* Each test runs with and without a name. */
+static unsigned flags;
+
 static int
 fresh_dir(void)
 {
@@ -48,7 +51,7 @@ write_new(int dir_fd, const char *name, const char *content, mode_t mode)
 	struct newfile file = NEWFILE_INIT;
 	struct err err = ERR_INIT;
 
-	assert_int_equal(newfile_open(&file, dir_fd, &err), 0);
+	assert_int_equal(newfile_open(&file, dir_fd, flags, &err), 0);
 	assert_int_equal(newfile_write(&file, content, strlen(content), &err),
 			 0);
 	assert_int_equal(
@@ -87,7 +90,7 @@ nothing_remains_without_commit(void **state UNUSED)
 	struct newfile file = NEWFILE_INIT;
 	struct err err = ERR_INIT;
 
-	assert_int_equal(newfile_open(&file, dir, &err), 0);
+	assert_int_equal(newfile_open(&file, dir, flags, &err), 0);
 	assert_int_equal(newfile_write(&file, "x", 1, &err), 0);
 	newfile_fini(&file);
 	newfile_fini(&file);
@@ -130,7 +133,7 @@ a_directory_is_never_replaced(void **state UNUSED)
 	struct err err = ERR_INIT;
 
 	assert_int_equal(mkdirat(dir, "dir", 0700), 0);
-	assert_int_equal(newfile_open(&file, dir, &err), 0);
+	assert_int_equal(newfile_open(&file, dir, flags, &err), 0);
 	assert_int_equal(newfile_commit(&file, dir, "dir", 0600, 0, &err), -1);
 	assert_err(err, ERR_SYSTEM, "failed to rename");
 	newfile_fini(&file);
@@ -145,36 +148,13 @@ the_final_place_may_be_another_directory(void **state UNUSED)
 	struct newfile file = NEWFILE_INIT;
 	struct err err = ERR_INIT;
 
-	assert_int_equal(newfile_open(&file, dir, &err), 0);
+	assert_int_equal(newfile_open(&file, dir, flags, &err), 0);
 	assert_int_equal(mkdirat(dir, "sub", 0700), 0);
 	sub = openat(dir, "sub", O_PATH | O_DIRECTORY);
 	assert_int_equal(
 	    newfile_commit(&file, sub, "x", 0600, NEWFILE_SYNC, &err), 0);
 	assert_content(dir, "sub/x", "");
 	assert_int_equal(n_entries(dir), 1);
-}
-
-/* Where there is no O_TMPFILE the file has a name from the beginning. */
-static void
-a_temporary_name_is_as_good(void **state UNUSED)
-{
-	AUTO_CLOSE int dir = fresh_dir();
-	struct newfile file = NEWFILE_INIT;
-	struct err err = ERR_INIT;
-
-	for (int commit = 0; commit < 2; commit++) {
-		file.fd = openat(dir, "tmp", O_WRONLY | O_CREAT | O_EXCL, 0600);
-		file.dir_fd = fcntl(dir, F_DUPFD_CLOEXEC, 0);
-		snprintf(file.tmp, sizeof(file.tmp), "tmp");
-		assert_int_equal(newfile_write(&file, "x", 1, &err), 0);
-		if (commit)
-			assert_int_equal(
-			    newfile_commit(&file, dir, "name", 0600, 0, &err),
-			    0);
-		newfile_fini(&file);
-		assert_int_equal(n_entries(dir), (size_t)commit);
-	}
-	assert_content(dir, "name", "x");
 }
 
 static void
@@ -226,10 +206,12 @@ main(void)
 		cmocka_unit_test(a_link_is_replaced_and_not_followed),
 		cmocka_unit_test(a_directory_is_never_replaced),
 		cmocka_unit_test(the_final_place_may_be_another_directory),
-		cmocka_unit_test(a_temporary_name_is_as_good),
 		cmocka_unit_test(links_replace_what_has_their_name),
 		cmocka_unit_test(links_do_not_replace_directories),
 	};
 
-	return RUN_TESTS(tests);
+	int n_failed = RUN_TESTS(tests);
+
+	flags = NEWFILE_NAMELESS;
+	return n_failed + RUN_TESTS(tests);
 }
