@@ -197,6 +197,7 @@ try_command(struct holder *h, struct command *command, struct err *err)
 		.env = l->env,
 		.tty = l->flags & LAUNCH_TTY,
 		.stdin_pipe = l->flags & LAUNCH_STDIN,
+		.is_shell = l->flags & LAUNCH_SHELL,
 		.cols = (unsigned)l->cols,
 		.rows = (unsigned)l->rows,
 		.niceness = (int)l->niceness,
