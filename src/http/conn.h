@@ -39,7 +39,7 @@ struct http_server {
 };
 
 /* Who wants the body of a request. */
-enum body_mode { BODY_UNCLAIMED, BODY_COLLECTED, BODY_STREAMED, BODY_DROPPED };
+enum body_mode { BODY_UNCLAIMED, BODY_COLLECTED, BODY_STREAMED };
 
 enum reply_state { REPLY_NONE, REPLY_STARTED, REPLY_ENDED };
 
@@ -51,7 +51,7 @@ struct http_exchange {
 
 	enum body_mode mode;
 	bool is_paused;
-	bool is_end_told;      /* the handler has the whole body */
+	bool is_end_told;      /* no more of the body for the handler */
 	bool expects_continue; /* the client waits for a 100 */
 	http_body_fn *on_body;
 	http_data_fn *on_data;
@@ -94,6 +94,8 @@ struct conn {
 	bool keep_alive;   /* after the current exchange */
 	bool is_ended;	   /* the peer finished sending */
 	bool has_leftover; /* the stream holds input for the next request */
+	bool is_dropping;  /* the rest of a body that nobody wants */
+	size_t n_dropped;
 };
 
 /* A connection on descriptors, which are taken on success. */

@@ -321,9 +321,7 @@ static void
 end_reply(struct http_exchange *x)
 {
 	x->reply = REPLY_ENDED;
-	x->mode = BODY_DROPPED;
-	x->is_paused = false;
-	x->n_progress = 0;
+	x->is_end_told = true;
 	conn_later(x->conn);
 }
 
