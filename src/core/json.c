@@ -106,13 +106,6 @@ decode_duration(const json_t *value, const struct json_field *field UNUSED,
 		*(uint64_t *)at = (uint64_t)(seconds * 1000 + 0.5);
 		return 0;
 	}
-	/* Seconds with a fraction; the bound is exact as a double. */
-	if (json_is_real(value) && json_real_value(value) >= 0 &&
-	    json_real_value(value) <= (double)(1ull << 50)) {
-		*(uint64_t *)at = (uint64_t)(json_real_value(value) * 1000 +
-					     0.5);
-		return 0;
-	}
 	if (!json_is_string(value))
 		return err_set(err, ERR_INVALID,
 			       "neither a number of seconds nor a duration "

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/mem.h"
 #include "core/parse.h"
 
 struct unit {
@@ -142,21 +143,24 @@ bad:
 		       "\"%.64s\" is not a size such as 512K, 10M or 2G", text);
 }
 
-/* "10m" at *text in milliseconds. */
+/* "10m" or "1.5h" at *text in milliseconds. */
 static bool
 take_duration(const char **text, uint64_t *ret_ms)
 {
-	uint64_t n;
+	uint64_t n, fraction = 0, scale = 1;
 
-	if (!take_digits(text, &n))
+	if (!take_digits(text, &n) ||
+	    (**text == '.' && !take_fraction(text, &fraction, &scale)))
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(duration_units); i++) {
 		const struct unit *unit = &duration_units[i];
 
-		if (strncmp(*text, unit->name, strlen(unit->name)) == 0) {
-			*text += strlen(unit->name);
-			return !__builtin_mul_overflow(n, unit->factor, ret_ms);
-		}
+		if (strncmp(*text, unit->name, strlen(unit->name)) != 0)
+			continue;
+		*text += strlen(unit->name);
+		return !__builtin_mul_overflow(n, unit->factor, ret_ms) &&
+		       !__builtin_add_overflow(
+			   *ret_ms, fraction * unit->factor / scale, ret_ms);
 	}
 	return false;
 }
@@ -165,16 +169,12 @@ int
 parse_duration(const char *text, uint64_t *ret_ms, struct err *err)
 {
 	const char *p = text;
+	AUTO_FREE char *seconds = NULL;
 	uint64_t n, total = 0;
 
 	/* A bare number is seconds. */
-	if (take_digits(&p, &n) && *p == '\0') {
-		if (__builtin_mul_overflow(n, 1000, &total))
-			goto bad;
-		*ret_ms = total;
-		return 0;
-	}
-	p = text;
+	if (text[strspn(text, "0123456789.")] == '\0')
+		p = seconds = xasprintf("%ss", text);
 	do {
 		if (!take_duration(&p, &n) ||
 		    __builtin_add_overflow(total, n, &total))

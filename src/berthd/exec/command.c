@@ -41,11 +41,12 @@ struct stdio {
 
 static const char default_path[] = "/usr/local/bin:/usr/bin:/bin";
 
-/* Where `name' is in PATH, by the rules of execvp; the caller frees. */
+/* Where argv[0] is in PATH, by the rules of execvp; the caller frees. */
 static char *
-find_program(const char *name, char *const *env, struct err *err)
+find_program(const struct command_config *config, struct err *err)
 {
-	const char *path = strv_env_get(env, "PATH");
+	const char *path = strv_env_get(config->env, "PATH");
+	const char *name = config->argv[0];
 	bool denied = false;
 	struct stat st;
 
@@ -71,7 +72,10 @@ find_program(const char *name, char *const *env, struct err *err)
 	if (denied)
 		err_set(err, ERR_DENIED, "%s: permission denied", name);
 	else
-		err_set(err, ERR_NOT_FOUND, "%s: command not found", name);
+		err_set(err, ERR_NOT_FOUND,
+			config->is_shell ? "shell not found: %s"
+					 : "%s: command not found",
+			name);
 	return NULL;
 }
 
@@ -247,7 +251,7 @@ command_start(const struct command_config *config, struct command *ret,
 	pid_t pid = -1;
 	int rc;
 
-	program = find_program(config->argv[0], config->env, err);
+	program = find_program(config, err);
 	if (program == NULL)
 		return -1;
 	rc = config->tty ? open_tty(&io, config->cols, config->rows, err)

@@ -257,7 +257,7 @@ log_lines_gap(struct log_lines *l, const struct log_piece *gap, struct buf *out)
 	l->streams[gap->stream] = (struct log_line_state){
 		.start = gap->offset + gap->length,
 	};
-	if (l->kind == LOG_LINES_JSON) {
+	if (l->kind == LOG_LINES_JSON && !l->is_full) {
 		log_lines_gap_json(gap, true, out);
 		put(out, "\n", 1);
 	}

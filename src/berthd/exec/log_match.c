@@ -199,21 +199,28 @@ rebuild(struct log_match *match)
 	return compile(match, &(struct err)ERR_INIT) == 0;
 }
 
+static bool
+match_regex(struct log_match *match, const uint8_t *line, size_t n)
+{
+	char text[LOG_MATCH_MAX_LINE + 1];
+	regmatch_t range = { .rm_eo = (regoff_t)n };
+	uint64_t start = clock_boot_ns();
+	bool found;
+
+	/* REG_STARTEND lets a line hold NULs, but not everybody knows it. */
+	memcpy(text, line, n);
+	text[n] = '\0';
+	found = regexec(&match->regex, text, 1, &range, REG_STARTEND) == 0;
+	match->spent_ns += clock_boot_ns() - start;
+	return found;
+}
+
 bool
 log_match_line(struct log_match *match, const uint8_t *line, size_t n)
 {
-	regmatch_t range = { .rm_so = 0 };
-	uint64_t start;
-	bool found;
-
 	if (!match->is_regex)
 		return memmem(line, n, match->pattern, match->len) != NULL;
 	if (match->spent_ns > REBUILD_NS && !rebuild(match))
 		return false;
-	range.rm_eo = (regoff_t)MIN(n, (size_t)LOG_MATCH_MAX_LINE);
-	start = clock_boot_ns();
-	found = regexec(&match->regex, (const char *)line, 1, &range,
-			REG_STARTEND) == 0;
-	match->spent_ns += clock_boot_ns() - start;
-	return found;
+	return match_regex(match, line, MIN(n, (size_t)LOG_MATCH_MAX_LINE));
 }

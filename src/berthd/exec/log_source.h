@@ -16,6 +16,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "core/err.h"
 #include "core/list.h"
@@ -24,6 +25,8 @@ struct jsonw;
 struct log_files;
 struct log_hub;
 struct uv_loop_s;
+
+#define LOG_SOURCE_KEEPALIVE_MS 15000
 
 struct log_source {
 	int dir_fd;	     /* the exec's directory; borrowed until fini */
@@ -44,6 +47,9 @@ struct log_source {
 
 	/* The last reader is gone; may be NULL.  May call log_source_fini. */
 	void (*on_idle)(void *exec);
+
+	/* In frames, the longest silence; 0: LOG_SOURCE_KEEPALIVE_MS. */
+	uint64_t keepalive_ms;
 
 	struct log_hub *hub; /* private; NULL at first */
 };

@@ -369,27 +369,34 @@ on_cut(struct log_reader *reader)
 	http_exchange_abort(s->x);
 }
 
+static uint64_t
+keepalive_ms(const struct log_stream *s)
+{
+	uint64_t ms = source_of(s)->keepalive_ms;
+
+	return ms ? ms : LOG_SOURCE_KEEPALIVE_MS;
+}
+
 /* A frame that says nothing, after a silence. */
 static void
 on_keepalive(uv_timer_t *timer)
 {
-	struct log_stream *s = container_of(timer, struct log_stream,
-					    keepalive);
+	struct log_stream *s =
+	    container_of(timer, struct log_stream, keepalive);
 	uint64_t quiet = uv_now(timer->loop) - s->sent_ms;
 	AUTO_BUF frame = BUF_INIT(LOG_FRAME_HEADER);
 
 	if (s->phase != PHASE_BODY)
 		return;
-	if (quiet >= LOG_STREAM_KEEPALIVE_MS && !s->body.is_blocked) {
-		log_body_frame(&frame, LOG_FRAME_KEEPALIVE, 0, 0);
-		log_body_send(&s->body, &frame);
+	if (quiet >= keepalive_ms(s)) {
+		if (!s->body.is_blocked) {
+			log_body_frame(&frame, LOG_FRAME_KEEPALIVE, 0, 0);
+			log_body_send(&s->body, &frame);
+		}
 		s->sent_ms += quiet;
 		quiet = 0;
 	}
-	uv_timer_start(timer, on_keepalive,
-		       LOG_STREAM_KEEPALIVE_MS -
-			   MIN(quiet, LOG_STREAM_KEEPALIVE_MS - 1),
-		       0);
+	uv_timer_start(timer, on_keepalive, keepalive_ms(s) - quiet, 0);
 }
 
 static void
@@ -471,7 +478,7 @@ log_stream_start(struct http_exchange *x, struct log_source *src,
 		return;
 	}
 	if (query->follow && query->format == LOG_FRAMES)
-		uv_timer_start(&s->keepalive, on_keepalive,
-			       LOG_STREAM_KEEPALIVE_MS, 0);
+		uv_timer_start(&s->keepalive, on_keepalive, keepalive_ms(s),
+			       0);
 	run(s);
 }

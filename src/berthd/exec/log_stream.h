@@ -23,9 +23,6 @@
 
 #include "berthd/exec/log_source.h"
 
-/* In frames, the longest silence. */
-#define LOG_STREAM_KEEPALIVE_MS 15000
-
 struct http_exchange;
 struct log_query;
 

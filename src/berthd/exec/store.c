@@ -429,7 +429,8 @@ make_launch(const struct exec_store *store, const struct exec_request *request,
 	l->script = spec->script ? xstrdup(spec->script) : NULL;
 	l->artifacts = strv_copy(spec->artifacts);
 	l->flags = (spec->tty ? LAUNCH_TTY : 0) |
-		   (spec->stdin_open ? LAUNCH_STDIN : 0);
+		   (spec->stdin_open ? LAUNCH_STDIN : 0) |
+		   (spec->argv ? 0 : LAUNCH_SHELL);
 	l->cols = (uint64_t)spec->cols;
 	l->rows = (uint64_t)spec->rows;
 	l->timeout_ms = spec->timeout;
