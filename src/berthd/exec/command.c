@@ -167,9 +167,12 @@ set_limit(int what, uint64_t value)
 
 static void __attribute__((noreturn))
 run_child(const struct command_config *config, const char *program,
-	  const struct stdio *io, int report)
+	  const struct stdio *io, pid_t holder, int report)
 {
 	reset_signals();
+	/* A command whose holder was killed is lost; it must not go on. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != holder)
+		fail_child(report, STEP_SESSION);
 	if (setsid() < 0)
 		fail_child(report, STEP_SESSION);
 	if (config->tty && ioctl(io->child[0], TIOCSCTTY, 0) < 0)
@@ -220,15 +223,15 @@ spawn(const struct command_config *config, const char *program,
       const struct stdio *io, pid_t *ret_pid, struct err *err)
 {
 	struct failure failure;
+	pid_t holder = getpid(), pid;
 	int report[2];
 	ssize_t got;
-	pid_t pid;
 
 	if (pipe2(report, O_CLOEXEC) < 0)
 		return err_sys(err, "pipe");
 	pid = fork();
 	if (pid == 0)
-		run_child(config, program, io, report[1]);
+		run_child(config, program, io, holder, report[1]);
 	close(report[1]);
 	if (pid < 0) {
 		close(report[0]);
