@@ -360,12 +360,6 @@ http_reply_start(struct http_exchange *x, unsigned status, const char *type,
 	conn_later(x->conn);
 }
 
-static bool
-is_stream_full(const struct http_exchange *x)
-{
-	return stream_pending(x->conn->stream) > STREAM_HIGH_WATER;
-}
-
 static size_t
 add_piece(struct iovec *pieces, size_t n_pieces, const void *bytes, size_t n)
 {
@@ -410,7 +404,7 @@ send_payload(struct http_exchange *x, const void *bytes, size_t n,
 
 	is_full = n_pieces > 0 ? stream_writev(x->conn->stream, pieces,
 					       n_pieces, n_more > 0)
-			       : is_stream_full(x);
+			       : stream_is_full(x->conn->stream);
 	buf_fini(&x->before);
 	buf_fini(&x->held);
 	return is_full;
@@ -448,7 +442,7 @@ http_reply_write(struct http_exchange *x, const void *bytes, size_t n)
 		return send_payload(x, bytes, n, 0);
 	buf_add(&x->held, bytes, n);
 	conn_later(x->conn);
-	return is_stream_full(x);
+	return stream_is_full(x->conn->stream);
 }
 
 bool
