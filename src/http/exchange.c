@@ -295,9 +295,11 @@ http_reply_header(struct http_exchange *x, const char *name, const char *value)
 {
 	buf_adds(&x->headers, name);
 	buf_adds(&x->headers, ": ");
-	for (; *value != '\0'; value++)
-		buf_addc(&x->headers,
-			 (unsigned char)*value < ' ' ? '?' : *value);
+	for (; *value != '\0'; value++) {
+		bool is_control = (unsigned char)*value < ' ' || *value == 0x7f;
+
+		buf_addc(&x->headers, is_control ? (char)'?' : *value);
+	}
 	buf_adds(&x->headers, "\r\n");
 }
 
