@@ -20,7 +20,8 @@
 #define BACKLOG 1024
 /* Longer than a busy daemon is silent, shorter than a person's patience. */
 #define CONNECT_SECONDS 3
-#define MAX_FDS 16
+/* The kernel's own limit, SCM_MAX_FD. */
+#define MAX_FDS 253
 
 static int
 unix_address(const char *path, struct sockaddr_un *ret, struct err *err)
