@@ -524,7 +524,7 @@ load_one(struct exec_store *store, const char *id)
 
 	if (exec_load(exec, &err) < 0) {
 		if (err.code == ERR_NOT_FOUND)
-			(void)remove_dir(store, id, &err);
+			(void)remove_dir(store, id, &(struct err)ERR_INIT);
 		log_warn("exec", "cannot read an exec's directory",
 			 KV_STR("id", id), KV_ERR(&err));
 		exec_free(exec);
