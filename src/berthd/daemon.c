@@ -37,6 +37,7 @@
 #include "core/rand.h"
 #include "core/sock.h"
 #include "core/text.h"
+#include "wire/errors.h"
 #include "wire/living.h"
 
 /* Answers in flight get so long after a stop was asked for. */
@@ -327,7 +328,8 @@ come_up(struct daemon *daemon, const struct daemon_options *options,
 					     : options->config->listen;
 	struct http_server_config server = { .loop = daemon->loop,
 					     .on_request = api_on_request,
-					     .owner = daemon };
+					     .owner = daemon,
+					     .add_error = error_json_add };
 
 	if (make_places(daemon, err) < 0)
 		return -1;

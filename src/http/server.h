@@ -118,7 +118,10 @@ void http_exchange_read(struct http_exchange *x, http_data_fn *on_data);
 void http_exchange_pause(struct http_exchange *x);
 void http_exchange_resume(struct http_exchange *x);
 
-/* A header of the coming answer; before the reply functions. */
+/*
+ * A header of the coming answer; before the reply functions.  Control
+ * characters in the value become '?'.
+ */
 void http_reply_header(struct http_exchange *x, const char *name,
 		       const char *value);
 

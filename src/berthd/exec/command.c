@@ -41,6 +41,17 @@ struct stdio {
 
 static const char default_path[] = "/usr/local/bin:/usr/bin:/bin";
 
+/* An element of PATH counts from where the command will be. */
+static char *
+candidate(const struct command_config *config, const char *element, size_t n,
+	  const char *name)
+{
+	if (n > 0 && element[0] == '/')
+		return xasprintf("%.*s/%s", (int)n, element, name);
+	return xasprintf("%s/%.*s%s%s", config->cwd, (int)n, element,
+			 n ? "/" : "", name);
+}
+
 /* Where argv[0] is in PATH, by the rules of execvp; the caller frees. */
 static char *
 find_program(const struct command_config *config, struct err *err)
@@ -55,8 +66,7 @@ find_program(const struct command_config *config, struct err *err)
 	path = path && *path ? path : default_path;
 	for (; name[0]; path++) {
 		size_t n = strcspn(path, ":");
-		char *full = xasprintf("%.*s%s%s", (int)n, path, n ? "/" : "./",
-				       name);
+		char *full = candidate(config, path, n, name);
 
 		if (access(full, X_OK) == 0 && stat(full, &st) == 0 &&
 		    S_ISREG(st.st_mode))
