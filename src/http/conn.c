@@ -21,6 +21,7 @@
 
 #include <assert.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 
 #include "core/log.h"
 #include "core/mem.h"
@@ -34,6 +35,9 @@
 
 /* So much of a body has to come per body_timeout_ms. */
 #define BODY_PROGRESS (16u << 10)
+
+/* For a request that was on its way when the server began to drain. */
+#define LAST_REQUEST_MS 100
 
 static void
 on_handle_closed(uv_handle_t *handle)
@@ -119,7 +123,8 @@ timeout_of(const struct conn *conn, enum conn_wait wait)
 
 	switch (wait) {
 	case WAIT_REQUEST:
-		return config->idle_timeout_ms;
+		return conn->server->is_draining ? LAST_REQUEST_MS
+						 : config->idle_timeout_ms;
 	case WAIT_HEAD:
 		return config->head_timeout_ms;
 	case WAIT_BODY:
@@ -154,6 +159,26 @@ set_wait(struct conn *conn, enum conn_wait wait)
 		return;
 	conn->due_ms = now + timeout_of(conn, wait);
 	set_timer(conn, now);
+}
+
+/*
+ * Who connected a moment ago has not asked yet, and would find a broken
+ * connection; so would one whose next request lies unread in the socket.
+ */
+void
+conn_drain(struct conn *conn)
+{
+	int unread = 0;
+
+	if (conn->stream)
+		(void)ioctl(stream_fd(conn->stream), FIONREAD, &unread);
+	if (conn->x == NULL && conn->wait != WAIT_HEAD && conn->has_asked &&
+	    unread == 0)
+		conn->is_broken = true;
+	/* A wait that has begun gets its new deadline. */
+	if (conn->wait == WAIT_REQUEST)
+		set_wait(conn, WAIT_NOTHING);
+	conn_later(conn);
 }
 
 static void
@@ -398,6 +423,7 @@ finish_exchange(struct conn *conn)
 		return;
 	}
 	set_wait(conn, WAIT_NOTHING);
+	conn->has_asked = true;
 	conn->is_dropping = parser_has_body(&conn->parser);
 	if (!conn->is_dropping)
 		expect_next(conn);

@@ -89,6 +89,7 @@ struct conn {
 
 	bool is_tcp;
 	bool is_pair;	   /* of descriptors, not a socket */
+	bool has_asked;	   /* at least once */
 	bool is_busy;	   /* conn_run is on the stack */
 	bool is_broken;	   /* close as soon as we may call back */
 	bool is_done;	   /* close once all is sent */
@@ -102,6 +103,9 @@ struct conn {
 /* A connection on descriptors, which are taken on success. */
 int conn_new(struct http_server *server, int in_fd, int out_fd, bool is_tcp,
 	     const struct http_guard *guard, struct err *err);
+
+/* No more requests but one that may be on its way already. */
+void conn_drain(struct conn *conn);
 
 /* Have the connection looked at from the loop. */
 void conn_later(struct conn *conn);

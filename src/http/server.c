@@ -228,11 +228,8 @@ http_server_drain(struct http_server *server)
 	uv_timer_stop(&server->retry);
 	list_for_each (l, &server->listeners, link)
 		listener_close(l);
-	list_for_each (conn, &server->conns, link) {
-		if (conn->x == NULL)
-			conn->is_broken = true;
-		conn_later(conn);
-	}
+	list_for_each (conn, &server->conns, link)
+		conn_drain(conn);
 }
 
 size_t

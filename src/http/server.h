@@ -67,7 +67,8 @@ int http_server_serve(struct http_server *server, int in_fd, int out_fd,
 
 /*
  * Stop accepting and close the listeners (a handed-over duplicate lives on);
- * connections end after their current exchange.
+ * connections end after their current exchange; those that have just
+ * connected may ask once, if they do it soon.
  */
 void http_server_drain(struct http_server *server);
 

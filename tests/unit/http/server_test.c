@@ -61,6 +61,17 @@ is_answered(int fd)
 	return recv(fd, room, sizeof(room), 0) >= 0;
 }
 
+/* Did this come, all at once? */
+static bool
+hears(int fd, const char *what)
+{
+	char room[1000];
+	ssize_t n = recv(fd, room, sizeof(room) - 1, 0);
+
+	room[n > 0 ? n : 0] = '\0';
+	return n > 0 && strstr(room, what);
+}
+
 static void
 idle_server_sleeps_for_good(void **state UNUSED)
 {
@@ -195,6 +206,54 @@ drain_lets_exchanges_finish(void **state UNUSED)
 	assert_true(net_has(&site.net, "held"));
 	assert_true(net_has(&site.net, "Connection: close\r\n"));
 	assert_int_equal(site_n_answers(&site, 200), 1);
+	site_fini(&site);
+}
+
+static void
+who_has_just_connected_is_answered_while_draining(void **state UNUSED)
+{
+	AUTO_FREE char *path = NULL;
+	AUTO_CLOSE int early = -1, late = -1;
+	struct site site;
+
+	site_init(&site, SOCK_STREAM);
+	site_start(&site);
+	path = listen_beside(&site);
+	early = dial(path);
+	late = dial(path);
+	net_until(&site.net, http_server_n_conns(site.server) == 3);
+	SITE_CALL(&site, http_server_drain(site.server));
+	ask(early, GET("/small"));
+	net_until(&site.net, hears(early, "200 OK"));
+	/* Who says nothing is not waited for. */
+	net_until(&site.net, is_answered(late));
+	site_fini(&site);
+}
+
+static void
+idle_connections_can_be_given_away(void **state UNUSED)
+{
+	AUTO_FREE char *path = NULL;
+	AUTO_CLOSE int idle = -1;
+	int fds[8] = { -1 };
+	struct site site;
+
+	site_init(&site, SOCK_STREAM);
+	site_start(&site);
+	path = listen_beside(&site);
+	idle = dial(path);
+	net_say(&site.net, GET("/hold"));
+	net_until(&site.net, site.x && http_server_n_conns(site.server) == 2);
+	net_idle(&site.net);
+	assert_int_equal(http_server_take_idle(site.server, fds, 8), 1);
+	assert_int_equal(http_server_n_conns(site.server), 1);
+
+	/* Whoever has it now is heard by the client. */
+	assert_int_equal(write(fds[0], "hello", 5), 5);
+	assert_true(hears(idle, "hello"));
+	close(fds[0]);
+	site_reply(&site, "held");
+	net_until(&site.net, net_has(&site.net, "held"));
 	site_fini(&site);
 }
 
@@ -363,6 +422,9 @@ main(void)
 		cmocka_unit_test(shortage_of_descriptors_is_sat_out),
 		cmocka_unit_test(closing_connection_lets_the_next_in_at_once),
 		cmocka_unit_test(drain_lets_exchanges_finish),
+		cmocka_unit_test(
+		    who_has_just_connected_is_answered_while_draining),
+		cmocka_unit_test(idle_connections_can_be_given_away),
 		cmocka_unit_test(free_tells_handlers_from_the_loop),
 		cmocka_unit_test(handler_may_free_the_server),
 		cmocka_unit_test(free_without_the_loop_having_turned),
