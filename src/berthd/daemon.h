@@ -65,6 +65,7 @@ struct daemon {
 	uint64_t started_ns;
 	char nonce[NONCE_SIZE];
 	bool is_stopping;
+	bool has_successor;	/* it serves these sockets and execs now */
 	struct daemon_own *own; /* handles, private to daemon.c */
 };
 

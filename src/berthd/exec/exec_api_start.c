@@ -144,6 +144,12 @@ start(struct starting *s, const struct buf *body, struct err *err)
 	};
 	struct exec *exec = NULL;
 
+	if (s->daemon->has_successor) {
+		/* Its index would not have what is started here. */
+		err_set(err, ERR_UNREACHABLE,
+			"another daemon has taken over; ask again");
+		return NULL;
+	}
 	if (spec_decode(buf_bytes(body), body->len, &spec, err) == 0)
 		exec = exec_store_start(s->daemon->store, &request,
 					&s->existing, err);
