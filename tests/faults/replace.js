@@ -2,7 +2,8 @@
 'use strict';
 
 /*
- * Daemons replace each other while clients start execs and follow them.  No
+ * replace.js [FIFO]: daemons replace each other, or are restarted by whoever
+ * reads FIFO, while clients start execs and follow them.  No
  * connection may be refused or broken before it is answered, and no exec or
  * byte may be missing.  A follower whose stream ends early goes on from its
  * offset, as the contract lets it.
@@ -61,11 +62,22 @@ async function follow(id) {
 	}
 }
 
+/* How a daemon is followed by the next. */
+async function replace() {
+	const fifo = process.argv[2];
+	if (!fifo)
+		return f.run(f.berthd, ['serve', '--detach', '--replace']);
+	const before = (await f.ask('GET', '/v1/daemon')).pid;
+	fs.writeFileSync(fifo, 'again\n');
+	await f.until('it is restarted', () => !f.isAlive(before));
+	return { code: 0 };
+}
+
 async function replaceAll(gates) {
 	const bad = [];
 	for (let i = 0; i < REPLACEMENTS; i++) {
 		const before = await f.ask('GET', '/v1/daemon');
-		const done = await f.run(f.berthd, ['serve', '--detach', '--replace']);
+		const done = await replace();
 		const after = await f.ask('GET', '/v1/daemon');
 		if (done.code !== 0 || after.pid === before.pid)
 			bad.push([done.code, done.err, before.pid, after.pid]);

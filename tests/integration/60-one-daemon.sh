@@ -86,7 +86,7 @@ like 'the lock is not in a holder' "$(fds "$holder" | grep -c daemon.lock)" '^0$
 is 'umask keeps files private' "$(stat -c %a "$(exec_dir "$id")/out")" 600
 
 # The runtime directory goes, as at the last logout.
-rm -rf "$BERTH_HOME/run"
+rm -rf "$BERTH_HOME/run" 2>/dev/null
 ok 'its directory removed, it comes back' wait_for 5 T_answers "$BERTH_HOME"
 is 'the same one' "$(daemon_pid)" "$pid"
 is 'its directory is private again' "$(stat -c %a "$BERTH_HOME/run")" 700
