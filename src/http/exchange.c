@@ -128,6 +128,8 @@ write_both(struct conn *conn, const struct buf *head, const void *body,
 void
 exchange_free(struct http_exchange *x)
 {
+	if (x == NULL)
+		return;
 	buf_fini(&x->body);
 	buf_fini(&x->headers);
 	buf_fini(&x->before);

@@ -71,6 +71,13 @@ int http_server_serve(struct http_server *server, int in_fd, int out_fd,
  */
 void http_server_drain(struct http_server *server);
 
+/*
+ * Give up to `max' connections to the caller that nothing of a request has been
+ * read from: one descriptor each.  Served by somebody else (http_server_serve),
+ * their clients notice nothing.
+ */
+size_t http_server_take_idle(struct http_server *server, int *fds, size_t max);
+
 size_t http_server_n_conns(const struct http_server *server);
 
 /*

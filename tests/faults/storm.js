@@ -14,14 +14,23 @@ const fs = require('node:fs');
 const path = require('node:path');
 const f = require('./lib.js');
 
-const N = Math.round(240 * f.scale);
-const DAEMON_KILLS = Math.max(8, Math.round(14 * f.scale));
+const N = Math.round(500 * f.scale);
+const DAEMON_KILLS = Math.max(8, Math.round(20 * f.scale));
+const STRAY_KILLS = Math.max(8, Math.round(30 * f.scale));
 const CLIENTS = 8;
 const ran = path.join(f.tmp, 'ran');
 
+/* The execs whose holder was killed. */
+const killed = new Set();
+
 const script = 'echo "$1" >>"$4"; i=0; while [ $i -lt $2 ]; do ' +
 	'echo "out $1 $i"; [ $((i % 5)) -ne 0 ] || echo "err $1 $i" >&2; ' +
-	'i=$((i + 1)); done; exit $3';
+	'i=$((i + 1)); done; [ $3 -ne 99 ] || { setsid cat "$5" & exec cat "$5"; };' +
+	' exit $3';
+
+/* Code of a command that never ends, nor does its child in another session. */
+const HANGS = 99;
+const never = path.join(f.tmp, 'never');
 
 /* What an exec of the plan writes, whole. */
 function expected(op, stream) {
@@ -36,8 +45,8 @@ function expected(op, stream) {
 }
 
 function makePlan() {
-	const fates = ['none', 'none', 'none', 'holder', 'holder', 'cut', 'cut',
-		'stream', 'stream', 'cli', 'cli'];
+	const fates = ['none', 'none', 'none', 'holder', 'holder', 'hang', 'cut',
+		'cut', 'stream', 'stream', 'cli', 'cli'];
 	return Array.from({ length: N }, (_, i) => {
 		const fate = fates[f.between(0, fates.length - 1)];
 		return {
@@ -45,11 +54,11 @@ function makePlan() {
 			fate,
 			lines: f.between(0, 9) < 3 ? f.between(3000, 20000)
 				: f.between(0, 300),
-			code: f.between(0, 3),
+			code: fate === 'hang' ? HANGS : f.between(0, 3),
 			after: f.between(0, 40),
 			argv: null,
 			id: null,
-			wasKilled: false,
+			state: null,
 		};
 	});
 }
@@ -113,7 +122,7 @@ async function startByCli(op) {
 
 async function play(op) {
 	op.argv = ['/bin/sh', '-c', script, 'sh', op.key, `${op.lines}`,
-		`${op.code}`, ran];
+		`${op.code}`, ran, never];
 	if (op.fate === 'cut')
 		await startAndCut(op, '/v1/exec');
 	else if (op.fate === 'stream')
@@ -122,27 +131,50 @@ async function play(op) {
 		await startByCli(op);
 	else
 		await startFor(op);
-	if (op.fate === 'holder') {
+	if (op.fate === 'holder' || op.fate === 'hang') {
 		await pause(op.after);
-		op.wasKilled = f.killHolder(op.id);
+		if (f.killHolder(op.id))
+			killed.add(op.id);
 	}
 }
 
+/* Any holder that lives, also one of a start that is not answered yet. */
+function killStray(lot) {
+	const holders = fs.readdirSync('/proc').filter((pid) => /^\d+$/.test(pid))
+		.map((pid) => /holds (\w+)/.exec(f.commandLine(pid)))
+		.filter((match) => match &&
+			fs.existsSync(path.join(f.execRoot(), match[1])));
+	const match = holders[Math.floor(lot * holders.length)];
+	if (match && f.killHolder(match[1]))
+		killed.add(match[1]);
+}
+
+/* Before which op of the plan, and how many milliseconds after that. */
+function drawInstants(n) {
+	return Array.from({ length: n }, () => ({
+		at: f.between(1, N - 1), after: f.between(0, 30), lot: f.random() }));
+}
+
 async function storm(plan) {
-	const killAt = new Map();
+	const daemons = drawInstants(DAEMON_KILLS);
+	const strays = drawInstants(STRAY_KILLS);
 	let kills = 0;
-	for (let i = 0; i < DAEMON_KILLS; i++)
-		killAt.set(f.between(1, N - 1), f.between(0, 30));
 	await f.inParallel(CLIENTS, plan, async (op, i) => {
-		if (killAt.has(i))
-			setTimeout(() => { kills += f.killDaemon() > 0; }, killAt.get(i));
+		for (const k of daemons.filter((k) => k.at === i))
+			setTimeout(() => { kills += f.killDaemon() > 0; }, k.after);
+		for (const k of strays.filter((k) => k.at === i))
+			setTimeout(() => killStray(k.lot), k.after);
 		await play(op);
 	});
 	return kills;
 }
 
-async function allEnded() {
+async function allEnded(hanging) {
 	try {
+		/* What hangs, because its holder was not there to be killed. */
+		for (const op of hanging.filter((op) => !killed.has(op.id)))
+			if (f.killHolder(op.id))
+				killed.add(op.id);
 		const list = await f.ask('GET', '/v1/exec?state=running&limit=1');
 		return list.execs.length === 0;
 	} catch {
@@ -177,9 +209,9 @@ async function checkEnd(op, found) {
 	if (fault)
 		found.timeline.push([op.key, fault]);
 	if (result.state === 'exited' ? result.exit_code !== op.code
-		: result.state !== 'lost' || !op.wasKilled ||
+		: result.state !== 'lost' || !killed.has(op.id) ||
 			result.exit_code !== null)
-		found.ends.push([op.key, op.fate, op.wasKilled, result]);
+		found.ends.push([op.key, op.fate, killed.has(op.id), result]);
 	for (const [at, stream] of ['stdout', 'stderr'].entries()) {
 		const whole = expected(op, stream);
 		const file = fs.readFileSync(path.join(dir, at ? 'err' : 'out'),
@@ -249,12 +281,15 @@ async function checkProcesses(plan) {
 }
 
 f.main(async () => {
+	/* Who opens it to read waits for a writer, and none comes. */
+	await f.run('mkfifo', [never]);
 	const plan = makePlan();
 	const kills = await storm(plan);
-	await f.until('all execs end', allEnded, 60);
+	const hanging = plan.filter((op) => op.fate === 'hang');
+	await f.until('all execs end', () => allEnded(hanging), 60);
 	await f.replaceKilled();
 	f.note(`${N} execs, ${kills} daemons killed, ` +
-		`${plan.filter((op) => op.wasKilled).length} holders killed, ` +
+		`${killed.size} holders killed, ` +
 		`${retries} requests repeated`);
 	f.point(kills > 0, 'the daemon was killed in between');
 	await checkIndex(plan);

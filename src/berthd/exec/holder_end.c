@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,6 +35,15 @@ holder_tell_state(struct holder *h, int conn)
 				    text.len);
 }
 
+/* Somebody removed the exec's directory: there is nowhere left to write. */
+static bool
+is_removed(const struct holder *h)
+{
+	struct stat st;
+
+	return fstat(h->dir_fd, &st) == 0 && st.st_nlink == 0;
+}
+
 void
 holder_publish(struct holder *h)
 {
@@ -48,6 +58,7 @@ holder_publish(struct holder *h)
 	h->is_durable = (is_flushed || !is_end) &&
 			exec_state_write(h->dir_fd, &h->state, is_end, &err) ==
 			    0;
+	h->is_durable = h->is_durable || is_removed(h);
 	h->retry_at = h->is_durable ? HOLDER_NEVER : clock_mono_ms() + RETRY_MS;
 	/* An end that is not durable yet is not told. */
 	if (h->is_durable || !is_end)
