@@ -294,7 +294,8 @@ print_checks_json(const struct doctor *d, struct err *err)
 	jsonw_array_end(&w);
 	jsonw_array(&w, "hints");
 	for (size_t i = 0; i < d->n; i++) {
-		if (!d->checks[i].is_ok && d->checks[i].hint[0])
+		if (!d->checks[i].is_ok && d->checks[i].is_vital &&
+		    d->checks[i].hint[0])
 			jsonw_str(&w, NULL, d->checks[i].hint);
 	}
 	jsonw_array_end(&w);

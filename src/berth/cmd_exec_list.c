@@ -102,7 +102,7 @@ add_table(const struct exec_results *list, const struct ls_args *args,
 }
 
 static int
-print_list(const struct ls_args *args, const struct buf *answer,
+print_list(const struct ls_args *args, uint64_t limit, const struct buf *answer,
 	   struct err *err)
 {
 	AUTO_EXEC_RESULTS list = { 0 };
@@ -121,9 +121,8 @@ print_list(const struct ls_args *args, const struct buf *answer,
 	add_table(&list, args, &out);
 	if (print_text(&out, err) < 0)
 		return -1;
-	if (list.total > (int64_t)list.n)
-		print_note(&args->output, "%" PRId64 " more; --all shows them",
-			   list.total - (int64_t)list.n);
+	if (list.n == limit && args->limit == CLI_UNSET)
+		print_note(&args->output, "there may be more: --all");
 	return 0;
 }
 
@@ -156,7 +155,7 @@ run_ls(const struct cli_call *call, struct err *err)
 		return -1;
 	if (is_json)
 		return print_json(&answer, err);
-	return print_list(args, &answer, err);
+	return print_list(args, filter.limit, &answer, err);
 }
 
 static const struct cli_option ls_options[] = {

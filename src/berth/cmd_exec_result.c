@@ -125,7 +125,8 @@ add_card(struct card *card, const struct exec_result *r)
 	add_text(card, "command", buf_text(&command));
 	add_text(card, "directory", r->cwd);
 	add_state(card, r);
-	add_text(card, "error", r->error);
+	if (r->state && str_eq(r->state, "failed"))
+		add_text(card, "error", r->error);
 	add_text(card, "warning", r->warning);
 	add_times(card, r);
 	add_usage(card, r);

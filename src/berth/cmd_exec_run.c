@@ -11,6 +11,7 @@
 #include "wire/errors.h"
 #include "client/client.h"
 #include "client/exec.h"
+#include "client/exec_adapt.h"
 #include "client/exec_json.h"
 #include "berth/cmd_exec_run.h"
 #include "berth/common.h"
@@ -119,7 +120,8 @@ start_run(const struct cli_call *call, struct err *err)
 	if (request_init(&request, call, &args->where, &args->spec, err) < 0)
 		return -1;
 	client = open_client(&args->where, &args->output, err);
-	if (client == NULL)
+	if (client == NULL ||
+	    exec_adapt(client, &request.spec, &request.line, err) < 0)
 		return -1;
 	return start(call, args, &request.spec, client, err);
 }
@@ -155,7 +157,8 @@ run_run(const struct cli_call *call, struct err *err)
 	if (request_init(&request, call, &args->where, &args->spec, err) < 0)
 		return -1;
 	client = open_client(&args->where, &args->output, err);
-	if (client == NULL)
+	if (client == NULL ||
+	    exec_adapt(client, &request.spec, &request.line, err) < 0)
 		return -1;
 	if (args->detach)
 		return start(call, args, &request.spec, client, err);

@@ -98,10 +98,6 @@ const struct cli_program berth_program = {
 		{ 0 } },
 	.environment =
 	    (const struct cli_row[]){
-		{ "BERTH_MACHINE", "The default of --machine" },
-		{ "BERTH_ADDR", "The default of --addr" },
-		{ "BERTH_TOKEN_FILE", "The default of --token-file" },
-		{ "BERTH_OUTPUT", "The default of --output" },
 		{ "BERTH_HOME",
 		  "A directory for all that berth keeps, instead of "
 		  "the usual places" },

@@ -240,6 +240,13 @@ print_error_text(const struct err *err)
 }
 
 int
+usage_status(const struct cli_call *call)
+{
+	return is_codex(call) ? CODEX_USAGE
+			      : error_row(ERR_INVALID)->exit_status;
+}
+
+int
 show_error(const struct cli_call *call, char *const *argv,
 	   const struct err *err)
 {
@@ -252,7 +259,9 @@ show_error(const struct cli_call *call, char *const *argv,
 		print_error_json(err, format == FORMAT_JSONL);
 	else
 		print_error_text(err);
+	if (err->code == ERR_INVALID)
+		return usage_status(call);
 	if (is_codex(call))
-		return err->code == ERR_INVALID ? CODEX_USAGE : CODEX_FAILURE;
+		return CODEX_FAILURE;
 	return error_row(err->code)->exit_status;
 }

@@ -74,6 +74,9 @@ int print_json(const struct buf *json, struct err *err);
 void print_note(const struct output_args *output, const char *fmt, ...)
     PRINTF(2, 3);
 
+/* The exit status of a line that is no command. */
+int usage_status(const struct cli_call *call);
+
 /* Show the error that ended the program; the exit status. */
 int show_error(const struct cli_call *call, char *const *argv,
 	       const struct err *err);

@@ -26,6 +26,8 @@ main(int argc, char **argv)
 		status = cli_run(&call, &err);
 	if (status < 0)
 		status = show_error(&call, argv, &err);
+	else if (call.want == CLI_WANT_COMMAND)
+		status = usage_status(&call);
 	cli_call_fini(&call);
 	return status;
 }

@@ -60,7 +60,8 @@ outcome_notes(const struct exec_result *result,
 		print_note(output, "%s", words);
 	if (str_eq(state, "signalled") && result->signal)
 		print_note(output, "killed by %s", result->signal);
-	if (result->error && result->error[0])
+	/* Of a command that ran, the error only repeats its status. */
+	if (result->error && str_eq(state, "failed"))
 		print_note(output, "%s", result->error);
 	if (result->warning && result->warning[0])
 		print_note(output, "warning: %s", result->warning);

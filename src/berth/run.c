@@ -33,6 +33,9 @@
 /* Ctrl-], as telnet and docker's users know a way out. */
 #define ESCAPE 0x1d
 
+/* As shells say it. */
+#define STATUS_NOT_FOUND 127
+
 enum { ON_INT, ON_TERM, ON_HUP, ON_WINCH, N_SIGNALS };
 
 static const int signals[N_SIGNALS] = { SIGINT, SIGTERM, SIGHUP, SIGWINCH };
@@ -96,7 +99,7 @@ on_int(struct run *run)
 			exec_side_cancel(&side);
 			return;
 		}
-		/* fallthrough */
+		__attribute__((fallthrough));
 	default:
 		leave(run, SIGINT);
 	}
@@ -210,6 +213,17 @@ after_cut(struct run *run)
 	return 128 + SIGPIPE;
 }
 
+/* 'berth run "make all"' looks for a program of that name. */
+static void
+hint_shell(const struct run *run, int status)
+{
+	char *const *argv = run->config->spec->argv;
+
+	if (status == STATUS_NOT_FOUND && argv && strchr(argv[0], ' '))
+		print_note(run->config->output,
+			   "a line for the shell is run with --cmd");
+}
+
 static int
 conclude(struct run *run, struct err *err)
 {
@@ -221,8 +235,10 @@ conclude(struct run *run, struct err *err)
 		return after_cut(run);
 	if (result == NULL)
 		return err_set(err, ERR_PROTO, "the exec ended without a word");
-	if (!run->config->is_events)
+	if (!run->config->is_events) {
 		outcome_notes(result, run->config->output);
+		hint_shell(run, outcome_status(result));
+	}
 	return outcome_status(result);
 }
 

@@ -240,7 +240,8 @@ request_fini(struct request *request)
 {
 	free(request->script);
 	free(request->cwd);
+	free(request->line);
 	strv_free(request->env);
-	request->script = request->cwd = NULL;
+	request->script = request->cwd = request->line = NULL;
 	request->env = NULL;
 }

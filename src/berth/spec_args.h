@@ -47,6 +47,7 @@ struct request {
 	struct exec_spec spec;
 	char *script;
 	char *cwd;
+	char *line; /* for a daemon that runs only such; see exec_adapt */
 	char **env;
 	char key[EXEC_KEY_SIZE];
 };

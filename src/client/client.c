@@ -13,6 +13,7 @@
 #include <uv.h>
 
 #include "core/list.h"
+#include "core/log.h"
 #include "core/mem.h"
 #include "wire/errors.h"
 #include "client/client.h"
@@ -33,7 +34,7 @@ struct client {
 	struct uv_loop_s loop;
 	struct list conns;
 	struct list calls;
-	enum { KEYS_UNKNOWN, KEYS_YES, KEYS_NO } keys;
+	enum { KIND_UNKNOWN, KIND_BERTHD, KIND_CODEXD } kind;
 };
 
 struct client_call {
@@ -189,6 +190,8 @@ on_head(struct http_call *http UNUSED, const struct http_head *head,
 
 	call->has_head = true;
 	call->status = head->status;
+	log_debug("client", "answer", KV_STR("target", call->target),
+		  KV_INT("status", call->status));
 	if (head->status / 100 == 2 && call->events->on_head)
 		call->events->on_head(call, head, call->owner);
 }
@@ -236,6 +239,9 @@ on_end(struct http_call *http UNUSED, const struct err *why, void *owner)
 	if (why == NULL && call->status / 100 != 2) {
 		error_json_read(call->status, buf_bytes(&call->error_body),
 				call->error_body.len, &err);
+		if (err.code == ERR_UNAUTHORIZED)
+			err_hint(&err, "show it the token with --token-file "
+				       "FILE");
 		why = &err;
 	}
 	end_call(call, why);
@@ -259,6 +265,8 @@ start_http(struct client_call *call, struct err *err)
 	call->conn = conn_find(call->client, err);
 	if (call->conn == NULL)
 		return -1;
+	log_debug("client", "request", KV_STR("method", call->method),
+		  KV_STR("target", call->target));
 	call->http = http_call_start(call->conn->http, &request, &events, call,
 				     err);
 	if (call->http == NULL)
@@ -375,18 +383,21 @@ client_post(struct client *client, const char *target, const struct buf *body,
 	return client_call(client, &request, flags, out, err);
 }
 
-bool
-client_knows_keys(struct client *client)
+int
+client_is_berthd(struct client *client, bool *ret, struct err *err)
 {
 	AUTO_BUF answer = BUF_INIT(MAX_ERROR_BODY);
-	struct err err = ERR_INIT;
 
 	if (client->reach.address == NULL)
-		client->keys = KEYS_YES;
-	if (client->keys == KEYS_UNKNOWN)
-		client->keys = client_get(client, "/v1/hello", &answer, &err) <
-				       0
-				   ? KEYS_NO
-				   : KEYS_YES;
-	return client->keys == KEYS_YES;
+		client->kind = KIND_BERTHD;
+	if (client->kind == KIND_UNKNOWN) {
+		if (client_get(client, "/v1/hello", &answer, err) == 0)
+			client->kind = KIND_BERTHD;
+		else if (err->code == ERR_NOT_FOUND)
+			client->kind = KIND_CODEXD;
+		else
+			return -1;
+	}
+	*ret = client->kind == KIND_BERTHD;
+	return 0;
 }

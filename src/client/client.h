@@ -84,10 +84,10 @@ int client_post(struct client *client, const char *target,
 		struct err *err);
 
 /*
- * Does the daemon know idempotency keys, so that a start may be repeated?  One
- * reached by an address is asked who it is, once.
+ * Is the daemon a berthd, which knows idempotency keys and offsets?  One that
+ * is reached by an address is asked once; it may be a codexd.
  */
-bool client_knows_keys(struct client *client);
+int client_is_berthd(struct client *client, bool *ret, struct err *err);
 
 static inline void
 auto_client(struct client **client)

@@ -37,11 +37,14 @@ exec_start(struct client *client, const struct exec_spec *spec,
 	   struct buf *answer, struct err *err)
 {
 	AUTO_BUF body = BUF_INIT(MAX_REQUEST);
-	unsigned flags = client_knows_keys(client) ? CLIENT_REPEAT : 0;
+	bool is_berthd = false;
 
+	if (client_is_berthd(client, &is_berthd, err) < 0)
+		return -1;
 	if (exec_spec_encode(spec, &body) < 0)
 		return err_set(err, ERR_LIMIT, "the request is too large");
-	return client_post(client, "/v1/exec", &body, flags, answer, err);
+	return client_post(client, "/v1/exec", &body,
+			   is_berthd ? CLIENT_REPEAT : 0, answer, err);
 }
 
 int

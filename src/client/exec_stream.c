@@ -18,7 +18,7 @@
 #include <uv.h>
 
 #include "core/clock.h"
-#include "core/json.h"
+#include "core/log.h"
 #include "core/mem.h"
 #include "core/rand.h"
 #include "core/text.h"
@@ -47,6 +47,7 @@ enum answer { ANSWER_FRAMES, ANSWER_EVENTS, ANSWER_TEXT };
 /* What has been handed on of one stream. */
 struct place {
 	bool is_known;
+	uint64_t floor;	     /* where to begin while nothing is known */
 	uint64_t next;	     /* BYTES: the offset of the next byte */
 	char *last;	     /* EVENTS: the last event's line */
 	int64_t last_offset; /* decoded from it when it is needed */
@@ -58,7 +59,7 @@ struct exec_stream {
 	void *owner;
 	enum exec_form form;
 
-	bool is_native; /* a berthd: it knows keys and offsets */
+	bool is_berthd; /* it knows keys and offsets */
 	bool is_start;	/* a start request in `body', until it is started */
 	struct buf body;
 	char *id;
@@ -371,7 +372,7 @@ can_resume(const struct exec_stream *s)
 {
 	const struct exec_view *view = &s->view;
 
-	if (!s->is_native || view->head != UINT64_MAX ||
+	if (!s->is_berthd || view->head != UINT64_MAX ||
 	    view->head_lines != UINT64_MAX || view->max_bytes != UINT64_MAX)
 		return false;
 	if (s->is_start || !s->has_worked)
@@ -405,6 +406,8 @@ come_again(struct exec_stream *s, const struct err *why)
 		end_stream(s);
 		return;
 	}
+	log_debug("client", "stream broke", KV_STR("id", s->id), KV_ERR(why),
+		  KV_INT("attempt", s->n_attempts));
 	if (s->broken_ms == 0) {
 		s->broken_ms = now;
 		s->events->on_broken(why, s->owner);
@@ -470,7 +473,7 @@ add_offsets(const struct exec_stream *s, struct buf *target)
 
 	for (unsigned i = 0; i < 2; i++) {
 		const struct place *place = &s->places[i];
-		uint64_t at = s->view.offset == UINT64_MAX ? 0 : s->view.offset;
+		uint64_t at = place->floor;
 
 		if (!(s->view.streams & BIT(i)))
 			continue;
@@ -549,6 +552,33 @@ start_call(struct exec_stream *s, struct err *err)
 	return s->call ? 0 : -1;
 }
 
+/*
+ * A view of the end of both streams may show nothing of one of them.  After a
+ * break that one goes on from where it stood at the start: what was written
+ * before was left out on purpose.
+ */
+static int
+find_floors(struct exec_stream *s, struct err *err)
+{
+	AUTO_EXEC_RESULT now = EXEC_RESULT_INIT;
+	AUTO_BUF answer = BUF_INIT(EXEC_MAX_ANSWER);
+	const struct exec_view *view = &s->view;
+
+	for (size_t i = 0; i < ARRAY_SIZE(s->places); i++)
+		s->places[i].floor = view->offset == UINT64_MAX ? 0
+								: view->offset;
+	if (s->is_start || !s->is_berthd || !view->follow ||
+	    view->streams != 3 ||
+	    (view->tail == UINT64_MAX && view->tail_lines == UINT64_MAX))
+		return 0;
+	if (exec_get(s->client, s->id, &answer, err) < 0 ||
+	    exec_result_decode(buf_bytes(&answer), answer.len, &now, err) < 0)
+		return -1;
+	s->places[0].floor = (uint64_t)MAX(now.stdout_bytes, 0);
+	s->places[1].floor = (uint64_t)MAX(now.stderr_bytes, 0);
+	return 0;
+}
+
 static char *
 copy(const char **text)
 {
@@ -604,7 +634,6 @@ take_config(struct exec_stream *s, const struct exec_stream_config *config)
 	s->grep = copy(&s->view.grep);
 	s->grep_re = copy(&s->view.grep_re);
 	s->id = xstrdup(config->id ? config->id : "");
-	s->is_native = client_knows_keys(config->client);
 	s->is_start = config->spec != NULL;
 	s->result = (struct exec_result)EXEC_RESULT_INIT;
 	for (size_t i = 0; i < ARRAY_SIZE(s->places); i++)
@@ -621,9 +650,13 @@ exec_stream_start(const struct exec_stream_config *config, struct err *err)
 	frames_init(&s->frames, on_frame, s);
 	lines_init(&s->lines, on_line, s);
 	uv_timer_init(client_loop(config->client), &s->timer);
+	if (client_is_berthd(config->client, &s->is_berthd, err) < 0) {
+		exec_stream_free(s);
+		return NULL;
+	}
 	if (config->spec && exec_spec_encode(config->spec, &s->body) < 0)
 		err_set(err, ERR_LIMIT, "the request is too large");
-	else if (start_call(s, err) == 0)
+	else if (find_floors(s, err) == 0 && start_call(s, err) == 0)
 		return s;
 	exec_stream_free(s);
 	return NULL;

@@ -8,6 +8,7 @@
 
 #include "core/buf.h"
 #include "core/fs.h"
+#include "core/log.h"
 #include "core/mem.h"
 #include "core/path.h"
 #include "core/sock.h"
@@ -159,6 +160,8 @@ connect_local(const struct reach *reach, struct err *err)
 		err_set(err, ERR_UNREACHABLE, "no daemon is running");
 		return err_hint(err, "'berthd serve --detach' starts one");
 	}
+	log_debug("client", "nobody answers; starting a daemon",
+		  KV_STR("socket", places.socket));
 	if (spawn_daemon(err) < 0)
 		return -1;
 	return connect_socket(&places, err);
@@ -169,6 +172,7 @@ reach_connect(const struct reach *reach, struct err *err)
 {
 	int fd;
 
+	log_debug("client", "connecting", KV_STR("to", reach->base_url));
 	if (reach->address == NULL)
 		return connect_local(reach, err);
 	fd = sock_connect_tcp(reach->address, err);
