@@ -59,6 +59,7 @@ struct log_body {
 	struct log_merge merge;	 /* the owner sets view, next, pos and to */
 	struct log_lines lines;	 /* `match' is set by the owner */
 	log_sink_fn *sink;
+	size_t max_feed; /* bytes cut to lines in one step */
 	bool by_copy;	 /* never as files */
 	bool is_blocked; /* the client takes no more; reset by the owner */
 	bool is_stopped; /* the range is over, the log may go on */
