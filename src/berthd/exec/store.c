@@ -173,10 +173,11 @@ exec_store_find(const struct exec_store *store, const char *name,
 
 /* Removing */
 
+/* A holder outlives the end a little, also when nothing is left. */
 static bool
 is_removable(const struct exec *exec)
 {
-	return exec_is_ended(exec) && exec->run == NULL;
+	return exec_is_ended(exec) && (exec->run == NULL || !exec->output_open);
 }
 
 static int
