@@ -3,21 +3,16 @@
 
 BUILD = build
 PREFIX = /usr/local
-NINJA = ninja -C $(BUILD)
 
 .PHONY: build run test check bench fuzz install uninstall dist clean help
 .SILENT:
 
-build: $(BUILD)/build.ninja
-	$(NINJA) --quiet
-
-$(BUILD)/build.ninja:
+build:
 	scripts/setup
-	meson setup $(BUILD) >/dev/null
+	scripts/build $(BUILD)
 
 run:
 	scripts/setup
-	$(MAKE) --no-print-directory $(BUILD)/build.ninja
 	scripts/first-run $(BUILD)
 
 test:

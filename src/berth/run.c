@@ -99,7 +99,7 @@ on_int(struct run *run)
 			exec_side_cancel(&side);
 			return;
 		}
-		/* fallthrough */
+		__attribute__((fallthrough));
 	default:
 		leave(run, SIGINT);
 	}

@@ -37,6 +37,7 @@
 #include "core/rand.h"
 #include "core/sock.h"
 #include "core/text.h"
+#include "wire/errors.h"
 #include "wire/living.h"
 
 /* Answers in flight get so long after a stop was asked for. */
@@ -52,6 +53,7 @@ struct daemon_own {
 	uv_timer_t stop_look;
 	uv_fs_event_t runtime_watch;
 	char host_buffers[4][80];
+	struct handover taken; /* from the daemon before */
 	uint64_t stop_at_ms;
 	bool gave_away; /* the socket's name belongs to a successor */
 };
@@ -111,16 +113,16 @@ take_passed(struct daemon *daemon)
 static int
 take_over(struct daemon *daemon, struct err *err)
 {
-	struct handover handover;
+	struct handover *taken = &daemon->own->taken;
 	AUTO_LIVING living = { 0 };
 
 	if (living_read(daemon->places.state, &living, err) < 0)
 		return -1;
-	if (handover_request(living.socket, &handover, err) < 0)
+	if (handover_request(living.socket, taken, err) < 0)
 		return -1;
-	daemon->lock_fd = handover.lock_fd;
-	daemon->unix_fd = handover.unix_fd;
-	daemon->tcp_fd = handover.tcp_fd;
+	daemon->lock_fd = taken->lock_fd;
+	daemon->unix_fd = taken->unix_fd;
+	daemon->tcp_fd = taken->tcp_fd;
 	free(daemon->places.socket);
 	daemon->places.socket = xstrdup(living.socket);
 	log_info("daemon", "took over", KV_STR("from", living.version),
@@ -202,6 +204,24 @@ listen_tcp(struct daemon *daemon, const char *address, struct err *err)
 						 .refuse_origin = true,
 						 .tag = LISTENER_TCP };
 	return serve_on(daemon, daemon->tcp_fd, &daemon->tcp_guard, err);
+}
+
+/* Clients of the daemon before, who will not notice. */
+static void
+serve_taken(struct daemon *daemon)
+{
+	struct handover *taken = &daemon->own->taken;
+	struct err err = ERR_INIT;
+
+	while (taken->n_conns > 0) {
+		int fd = taken->conns[--taken->n_conns];
+		const struct http_guard *guard = is_tcp(fd)
+						     ? &daemon->tcp_guard
+						     : &daemon->unix_guard;
+
+		if (http_server_serve(daemon->server, fd, fd, guard, &err) < 0)
+			close(fd);
+	}
 }
 
 static int
@@ -308,7 +328,8 @@ come_up(struct daemon *daemon, const struct daemon_options *options,
 					     : options->config->listen;
 	struct http_server_config server = { .loop = daemon->loop,
 					     .on_request = api_on_request,
-					     .owner = daemon };
+					     .owner = daemon,
+					     .add_error = error_json_add };
 
 	if (make_places(daemon, err) < 0)
 		return -1;
@@ -321,6 +342,7 @@ come_up(struct daemon *daemon, const struct daemon_options *options,
 	    listen_tcp(daemon, listen, err) < 0 ||
 	    open_store(daemon, err) < 0 || write_card(daemon, err) < 0)
 		return -1;
+	serve_taken(daemon);
 	start_handles(daemon);
 	return 0;
 }
@@ -362,8 +384,14 @@ daemon_hand_over(struct daemon *daemon, int fd)
 	struct handover handover = { .lock_fd = daemon->lock_fd,
 				     .unix_fd = daemon->unix_fd,
 				     .tcp_fd = daemon->tcp_fd };
+	int sent;
 
-	if (handover_send(fd, &handover) < 0) {
+	handover.n_conns = http_server_take_idle(daemon->server, handover.conns,
+						 ARRAY_SIZE(handover.conns));
+	sent = handover_send(fd, &handover);
+	for (size_t i = 0; i < handover.n_conns; i++)
+		close(handover.conns[i]);
+	if (sent < 0) {
 		log_error("daemon", "cannot hand over",
 			  KV_STR("error", strerror(errno)));
 		return;

@@ -99,6 +99,15 @@ conn_hand_over(struct conn *conn)
 	return stream;
 }
 
+bool
+conn_is_idle(const struct conn *conn)
+{
+	return conn->stream && !conn->is_busy && !conn->is_broken &&
+	       !conn->is_done && !conn->is_ended && !conn->has_leftover &&
+	       conn->x == NULL && conn->wait == WAIT_REQUEST &&
+	       stream_pending(conn->stream) == 0 && !conn->is_pair;
+}
+
 /*
  * Deadlines
  */
@@ -152,7 +161,7 @@ on_due(struct conn *conn)
 {
 	if (conn->wait == WAIT_HEAD)
 		conn_refuse(conn, 408, "the head took too long");
-	else if (conn->wait == WAIT_BODY)
+	else if (conn->wait == WAIT_BODY && conn->x)
 		conn_refuse(conn, 408, "the body took too long");
 	else
 		conn->is_done = true;
@@ -292,7 +301,7 @@ note_progress(struct conn *conn, size_t n)
 	struct http_exchange *x = conn->x;
 
 	x->n_progress += n;
-	if (x->mode == BODY_DROPPED || x->n_progress < BODY_PROGRESS)
+	if (x->n_progress < BODY_PROGRESS)
 		return;
 	x->n_progress = 0;
 	set_wait(conn, WAIT_NOTHING);
@@ -304,15 +313,10 @@ give_data(struct conn *conn, const uint8_t *data, size_t n)
 	struct http_exchange *x = conn->x;
 
 	note_progress(conn, n);
-	if (x->mode == BODY_STREAMED) {
+	if (x->mode == BODY_STREAMED)
 		x->on_data(x, data, n, x->owner);
-	} else if (x->mode == BODY_COLLECTED) {
-		if (buf_add(&x->body, data, n) < 0)
-			conn_refuse(conn, 413, "the body is too large");
-	} else if (x->n_progress > MAX_DROPPED) {
-		conn->keep_alive = false;
-		x->is_end_told = true;
-	}
+	else if (buf_add(&x->body, data, n) < 0)
+		conn_refuse(conn, 413, "the body is too large");
 }
 
 static void
@@ -323,7 +327,7 @@ give_end(struct conn *conn)
 	x->is_end_told = true;
 	if (x->mode == BODY_STREAMED)
 		x->on_data(x, NULL, 0, x->owner);
-	else if (x->mode == BODY_COLLECTED)
+	else
 		x->on_body(x, &x->body, x->owner);
 }
 
@@ -352,21 +356,52 @@ next_body(struct conn *conn)
 	}
 }
 
-/* The answer has been sent: on to the next request, or close. */
-static bool
-finish_exchange(struct conn *conn)
+static void
+expect_next(struct conn *conn)
 {
-	bool is_last = !conn->keep_alive || conn->server->is_draining;
+	conn->is_dropping = false;
+	conn->n_dropped = 0;
+	parser_reset(&conn->parser);
+}
 
-	if (!is_last && parser_has_body(&conn->parser))
-		return false;
-	if (is_last) {
+/* What is left of a body whose request has been answered. */
+static bool
+drop_body(struct conn *conn)
+{
+	const uint8_t *data;
+	size_t n;
+
+	switch (
+	    parser_next(&conn->parser, &conn->rest, &conn->n_rest, &data, &n)) {
+	case PARSER_DATA:
+		conn->n_dropped += n;
+		conn->is_done = conn->n_dropped > MAX_DROPPED;
+		return true;
+	case PARSER_END:
+		expect_next(conn);
+		return true;
+	case PARSER_BAD:
 		conn->is_done = true;
 		return true;
+	default:
+		conn->is_done = conn->is_ended;
+		return conn->is_done;
 	}
-	parser_reset(&conn->parser);
+}
+
+/* The answer has been sent: on to the next request, or close. */
+static void
+finish_exchange(struct conn *conn)
+{
+	if (!conn->keep_alive || conn->server->is_draining) {
+		conn->is_done = true;
+		return;
+	}
+	set_wait(conn, WAIT_NOTHING);
+	conn->is_dropping = parser_has_body(&conn->parser);
+	if (!conn->is_dropping)
+		expect_next(conn);
 	end_exchange(conn);
-	return true;
 }
 
 static bool
@@ -390,9 +425,11 @@ conn_step(struct conn *conn)
 		return false;
 	}
 	if (x == NULL)
-		return next_head(conn);
-	if (is_sent(conn) && finish_exchange(conn))
+		return conn->is_dropping ? drop_body(conn) : next_head(conn);
+	if (is_sent(conn)) {
+		finish_exchange(conn);
 		return true;
+	}
 	if (wants_body(x))
 		return next_body(conn);
 	return false;
@@ -415,11 +452,13 @@ settle(struct conn *conn)
 	else
 		stream_pause(conn->stream);
 
-	if (x == NULL)
+	if (x)
+		set_wait(conn, can_take ? WAIT_BODY : WAIT_NOTHING);
+	else if (conn->is_dropping)
+		set_wait(conn, WAIT_BODY);
+	else
 		set_wait(conn, parser_is_started(&conn->parser) ? WAIT_HEAD
 								: WAIT_REQUEST);
-	else
-		set_wait(conn, can_take ? WAIT_BODY : WAIT_NOTHING);
 }
 
 static void
@@ -527,6 +566,7 @@ conn_new(struct http_server *server, int in_fd, int out_fd, bool is_tcp,
 	conn->server = server;
 	conn->guard = guard;
 	conn->is_tcp = is_tcp;
+	conn->is_pair = in_fd != out_fd;
 	parser_init(&conn->parser, PARSER_REQUEST);
 	uv_idle_init(loop, &conn->later);
 	uv_timer_init(loop, &conn->deadline);

@@ -39,7 +39,7 @@ struct http_server {
 };
 
 /* Who wants the body of a request. */
-enum body_mode { BODY_UNCLAIMED, BODY_COLLECTED, BODY_STREAMED, BODY_DROPPED };
+enum body_mode { BODY_UNCLAIMED, BODY_COLLECTED, BODY_STREAMED };
 
 enum reply_state { REPLY_NONE, REPLY_STARTED, REPLY_ENDED };
 
@@ -51,7 +51,7 @@ struct http_exchange {
 
 	enum body_mode mode;
 	bool is_paused;
-	bool is_end_told;      /* the handler has the whole body */
+	bool is_end_told;      /* no more of the body for the handler */
 	bool expects_continue; /* the client waits for a 100 */
 	http_body_fn *on_body;
 	http_data_fn *on_data;
@@ -88,12 +88,15 @@ struct conn {
 	uint64_t timer_ms;   /* when the timer will look; 0: not running */
 
 	bool is_tcp;
+	bool is_pair;	   /* of descriptors, not a socket */
 	bool is_busy;	   /* conn_run is on the stack */
 	bool is_broken;	   /* close as soon as we may call back */
 	bool is_done;	   /* close once all is sent */
 	bool keep_alive;   /* after the current exchange */
 	bool is_ended;	   /* the peer finished sending */
 	bool has_leftover; /* the stream holds input for the next request */
+	bool is_dropping;  /* the rest of a body that nobody wants */
+	size_t n_dropped;
 };
 
 /* A connection on descriptors, which are taken on success. */
@@ -105,6 +108,9 @@ void conn_later(struct conn *conn);
 
 /* Give the stream away: the exchange and the connection are gone. */
 struct stream *conn_hand_over(struct conn *conn);
+
+/* A socket on which nothing is under way, in either direction. */
+bool conn_is_idle(const struct conn *conn);
 
 /* Answer instead of the handler, and close.  In exchange.c. */
 void conn_refuse(struct conn *conn, unsigned status, const char *why);

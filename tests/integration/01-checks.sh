@@ -100,6 +100,8 @@ word src/core/a.h 'extern int declared;'
 put src/core/a.c "$licence" 'int declared, a_mine, stray;'
 mkdir -p build/src/core/libcore.a.p
 cc -c -o build/src/core/libcore.a.p/a.c.o src/core/a.c
+put build/compile_commands.json '[{ "file": "../src/core/a.c",' \
+	'"output": "src/core/libcore.a.p/a.c.o" }]'
 out=$(scripts/check-exports build)
 is 'check-exports sees what no header declares' "$out" \
 	'src/core/a.c: exports stray, which no header in src/core declares'

@@ -24,7 +24,7 @@ native=berth-$VERSION-linux-$(uname -m)
 ok 'installs where it is told to' "$native/install" "$HOME/.local"
 export PATH=$HOME/.local/bin:$PATH
 is 'berth is the one installed' "$(command -v berth)" "$HOME/.local/bin/berth"
-is 'of this version' "$(berth version)" "$VERSION"
+is 'of this version' "$(berth version)" "berth $VERSION"
 check_share "$HOME/.local/share" site-functions
 like 'the unit starts what was installed' \
 	"$(cat "$HOME/.local/lib/systemd/user/berthd.service")" \
@@ -32,6 +32,6 @@ like 'the unit starts what was installed' \
 
 unset BERTHD
 use_home h
-is 'a first command runs' "$(berth exec run -- echo hello)" hello
+is 'a first command runs' "$(berth exec run --raw -- echo hello)" hello
 ok 'and its daemon stops' berthd stop
 BERTHD=$HOME/.local/bin/berthd

@@ -40,11 +40,20 @@ struct walk {
 
 static void walk_dir(struct walk *, int dir_fd, size_t len, unsigned depth);
 
+/* The first one counts. */
+static void
+set_warning(char **warning, const char *text)
+{
+	if (*warning == NULL)
+		*warning = xstrdup(text);
+}
+
 static void
 warn(char **warning, const char *what, const char *name)
 {
-	if (*warning == NULL)
-		*warning = xasprintf("artifacts: %s: %s", name, what);
+	AUTO_FREE char *text = xasprintf("artifacts: %s: %s", name, what);
+
+	set_warning(warning, text);
 }
 
 static bool
@@ -179,11 +188,11 @@ read_own_list(int cwd_fd, char **warning)
 		return NULL;
 	value = json_parse(buf_bytes(&text), text.len, &err);
 	if (value == NULL) {
-		warn(warning, "is not valid JSON", "artifacts.json");
+		set_warning(warning, "artifacts.json is not valid JSON");
 		return NULL;
 	}
 	if (json_get(value, "artifacts") == NULL) {
-		warn(warning, "has no list \"artifacts\"", "artifacts.json");
+		set_warning(warning, "artifacts.json missing artifacts array");
 		json_free(value);
 		return NULL;
 	}

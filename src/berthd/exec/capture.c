@@ -25,6 +25,13 @@
 #define MERGE_NS (10 * NS_PER_MS)
 #define MAX_RECORD (64u << 20)
 
+/* A cap is held in steps of an eighth, which are whole blocks. */
+#define MIN_CAP (64u << 10)
+#define BLOCK 4096
+
+/* More than a terminal can hold back. */
+#define TTY_HELD (128u << 10)
+
 static const char *const file_names[] = { "out", "err" };
 
 /* Nothing is ever truncated: a holder creates its files exactly once. */
@@ -45,7 +52,7 @@ capture_open(struct capture *capture, int dir_fd, uint64_t cap,
 				     .timeline_fd = -1,
 				     .drops_fd = -1,
 				     .clock = *clock,
-				     .cap = cap };
+				     .cap = cap ? MAX(cap, MIN_CAP) : 0 };
 	for (unsigned i = 0; i < TIMELINE_STREAMS; i++)
 		capture->streams[i] = (struct capture_stream){ .in_fd = -1,
 							       .file_fd = -1 };
@@ -119,31 +126,63 @@ next_time(struct capture *capture)
 	return capture->last_ns;
 }
 
-/*
- * The disk takes no records: make room by joining the oldest of a stream with
- * its next one of the same kind.  Their order against the other stream
- * becomes coarse; no byte is forgotten.
- */
-static void
-squeeze_pending(struct capture *capture)
+/* Join the oldest record with the next of its stream, if `may' allows. */
+static bool
+join_pending(struct capture *capture,
+	     bool (*may)(struct capture *, struct timeline_rec *,
+			 const struct timeline_rec *))
 {
 	struct timeline_rec *recs = capture->pending;
 
 	for (unsigned i = 0; i < capture->n_pending; i++) {
-		for (unsigned j = i + 1; j < capture->n_pending; j++) {
-			if (recs[j].stream != recs[i].stream)
-				continue;
-			if (recs[j].kind != recs[i].kind ||
-			    (uint64_t)recs[i].length + recs[j].length >
-				UINT32_MAX)
-				break;
-			recs[i].length += recs[j].length;
-			capture->n_pending--;
-			memmove(&recs[j], &recs[j + 1],
-				(capture->n_pending - j) * sizeof(*recs));
-			return;
-		}
+		unsigned j = i + 1;
+
+		while (j < capture->n_pending &&
+		       recs[j].stream != recs[i].stream)
+			j++;
+		if (j == capture->n_pending ||
+		    (uint64_t)recs[i].length + recs[j].length > UINT32_MAX ||
+		    !may(capture, &recs[i], &recs[j]))
+			continue;
+		recs[i].length += recs[j].length;
+		capture->n_pending--;
+		memmove(&recs[j], &recs[j + 1],
+			(capture->n_pending - j) * sizeof(*recs));
+		return true;
 	}
+	return false;
+}
+
+static bool
+is_same_kind(struct capture *capture UNUSED, struct timeline_rec *first,
+	     const struct timeline_rec *second)
+{
+	return first->kind == second->kind;
+}
+
+static bool
+make_both_lost(struct capture *capture, struct timeline_rec *first,
+	       const struct timeline_rec *second)
+{
+	if (first->kind == TIMELINE_DATA)
+		capture->lost += first->length;
+	if (second->kind == TIMELINE_DATA)
+		capture->lost += second->length;
+	first->kind = TIMELINE_LOST;
+	return true;
+}
+
+/*
+ * The disk takes no records: make room by joining the oldest of a stream with
+ * its next one of the same kind.  Their order against the other stream
+ * becomes coarse; no byte is forgotten.  Where bytes that were stored and
+ * bytes that were not take turns, a pair of them is given up for lost.
+ */
+static void
+squeeze_pending(struct capture *capture)
+{
+	if (!join_pending(capture, is_same_kind))
+		(void)join_pending(capture, make_both_lost);
 }
 
 static void
@@ -194,8 +233,8 @@ capture_flush(struct capture *capture)
 		/* A torn record would put all later ones out of step. */
 		end = lseek(capture->timeline_fd, 0, SEEK_CUR);
 		end -= end % (off_t)sizeof(capture->pending[0]);
-		if (ftruncate(capture->timeline_fd, end) == 0)
-			(void)lseek(capture->timeline_fd, end, SEEK_SET);
+		(void)lseek(capture->timeline_fd, end, SEEK_SET);
+		(void)!ftruncate(capture->timeline_fd, end);
 	}
 	capture->n_pending -= (unsigned)whole;
 	memmove(capture->pending, capture->pending + whole,
@@ -210,14 +249,31 @@ note_drop(struct capture *capture, unsigned stream, uint64_t from, uint64_t to)
 	struct timeline_drop drop = { .from = from,
 				      .to = to,
 				      .stream = (uint8_t)stream };
+	ssize_t put;
+	off_t end;
 
 	if (capture->drops_fd < 0)
 		capture->drops_fd = openat(
 		    capture->dir_fd, "drops",
 		    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	return capture->drops_fd >= 0 &&
-	       write(capture->drops_fd, &drop, sizeof(drop)) ==
-		   (ssize_t)sizeof(drop);
+	if (capture->drops_fd < 0)
+		return false;
+	put = write(capture->drops_fd, &drop, sizeof(drop));
+	if (put == (ssize_t)sizeof(drop))
+		return true;
+	end = lseek(capture->drops_fd, 0, SEEK_END);
+	if (put > 0 &&
+	    ftruncate(capture->drops_fd, end - end % (off_t)sizeof(drop)) < 0) {
+		/* Out of step for good: nothing more can be noted. */
+		capture->cannot_punch = true;
+	}
+	return false;
+}
+
+static uint64_t
+step_of(const struct capture *capture)
+{
+	return capture->cap / 8 / BLOCK * BLOCK;
 }
 
 /*
@@ -228,39 +284,36 @@ static bool
 hold_cap(struct capture *capture, unsigned stream, uint64_t coming)
 {
 	struct capture_stream *s = &capture->streams[stream];
-	uint64_t step = MAX(capture->cap / 8, (uint64_t)1 << 16);
-	uint64_t head = step, kept, from, to;
+	uint64_t step = step_of(capture), head = step, kept, from, to;
 
-	if (capture->cap == 0)
-		return true;
 	from = s->dropped ? s->dropped : head;
-	kept = s->size - (s->dropped ? s->dropped - head : 0);
+	kept = s->size - (from - head);
 	if (kept + coming <= capture->cap)
 		return true;
-	to = from + step;
+	to = from + (kept + coming - capture->cap + step - 1) / step * step;
 	if (to > s->size || capture->cannot_punch)
 		return false;
 	if (!note_drop(capture, stream, head, to))
 		return false;
+	s->dropped = to;
 	if (fallocate(s->file_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-		      (off_t)from, (off_t)step) < 0) {
+		      (off_t)from, (off_t)(to - from)) < 0) {
 		/* What was noted stays true: those bytes are not served. */
 		capture->cannot_punch = true;
-		s->dropped = to;
 		return false;
 	}
-	s->dropped = to;
 	return true;
 }
 
 static void
-store(struct capture *capture, unsigned stream, const uint8_t *bytes, size_t n)
+store_piece(struct capture *capture, unsigned stream, const uint8_t *bytes,
+	    size_t n)
 {
 	struct capture_stream *s = &capture->streams[stream];
 	uint64_t start = s->size;
 	size_t done = 0;
 
-	if (hold_cap(capture, stream, n)) {
+	if (capture->cap == 0 || hold_cap(capture, stream, n)) {
 		while (done < n) {
 			ssize_t put = pwrite(s->file_fd, bytes + done, n - done,
 					     (off_t)(start + done));
@@ -277,6 +330,21 @@ store(struct capture *capture, unsigned stream, const uint8_t *bytes, size_t n)
 	add_record(capture, stream, TIMELINE_DATA, start, (uint32_t)done);
 	add_record(capture, stream, TIMELINE_LOST, start + done,
 		   (uint32_t)(n - done));
+}
+
+/* In pieces for which there can be room below the cap. */
+static void
+store(struct capture *capture, unsigned stream, const uint8_t *bytes, size_t n)
+{
+	size_t most = capture->cap ? (size_t)step_of(capture) : n;
+
+	while (n > 0) {
+		size_t piece = MIN(n, most);
+
+		store_piece(capture, stream, bytes, piece);
+		bytes += piece;
+		n -= piece;
+	}
 }
 
 bool
@@ -304,19 +372,32 @@ capture_read(struct capture *capture, enum timeline_stream stream, uint64_t max)
 	return s->in_fd >= 0;
 }
 
+/*
+ * A pipe says exactly how much it holds.  A terminal does not: what was
+ * written to it may still be on its way, and reading is what waits for it.
+ */
+static uint64_t
+held_by(int fd)
+{
+	int there = 0;
+
+	if (isatty(fd))
+		return TTY_HELD;
+	(void)ioctl(fd, FIONREAD, &there);
+	return there > 0 ? (uint64_t)there : 0;
+}
+
 void
 capture_drain(struct capture *capture)
 {
 	for (unsigned i = 0; i < TIMELINE_STREAMS; i++) {
-		int there = 0, fd = capture->streams[i].in_fd;
+		int fd = capture->streams[i].in_fd;
 
 		if (fd < 0)
 			continue;
-		(void)ioctl(fd, FIONREAD, &there);
-		(void)capture_read(capture, i, there > 0 ? (uint64_t)there : 0);
+		(void)capture_read(capture, i, held_by(fd));
 		/* At the end of a stream this sees it: no bytes, no wait. */
-		(void)ioctl(fd, FIONREAD, &there);
-		if (capture->streams[i].in_fd >= 0 && there == 0)
+		if (capture->streams[i].in_fd >= 0 && held_by(fd) == 0)
 			(void)capture_read(capture, i, 1);
 	}
 }

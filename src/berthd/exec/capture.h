@@ -48,7 +48,10 @@ struct capture {
 	uint8_t *buffer;
 };
 
-/* Create the files in `dir_fd', which is borrowed. */
+/*
+ * Create the files in `dir_fd', which is borrowed.  A cap counts as 64 KiB at
+ * least; 0: none.
+ */
 int capture_open(struct capture *capture, int dir_fd, uint64_t cap,
 		 const struct clock_base *clock, struct err *err);
 void capture_close(struct capture *capture);

@@ -41,11 +41,23 @@ struct stdio {
 
 static const char default_path[] = "/usr/local/bin:/usr/bin:/bin";
 
-/* Where `name' is in PATH, by the rules of execvp; the caller frees. */
+/* An element of PATH counts from where the command will be. */
 static char *
-find_program(const char *name, char *const *env, struct err *err)
+candidate(const struct command_config *config, const char *element, size_t n,
+	  const char *name)
 {
-	const char *path = strv_env_get(env, "PATH");
+	if (n > 0 && element[0] == '/')
+		return xasprintf("%.*s/%s", (int)n, element, name);
+	return xasprintf("%s/%.*s%s%s", config->cwd, (int)n, element,
+			 n ? "/" : "", name);
+}
+
+/* Where argv[0] is in PATH, by the rules of execvp; the caller frees. */
+static char *
+find_program(const struct command_config *config, struct err *err)
+{
+	const char *path = strv_env_get(config->env, "PATH");
+	const char *name = config->argv[0];
 	bool denied = false;
 	struct stat st;
 
@@ -54,8 +66,7 @@ find_program(const char *name, char *const *env, struct err *err)
 	path = path && *path ? path : default_path;
 	for (; name[0]; path++) {
 		size_t n = strcspn(path, ":");
-		char *full = xasprintf("%.*s%s%s", (int)n, path, n ? "/" : "./",
-				       name);
+		char *full = candidate(config, path, n, name);
 
 		if (access(full, X_OK) == 0 && stat(full, &st) == 0 &&
 		    S_ISREG(st.st_mode))
@@ -71,7 +82,10 @@ find_program(const char *name, char *const *env, struct err *err)
 	if (denied)
 		err_set(err, ERR_DENIED, "%s: permission denied", name);
 	else
-		err_set(err, ERR_NOT_FOUND, "%s: command not found", name);
+		err_set(err, ERR_NOT_FOUND,
+			config->is_shell ? "shell not found: %s"
+					 : "%s: command not found",
+			name);
 	return NULL;
 }
 
@@ -163,9 +177,12 @@ set_limit(int what, uint64_t value)
 
 static void __attribute__((noreturn))
 run_child(const struct command_config *config, const char *program,
-	  const struct stdio *io, int report)
+	  const struct stdio *io, pid_t holder, int report)
 {
 	reset_signals();
+	/* A command whose holder was killed is lost; it must not go on. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != holder)
+		fail_child(report, STEP_SESSION);
 	if (setsid() < 0)
 		fail_child(report, STEP_SESSION);
 	if (config->tty && ioctl(io->child[0], TIOCSCTTY, 0) < 0)
@@ -216,15 +233,15 @@ spawn(const struct command_config *config, const char *program,
       const struct stdio *io, pid_t *ret_pid, struct err *err)
 {
 	struct failure failure;
+	pid_t holder = getpid(), pid;
 	int report[2];
 	ssize_t got;
-	pid_t pid;
 
 	if (pipe2(report, O_CLOEXEC) < 0)
 		return err_sys(err, "pipe");
 	pid = fork();
 	if (pid == 0)
-		run_child(config, program, io, report[1]);
+		run_child(config, program, io, holder, report[1]);
 	close(report[1]);
 	if (pid < 0) {
 		close(report[0]);
@@ -247,7 +264,7 @@ command_start(const struct command_config *config, struct command *ret,
 	pid_t pid = -1;
 	int rc;
 
-	program = find_program(config->argv[0], config->env, err);
+	program = find_program(config, err);
 	if (program == NULL)
 		return -1;
 	rc = config->tty ? open_tty(&io, config->cols, config->rows, err)

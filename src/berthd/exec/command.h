@@ -19,6 +19,7 @@ struct command_config {
 	char *const *env;
 	const char *cwd;
 	bool tty, stdin_pipe;
+	bool is_shell; /* argv[0], as messages say */
 	unsigned cols, rows;
 	uint64_t limit_memory; /* rlimits; 0: none */
 	uint64_t limit_procs;

@@ -160,6 +160,7 @@ set_state(struct exec *exec, const struct exec_state *state)
 	exec->finished_ns = state->finished_ns;
 	exec->exit_code = state->exit_code;
 	exec->signal = state->signal;
+	exec->output_open = state->output_open;
 	exec->bytes = (uint64_t)(state->stdout_bytes + state->stderr_bytes);
 }
 

@@ -47,6 +47,7 @@ struct exec {
 	uint64_t bytes; /* output, once it ended */
 	uint64_t in_taken;
 	bool in_closed;
+	bool output_open; /* background children hold it, after the end */
 	struct run *run;
 	const struct runner *runner;
 	struct list watches;

@@ -21,6 +21,7 @@ struct buf;
 enum launch_flags {
 	LAUNCH_TTY = 1u << 0,
 	LAUNCH_STDIN = 1u << 1, /* keep a pipe open; else /dev/null */
+	LAUNCH_SHELL = 1u << 2, /* argv[0] is the shell, as messages say */
 };
 
 struct launch {

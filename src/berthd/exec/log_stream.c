@@ -21,13 +21,13 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "http/server.h"
-#include "wire/errors.h"
 #include "berthd/exec/log_body.h"
 #include "berthd/exec/log_match.h"
 #include "berthd/exec/log_query.h"
 #include "berthd/exec/log_range.h"
 #include "berthd/exec/log_stream.h"
 #include "berthd/exec/log_survey.h"
+#include "berthd/reply.h"
 
 /* How long one answer may keep the loop. */
 #define TURN_NS (4 * NS_PER_MS)
@@ -176,9 +176,9 @@ static enum outcome
 send_head(struct log_stream *s, struct buf *out, struct err *err UNUSED)
 {
 	static const char *const types[] = {
-		[LOG_TEXT] = "text/plain; charset=utf-8",
+		[LOG_TEXT] = REPLY_TEXT,
 		[LOG_RAW] = "application/octet-stream",
-		[LOG_JSONL] = "application/x-ndjson; charset=utf-8",
+		[LOG_JSONL] = REPLY_NDJSON,
 		[LOG_FRAMES] = "application/vnd.berth.frames",
 	};
 	const struct log_source *src = source_of(s);
@@ -250,16 +250,6 @@ send_end(struct log_stream *s, struct buf *out, struct err *err)
 	log_body_send(&s->body, out);
 	http_reply_end(s->x);
 	return STEP_NEXT;
-}
-
-static void
-reply_error(struct http_exchange *x, const struct err *err)
-{
-	AUTO_BUF body = BUF_INIT(8192);
-
-	(void)error_json_add(&body, err);
-	http_reply(x, error_row(err->code)->http_status, "application/json",
-		   buf_bytes(&body), body.len);
 }
 
 static void
@@ -381,8 +371,8 @@ keepalive_ms(const struct log_stream *s)
 static void
 on_keepalive(uv_timer_t *timer)
 {
-	struct log_stream *s =
-	    container_of(timer, struct log_stream, keepalive);
+	struct log_stream *s = container_of(timer, struct log_stream,
+					    keepalive);
 	uint64_t quiet = uv_now(timer->loop) - s->sent_ms;
 	AUTO_BUF frame = BUF_INIT(LOG_FRAME_HEADER);
 
@@ -478,7 +468,6 @@ log_stream_start(struct http_exchange *x, struct log_source *src,
 		return;
 	}
 	if (query->follow && query->format == LOG_FRAMES)
-		uv_timer_start(&s->keepalive, on_keepalive, keepalive_ms(s),
-			       0);
+		uv_timer_start(&s->keepalive, on_keepalive, keepalive_ms(s), 0);
 	run(s);
 }

@@ -3,6 +3,7 @@
 /* The spawner; see spawner.h. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,8 +48,13 @@ serve_order(int daemon_fd, const int fds[ORDER_FDS])
 
 static void __attribute__((noreturn)) run(int daemon_fd)
 {
+	int null = open("/dev/null", O_RDWR);
+
 	proc_title_set("berthd: spawner");
-	/* Nothing of the daemon's may live on in it or in holders. */
+	/* Nothing of the daemon's may live on in it or in holders: no
+	 * terminal, no log, no descriptor. */
+	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+		(void)dup2(null, fd);
 	if (dup2(daemon_fd, STDERR_FILENO + 1) < 0)
 		_exit(1);
 	daemon_fd = STDERR_FILENO + 1;

@@ -18,7 +18,11 @@
 struct buf;
 
 #define STATE_FILE "state.json"
-#define STATE_MAX (24u << 10)
+/*
+ * A directory's name of PATH_MAX control characters is written in six times as
+ * many; and a state must fit a packet of control.h.
+ */
+#define STATE_MAX (32u << 10)
 
 enum exec_state_kind {
 	EXEC_STARTING, /* durable; the command does not run yet */

@@ -528,6 +528,35 @@ upgrade_hands_over_what_came_early(void **state UNUSED)
 }
 
 static void
+request_cannot_break_out_of_its_line(void **state UNUSED)
+{
+	struct http_header bad = { "X", "a\r\nY: b" };
+	const struct http_request requests[] = {
+		{ .method = "GET", .target = "/a b" },
+		{ .method = "GET", .target = "/\n" },
+		{ .method = "GET /", .target = "/" },
+		{ .method = "GET", .target = "/", .type = "a\rb" },
+		{ .method = "GET",
+		  .target = "/",
+		  .headers = &bad,
+		  .n_headers = 1 },
+	};
+	struct err err = ERR_INIT;
+	struct seen seen;
+
+	seen_init(&seen);
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+		assert_null(http_call_start(seen.client, &requests[i], &events,
+					    &seen, &err));
+		assert_err(err, ERR_INVALID, "control character");
+	}
+	assert_true(http_client_usable(seen.client));
+	net_idle(&seen.net);
+	assert_int_equal(seen.net.got.len, 0);
+	seen_fini(&seen);
+}
+
+static void
 useless_descriptor_is_refused(void **state UNUSED)
 {
 	AUTO_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -615,6 +644,7 @@ main(void)
 		cmocka_unit_test(client_may_be_freed_by_the_end_of_a_call),
 		cmocka_unit_test(free_silences_a_call),
 		cmocka_unit_test(upgrade_hands_over_what_came_early),
+		cmocka_unit_test(request_cannot_break_out_of_its_line),
 		cmocka_unit_test(useless_descriptor_is_refused),
 		cmocka_unit_test(answer_cut_after_any_byte_ends_the_call_once),
 		cmocka_unit_test(answer_byte_by_byte_is_the_same_answer),

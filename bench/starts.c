@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Starting, ending and cancelling; see parts.h.
+ *
+ * The peers are what a shell would do: fork, exec, wait.  They neither write a
+ * record nor keep the output, so a ratio of one is out of reach; how far it is
+ * from one is the price of durability.
+ */
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/parts.h"
+#include "bench/report.h"
+#include "bench/rig.h"
+#include "bench/talk.h"
+#include "core/mem.h"
+
+#define LATENCY_ROUNDS 300
+#define CLIENTS 4
+#define STARTS_EACH 150
+#define RATE_ROUNDS 3
+#define CANCEL_ROUNDS 50
+
+static const char run_true[] = "{\"argv\":[\"true\"]}";
+static const char run_shell[] = "{\"argv\":[\"sh\",\"-c\",\"true\"]}";
+
+/* The time until the child has become the program, and until it has ended. */
+static void
+time_plain(double *ret_start, double *ret_end)
+{
+	char *argv[] = { (char[]){ "true" }, NULL };
+	double start = now_ms();
+	int ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		give_up("pipe");
+	pid = run_plain(argv, -1);
+	close(ends[1]);
+	(void)!read(ends[0], &(char){ 0 }, 1);
+	close(ends[0]);
+	*ret_start = now_ms() - start;
+	wait_plain(pid);
+	*ret_end = now_ms() - start;
+}
+
+struct latency {
+	double start[LATENCY_ROUNDS], finish[LATENCY_ROUNDS];
+};
+
+static void
+add_latency(const char *what, const char *peer, double share, double *ours,
+	    double *theirs, const char *before)
+{
+	report_add(&(struct figure){
+	    .what = what,
+	    .unit = "ms",
+	    .value = quantile(ours, LATENCY_ROUNDS, share),
+	    .peer = peer,
+	    .peer_value = quantile(theirs, LATENCY_ROUNDS, share),
+	    .before = before });
+}
+
+static void
+bench_latency(struct rig *rig)
+{
+	static struct latency ours, plain;
+	struct talk talk;
+	char id[27];
+
+	talk_open(&talk, rig->socket);
+	for (int i = 0; i < LATENCY_ROUNDS; i++) {
+		double start;
+
+		time_plain(&plain.start[i], &plain.finish[i]);
+		start = now_ms();
+		talk_start(&talk, run_true, id);
+		ours.start[i] = now_ms() - start;
+		talk_wait(&talk, id);
+		start = now_ms();
+		(void)talk_ask(&talk, "POST", "/v1/exec/run", run_true, NULL);
+		ours.finish[i] = now_ms() - start;
+	}
+	talk_close(&talk);
+	add_latency("start acknowledged, median", "fork + exec", 0.5,
+		    ours.start, plain.start, "4.3 ms");
+	add_latency("start acknowledged, 99 of 100", "fork + exec", 0.99,
+		    ours.start, plain.start, NULL);
+	add_latency("run `true' to its end, median", "fork + exec + wait", 0.5,
+		    ours.finish, plain.finish, "11 ms");
+	add_latency("run `true' to its end, 99 of 100", "fork + exec + wait",
+		    0.99, ours.finish, plain.finish, NULL);
+}
+
+/* Rates: the same number of clients for both */
+
+static void
+start_many(const struct rig *rig)
+{
+	struct talk talk;
+	char id[27];
+
+	talk_open(&talk, rig->socket);
+	for (int i = 0; i < STARTS_EACH; i++)
+		talk_start(&talk, run_shell, id);
+	talk_close(&talk);
+}
+
+static void
+run_many_plain(const struct rig *rig UNUSED)
+{
+	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, (char[]){ "true" },
+			 NULL };
+
+	for (int i = 0; i < STARTS_EACH; i++)
+		wait_plain(run_plain(argv, -1));
+}
+
+static void
+in_clients(const struct rig *rig, void (*fn)(const struct rig *))
+{
+	pid_t clients[CLIENTS];
+
+	for (int i = 0; i < CLIENTS; i++) {
+		clients[i] = fork();
+		if (clients[i] == 0) {
+			fn(rig);
+			_exit(0);
+		}
+	}
+	for (int i = 0; i < CLIENTS; i++)
+		wait_plain(clients[i]);
+}
+
+static double
+per_second(double ms)
+{
+	return CLIENTS * STARTS_EACH / ms * 1e3;
+}
+
+static void
+bench_rate(struct rig *rig)
+{
+	double plain = 0, started = 0, ended = 0;
+	struct talk talk;
+
+	talk_open(&talk, rig->socket);
+	for (int i = 0; i < RATE_ROUNDS; i++) {
+		double start = now_ms();
+
+		in_clients(rig, run_many_plain);
+		plain = MAX(plain, per_second(now_ms() - start));
+		start = now_ms();
+		in_clients(rig, start_many);
+		started = MAX(started, per_second(now_ms() - start));
+		talk_wait_all(&talk);
+		ended = MAX(ended, per_second(now_ms() - start));
+	}
+	talk_close(&talk);
+	report_add(&(struct figure){ .what = "`sh -c true' started",
+				     .unit = "/s",
+				     .value = started,
+				     .peer = "fork + exec + wait",
+				     .peer_value = plain,
+				     .goal = ">= 0.8 x",
+				     .before = "148 /s" });
+	report_add(&(struct figure){ .what = "`sh -c true' started and ended",
+				     .unit = "/s",
+				     .value = ended,
+				     .peer = "fork + exec + wait",
+				     .peer_value = plain });
+}
+
+static double
+time_plain_kill(void)
+{
+	char *argv[] = { (char[]){ "sleep" }, (char[]){ "60" }, NULL };
+	pid_t pid = run_plain(argv, -1);
+	double start;
+
+	usleep(5000);
+	start = now_ms();
+	kill(pid, SIGTERM);
+	wait_plain(pid);
+	return now_ms() - start;
+}
+
+static void
+bench_cancel(struct rig *rig)
+{
+	static double ours[CANCEL_ROUNDS], plain[CANCEL_ROUNDS];
+	struct talk talk;
+	char id[27];
+
+	talk_open(&talk, rig->socket);
+	for (int i = 0; i < CANCEL_ROUNDS; i++) {
+		AUTO_FREE char *path = NULL;
+		double start;
+
+		plain[i] = time_plain_kill();
+		talk_start(&talk, "{\"argv\":[\"sleep\",\"60\"]}", id);
+		path = xasprintf("/v1/exec/%s/cancel", id);
+		usleep(5000);
+		start = now_ms();
+		(void)talk_ask(&talk, "POST", path, NULL, NULL);
+		ours[i] = now_ms() - start;
+	}
+	talk_close(&talk);
+	report_add(
+	    &(struct figure){ .what = "cancel, median",
+			      .unit = "ms",
+			      .value = quantile(ours, CANCEL_ROUNDS, 0.5),
+			      .peer = "kill + wait",
+			      .peer_value = quantile(plain, CANCEL_ROUNDS, 0.5),
+			      .before = "101 ms" });
+}
+
+void
+bench_starts(struct rig *rig)
+{
+	rig_clear(rig);
+	(void)rig_start(rig);
+	bench_latency(rig);
+	bench_rate(rig);
+	bench_cancel(rig);
+	rig_stop(rig);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BERTHD_EXEC_HOLDER_OWN_H
+#define BERTHD_EXEC_HOLDER_OWN_H
+
+/*
+ * What the parts of the holder share; nobody else includes this.
+ *
+ *	holder.c        from the order to the loop
+ *	holder_start.c  the checkout and the command
+ *	holder_input.c  the command's input
+ *	holder_end.c    the state on disk, and everything that ends an exec
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "berthd/exec/capture.h"
+#include "berthd/exec/checkout.h"
+#include "berthd/exec/control_server.h"
+#include "berthd/exec/launch.h"
+#include "berthd/exec/state.h"
+#include "core/buf.h"
+#include "core/clock.h"
+
+#define HOLDER_NEVER UINT64_MAX
+
+enum holder_phase { PREPARING, RUNNING, ENDED };
+
+struct holder {
+	struct launch launch;
+	int dir_fd;
+	enum holder_phase phase;
+	struct exec_state state;
+	struct clock_base clock;
+	struct capture capture;
+	struct control_server control;
+	int signal_fd;
+
+	pid_t main_pid; /* the checkout, then the command; -1: reaped */
+	int status;
+	int prepare_fd; /* the checkout's error text, if any */
+	char *workdir;	/* its directory */
+	char *cwd;
+
+	int in_fd; /* the command's stdin; -1: none or closed */
+	bool in_is_tty;
+	bool in_eof; /* close after what is buffered */
+	struct buf in;
+	uint64_t in_taken;
+
+	enum exec_state_kind stop; /* why it is being stopped, or RUNNING */
+	uint64_t timeout_at, kill_at;
+	bool killing;
+
+	int cgroup_fd;
+	uint64_t oom_kills;
+	bool is_durable; /* state.json says what `state' says */
+	uint64_t retry_at, idle_at;
+};
+
+/* holder_start.c */
+
+/* Make the checkout in a child; holder_on_checkout_end when it is reaped. */
+int holder_start_checkout(struct holder *h, struct err *err);
+void holder_on_checkout_end(struct holder *h);
+
+/* Start the command, or finish because it cannot be started. */
+void holder_start_command(struct holder *h);
+
+/* holder_input.c */
+
+/* A piece of input from a daemon. */
+void holder_take_input(struct holder *h, const struct control_msg *msg,
+		       const uint8_t *data, size_t n);
+
+/* The command may take more. */
+void holder_write_input(struct holder *h);
+
+/* holder_end.c */
+
+void holder_set_state(struct holder *h, enum exec_state_kind kind);
+
+/*
+ * Write the state and tell it.  An end is durable before it is told; one that
+ * the disk refuses is tried again at retry_at.
+ */
+void holder_publish(struct holder *h);
+
+/* Tell the state to one daemon or (-1) to all. */
+void holder_tell_state(struct holder *h, int conn);
+
+/* The command was reaped, and whoever had to go with it: record its end. */
+void holder_finish(struct holder *h);
+
+/* It never ran: `code' as a shell would say it. */
+void holder_finish_unstarted(struct holder *h, int code, const char *why);
+
+/* OOM kills of this machine so far. */
+uint64_t holder_read_oom_kills(void);
+
+/* The checkout, as its parts are in the order. */
+struct checkout holder_checkout(const struct holder *h);
+
+/* Replace an owned text by a copy. */
+void holder_set_text(char **at, const char *text);
+
+#endif
