@@ -10,8 +10,8 @@
  *	lines	cut to lines: jsonl, grep, codexd's tail_lines
  *	frames	with a header in front of each piece
  *
- * While a capped exec lives, its stored bytes can turn into a hole at any time,
- * even after they were queued as a piece of a file.  Such a log is copied: the
+ * While a holder may drop, stored bytes can turn into a hole at any time, even
+ * after they were queued as a piece of a file.  Such a log is copied: the
  * cache looks at the drops after each read.
  */
 

@@ -505,7 +505,7 @@ prepare(struct log_stream *s, struct log_source *src, struct uv_loop_s *loop,
 			return err_wrap(err, q->is_regex ? "grep_re" : "grep");
 	}
 	s->body.lines.match = s->match;
-	s->body.by_copy = src->is_capped && !src->is_ended;
+	s->body.by_copy = src->is_capped;
 	s->view = log_view_of(log_source_files(&s->reader));
 	log_finder_init(&s->finder, &s->view, q);
 	return 0;
