@@ -352,9 +352,8 @@ ignore_hidden(int sig)
 {
 	const uint64_t ignore[4] = { 1 }; /* SIG_IGN for the kernel */
 
-	assert_return_code(syscall(SYS_rt_sigaction, sig, ignore, NULL,
-				   sizeof(uint64_t)),
-			   0);
+	assert_return_code(
+	    syscall(SYS_rt_sigaction, sig, ignore, NULL, sizeof(uint64_t)), 0);
 }
 
 static void
