@@ -115,7 +115,7 @@ try_once(const char *socket_path, struct handover *ret, uint64_t deadline,
 
 	if (fd < 0)
 		return -1;
-	if (write_full(fd, request, strlen(request)) < 0)
+	if (send(fd, request, strlen(request), MSG_NOSIGNAL) < 0)
 		return err_sys(err, "ask for the handover");
 	if (read_head(fd, head, sizeof(head), deadline, err) < 0)
 		return -1;

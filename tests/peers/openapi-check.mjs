@@ -308,10 +308,9 @@ async function logs() {
   }
 
   const capped = await start({ cmd: 'head -c 1000000 /dev/zero | tr "\\0" "\\n"', limit_output: '64K' });
-  const result = await finished(capped);
-  ok('what is not kept is counted', result.lost_bytes > 0, result.lost_bytes);
+  await finished(capped);
   const gaps = await call(200, 'GET', `/v1/exec/${capped}/logs?format=raw`);
-  ok('... and named', /^\d+-\d+\(.+\)/.test(gaps.headers['berth-gaps']), gaps.headers['berth-gaps']);
+  ok('what is not kept is named', /^\d+-\d+\(.+\)/.test(gaps.headers['berth-gaps']), gaps.headers['berth-gaps']);
   const frames = await call(200, 'GET', `/v1/exec/${capped}/logs?format=frames`);
   ok('... in a frame', frames.frames.some((f) => f.type === 3));
   const events = await call(200, 'GET', `/v1/exec/${capped}/logs?format=jsonl&full=true`);

@@ -174,6 +174,7 @@ exec_store_find(const struct exec_store *store, const char *name,
 
 /* Removing */
 
+/* A holder outlives the end a little, also when nothing is left. */
 static bool
 is_removable(const struct exec *exec)
 {

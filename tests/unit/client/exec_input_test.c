@@ -54,6 +54,7 @@ soak(const struct fake_request *r, void *arg)
 
 	if (s->is_closed || offset > s->taken) {
 		fake_reply_json(r, 409, "{\"error\":{\"code\":\"CONFLICT\"}}");
+		close(s->done);
 		return;
 	}
 	n = skip < n ? n - (size_t)skip : 0;
@@ -242,9 +243,10 @@ an_exec_that_reads_no_more_is_no_failure(void **state UNUSED)
 	assert_int_equal(write(fds[1], "unread", 6), 6);
 	close(fds[1]);
 	feed_start(&feed, fds[0], false);
-	for (int i = 0; i < 1000 && fake_requests()[0] == '\0'; i++)
-		uv_run(client_loop(feed.client), UV_RUN_ONCE);
-	uv_run(client_loop(feed.client), UV_RUN_NOWAIT);
+	client_run(feed.client);
+	/* The answer is on its way, if it is not here yet. */
+	for (int i = 0; i < 100; i++)
+		uv_run(client_loop(feed.client), UV_RUN_NOWAIT);
 	assert_int_equal(feed.n_fails, 0);
 	assert_taken(&feed, "", 0);
 	feed_fini(&feed);
