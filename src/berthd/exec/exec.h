@@ -66,7 +66,10 @@ struct exec *exec_new(const char *root, const char *id,
 		      const struct runner *runner,
 		      const struct exec_events *events, void *owner);
 
-/* Let go: the command is not touched. */
+/* Hear no more of its holder; the command is not touched. */
+void exec_leave(struct exec *exec);
+
+/* Leave it too. */
 void exec_free(struct exec *exec);
 
 /* Take over what a list shows of the spec. */

@@ -25,6 +25,7 @@
 #include "berthd/exec/command.h"
 #include "berthd/exec/holder.h"
 #include "berthd/exec/holder_own.h"
+#include "berthd/exec/spec.h"
 #include "berthd/exec/tree.h"
 #include "core/fs.h"
 #include "core/mem.h"
@@ -295,6 +296,23 @@ block_signals(struct holder *h)
 	h->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/*
+ * Make the exec durable, in one commit of a journal: everything was made
+ * before the first call, which takes it all along; the others find little left.
+ */
+static int
+sync_start(const struct holder *h, int root, struct err *err)
+{
+	AUTO_CLOSE int spec = openat(h->dir_fd, SPEC_FILE,
+				     O_RDONLY | O_CLOEXEC);
+
+	if (spec < 0 || fdatasync(spec) < 0)
+		return err_sys(err, "sync " SPEC_FILE);
+	if (fsync(h->dir_fd) < 0 || fsync(root) < 0)
+		return err_sys(err, "sync %s", h->launch.root);
+	return 0;
+}
+
 /* The exec's directory with its spec, durable. */
 static int
 make_dir(struct holder *h, struct err *err)
@@ -311,14 +329,15 @@ make_dir(struct holder *h, struct err *err)
 			   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (h->dir_fd < 0)
 		return err_sys(err, "open its directory");
-	if (fs_write_atomic(h->dir_fd, "spec.json", h->launch.spec,
-			    strlen(h->launch.spec), FS_WRITE_SYNC, err) < 0 ||
+	if (fs_write_atomic(h->dir_fd, SPEC_FILE, h->launch.spec,
+			    strlen(h->launch.spec), 0, err) < 0 ||
 	    capture_open(&h->capture, h->dir_fd, h->launch.max_log, &h->clock,
-			 err) < 0) {
+			 err) < 0 ||
+	    sync_start(h, root, err) < 0) {
 		(void)fs_remove_tree(root, h->launch.id, &(struct err)ERR_INIT);
 		return -1;
 	}
-	return fsync(root) < 0 ? err_sys(err, "sync %s", h->launch.root) : 0;
+	return 0;
 }
 
 static int

@@ -25,6 +25,9 @@ holder_tell_state(struct holder *h, int conn)
 	struct control_msg msg = { .type = CONTROL_STATE };
 	AUTO_BUF text = BUF_INIT(STATE_MAX);
 
+	/* Told and then forgotten, an end would become a loss. */
+	if (exec_state_is_end(h->state.kind) && !h->is_durable)
+		return;
 	if (exec_state_encode(&h->state, &text) < 0)
 		return;
 	if (conn < 0)
@@ -60,9 +63,7 @@ holder_publish(struct holder *h)
 			    0;
 	h->is_durable = h->is_durable || is_removed(h);
 	h->retry_at = h->is_durable ? HOLDER_NEVER : clock_mono_ms() + RETRY_MS;
-	/* An end that is not durable yet is not told. */
-	if (h->is_durable || !is_end)
-		holder_tell_state(h, -1);
+	holder_tell_state(h, -1);
 }
 
 void

@@ -116,6 +116,7 @@ forget(struct exec_store *store, struct exec *exec)
 	size_t at = exec_store_position(store, exec->id);
 
 	store->on_remove(exec, store->owner);
+	exec_leave(exec);
 	if (exec->key && map_find(&store->keys, exec->key) == exec)
 		map_remove(&store->keys, exec->key);
 	memmove(store->execs + at, store->execs + at + 1,
@@ -177,7 +178,8 @@ exec_store_find(const struct exec_store *store, const char *name,
 static bool
 is_removable(const struct exec *exec)
 {
-	return exec_is_ended(exec) && (exec->run == NULL || !exec->output_open);
+	/* A holder that has told the end may still be on its way out. */
+	return exec_is_ended(exec) && !(exec->run && exec->output_open);
 }
 
 static int
@@ -525,7 +527,7 @@ load_one(struct exec_store *store, const char *id)
 
 	if (exec_load(exec, &err) < 0) {
 		if (err.code == ERR_NOT_FOUND)
-			(void)remove_dir(store, id, &err);
+			(void)remove_dir(store, id, &(struct err)ERR_INIT);
 		log_warn("exec", "cannot read an exec's directory",
 			 KV_STR("id", id), KV_ERR(&err));
 		exec_free(exec);
