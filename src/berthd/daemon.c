@@ -462,7 +462,8 @@ daemon_run(struct spawner *spawner, const struct daemon_options *options,
 	hex_encode(daemon.nonce, nonce, sizeof(nonce));
 	daemon.started_ns = clock_wall_ns();
 	(void)prctl(PR_SET_DUMPABLE, 0);
-	/* Set, it stays: what a thousand readers took goes back to the system. */
+	/* Set, it stays: what a thousand readers took goes back to the system.
+	 */
 	(void)mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
 	(void)mallopt(M_MMAP_THRESHOLD, TRIM_BYTES);
 	rc = come_up(&daemon, options, err);
