@@ -50,6 +50,8 @@ sees layers 'src/newdir has no row'
 word() {
 	put "$1" "$licence" "$2"
 }
+put docs/a.md '<<<<<<<'' HEAD'
+sees words 'merge that was not finished'
 word src/core/a.c '/* TODO: later */'
 sees words 'NEEDSWORK\(#123\)'
 word docs/a.md 'NEEDSWORK: whose?'
@@ -116,7 +118,13 @@ put tests/unit/core/meson.build "['a']"
 sed -n 's/^\(src[^ ]*\) : .* : \(.*\)/\1 \2/p' scripts/check-mirror |
 	while read -r module test; do
 		put "${module//\*/x}" "$licence"
-		put "$test" '#!/bin/bash'
+		[ -f "$test" ] || put "$test" "$licence"
+		case $test in
+		tests/unit/*_test.c)
+			put "src/${test:11:-7}.c" "$licence"
+			put "${test%/*}/meson.build" "'$(basename "$test" _test.c)'"
+			;;
+		esac
 	done
 for script in layers words mirror; do
 	ok "check-$script is content with a good tree" scripts/check-$script

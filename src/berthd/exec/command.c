@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <termios.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "berthd/exec/command.h"
@@ -151,13 +152,20 @@ static void __attribute__((noreturn)) fail_child(int report, enum step step)
 	_exit(127);
 }
 
+/*
+ * Also the two that the C library keeps for its threads and hides from
+ * signal(2): posix_spawn in a program with threads leaves them ignored, and
+ * what is ignored is inherited for ever.
+ */
 static void
 reset_signals(void)
 {
+	static const uint64_t by_default[4];
 	sigset_t none;
 
 	for (int sig = 1; sig < NSIG; sig++)
-		(void)signal(sig, SIG_DFL);
+		(void)syscall(SYS_rt_sigaction, sig, by_default, NULL,
+			      sizeof(uint64_t));
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -30,11 +30,11 @@
 /* The kernel allows less for arguments and environment together. */
 #define MAX_ENVIRONMENT (8u << 20)
 
-/* The exec that a process belongs to, in `environ'; NULL: to none. */
+/* The exec that a process belongs to, in `text'; NULL: to none. */
 static const char *
-find_mark(struct buf *environ)
+find_mark(struct buf *text)
 {
-	const char *at = buf_text(environ), *end = at + environ->len;
+	const char *at = buf_text(text), *end = at + text->len;
 
 	for (; at < end; at += strlen(at) + 1) {
 		if (str_starts(at, ORPHANS_MARK "="))
@@ -65,7 +65,7 @@ static bool
 kill_if_orphaned(const char *name,
 		 bool (*is_orphaned)(const char *id, void *owner), void *owner)
 {
-	AUTO_BUF environ = BUF_INIT(MAX_ENVIRONMENT);
+	AUTO_BUF text = BUF_INIT(MAX_ENVIRONMENT);
 	struct err err = ERR_INIT;
 	struct proc_id id;
 	const char *mark;
@@ -76,9 +76,9 @@ kill_if_orphaned(const char *name,
 	    (pid_t)pid == getpid() || !proc_id_read((pid_t)pid, &id))
 		return false;
 	snprintf(path, sizeof(path), "/proc/%.20s/environ", name);
-	if (fs_read_file(AT_FDCWD, path, &environ, &err) < 0)
+	if (fs_read_file(AT_FDCWD, path, &text, &err) < 0)
 		return false;
-	mark = find_mark(&environ);
+	mark = find_mark(&text);
 	return mark && is_orphaned(mark, owner) && !is_berthd(name) &&
 	       proc_id_signal(&id, SIGKILL);
 }

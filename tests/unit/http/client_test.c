@@ -28,7 +28,7 @@ struct seen {
 	unsigned status;
 	int n_heads, n_ends, n_drains;
 	struct err err; /* of the last end */
-	bool is_inside;
+	bool is_inside, is_usable_at_end;
 	bool pauses, frees, cancels, upgrades;
 	struct stream *upgraded;
 };
@@ -74,6 +74,7 @@ on_end(struct http_call *call, const struct err *err, void *owner)
 	assert_ptr_equal(call, seen->call);
 	seen->call = NULL;
 	seen->n_ends++;
+	seen->is_usable_at_end = http_client_usable(seen->client);
 	seen->err = err ? *err : (struct err)ERR_INIT;
 	if (seen->frees)
 		http_client_free(TAKE(seen->client));
@@ -266,6 +267,8 @@ connection_that_was_closed_is_not_usable(void **state UNUSED)
 	get(&seen);
 	net_say(&seen.net, OK("0", "") OK("0", ""));
 	net_until(&seen.net, seen.n_ends == 1);
+	/* A call from here would take it for its answer. */
+	assert_false(seen.is_usable_at_end);
 	net_until(&seen.net, !http_client_usable(seen.client));
 	seen_fini(&seen);
 }

@@ -258,6 +258,26 @@ idle_connections_can_be_given_away(void **state UNUSED)
 }
 
 static void
+drain_ends_a_connection_that_was_to_stay(void **state UNUSED)
+{
+	struct site site;
+
+	site_init(&site, SOCK_STREAM);
+	site_start(&site);
+	net_say(&site.net, GET("/hold"));
+	net_until(&site.net, site.x);
+	SITE_CALL(&site, http_reply_start(site.x, 200, NULL, 1));
+	net_until(&site.net, net_has(&site.net, "\r\n\r\n"));
+	assert_false(net_has(&site.net, "close"));
+	SITE_CALL(&site, http_server_drain(site.server));
+	SITE_CALL(&site, http_reply_write(site.x, "x", 1));
+	SITE_CALL(&site, http_reply_end(site.x));
+	net_until(&site.net, site.net.is_ended);
+	assert_true(net_has(&site.net, "\r\n\r\nx"));
+	site_fini(&site);
+}
+
+static void
 free_tells_handlers_from_the_loop(void **state UNUSED)
 {
 	AUTO_FREE char *path = NULL;
@@ -425,6 +445,7 @@ main(void)
 		cmocka_unit_test(
 		    who_has_just_connected_is_answered_while_draining),
 		cmocka_unit_test(idle_connections_can_be_given_away),
+		cmocka_unit_test(drain_ends_a_connection_that_was_to_stay),
 		cmocka_unit_test(free_tells_handlers_from_the_loop),
 		cmocka_unit_test(handler_may_free_the_server),
 		cmocka_unit_test(free_without_the_loop_having_turned),
