@@ -324,6 +324,13 @@ start_handles(struct daemon *daemon)
 					daemon->places.runtime, 0);
 }
 
+/* Pages between what is still used are not given back by themselves. */
+static void
+on_fewer_clients(void *owner UNUSED)
+{
+	(void)malloc_trim(0);
+}
+
 static int
 come_up(struct daemon *daemon, const struct daemon_options *options,
 	struct err *err)
@@ -332,6 +339,7 @@ come_up(struct daemon *daemon, const struct daemon_options *options,
 					     : options->config->listen;
 	struct http_server_config server = { .loop = daemon->loop,
 					     .on_request = api_on_request,
+					     .on_fewer = on_fewer_clients,
 					     .owner = daemon,
 					     .add_error = error_json_add };
 

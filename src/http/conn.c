@@ -600,6 +600,7 @@ conn_new(struct http_server *server, int in_fd, int out_fd, bool is_tcp,
 	conn->n_handles = 2;
 	server->n_refs++;
 	server->n_conns++;
+	server->peak = MAX(server->peak, server->n_conns);
 	list_append(&server->conns, &conn->link);
 	settle(conn);
 	return 0;

@@ -26,6 +26,7 @@ struct http_server {
 	struct list listeners;
 	struct list conns;
 	size_t n_conns;
+	size_t peak;	  /* of n_conns, since on_fewer */
 	unsigned n_refs;  /* handles and connections that are not closed yet */
 	uv_timer_t retry; /* of accept, while descriptors are short */
 	uint64_t retry_ms;

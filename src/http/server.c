@@ -30,6 +30,8 @@
 #define BODY_TIMEOUT_MS 30000
 #define IDLE_TIMEOUT_MS 300000
 #define ACCEPTS_PER_TURN 64
+/* From here on it is worth to tell of fewer. */
+#define MANY_CONNS 64
 #define RETRY_MIN_MS 50
 #define RETRY_MAX_MS 1000
 
@@ -165,6 +167,11 @@ server_on_conn_closed(struct http_server *server)
 {
 	server->n_conns--;
 	accept_again(server);
+	if (server->peak >= MANY_CONNS && server->n_conns <= server->peak / 4) {
+		server->peak = server->n_conns;
+		if (server->config.on_fewer && !server->is_freed)
+			server->config.on_fewer(server->config.owner);
+	}
 }
 
 static void

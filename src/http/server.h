@@ -45,6 +45,12 @@ struct http_server_config {
 	size_t max_body; /* a longer one is 413 at once, unless the handler
 			    has claimed it when on_request returns; 0: none */
 
+	/*
+	 * There are far fewer connections than there were, and what they
+	 * took can be given back.  May be NULL.
+	 */
+	void (*on_fewer)(void *owner);
+
 	/* The body of errors answered here, as JSON; NULL: plain text. */
 	int (*add_error)(struct buf *out, const struct err *err);
 };

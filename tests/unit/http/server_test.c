@@ -278,6 +278,40 @@ drain_ends_a_connection_that_was_to_stay(void **state UNUSED)
 }
 
 static void
+count_fewer(void *owner)
+{
+	struct site *site = owner;
+
+	site->n_fewer++;
+}
+
+static void
+it_tells_when_most_connections_have_gone(void **state UNUSED)
+{
+	enum { MANY = 100 };
+	AUTO_FREE char *path = NULL;
+	int clients[MANY];
+	struct site site;
+
+	site_init(&site, SOCK_STREAM);
+	site.config.on_fewer = count_fewer;
+	site_start(&site);
+	path = listen_beside(&site);
+	for (int i = 0; i < MANY; i++)
+		clients[i] = dial(path);
+	net_until(&site.net, http_server_n_conns(site.server) == MANY + 1);
+	for (int i = 0; i < MANY / 2; i++)
+		close(clients[i]);
+	net_until(&site.net, http_server_n_conns(site.server) == MANY / 2 + 1);
+	assert_int_equal(site.n_fewer, 0);
+	for (int i = MANY / 2; i < MANY; i++)
+		close(clients[i]);
+	net_until(&site.net, http_server_n_conns(site.server) == 1);
+	assert_int_equal(site.n_fewer, 1);
+	site_fini(&site);
+}
+
+static void
 free_tells_handlers_from_the_loop(void **state UNUSED)
 {
 	AUTO_FREE char *path = NULL;
@@ -446,6 +480,7 @@ main(void)
 		    who_has_just_connected_is_answered_while_draining),
 		cmocka_unit_test(idle_connections_can_be_given_away),
 		cmocka_unit_test(drain_ends_a_connection_that_was_to_stay),
+		cmocka_unit_test(it_tells_when_most_connections_have_gone),
 		cmocka_unit_test(free_tells_handlers_from_the_loop),
 		cmocka_unit_test(handler_may_free_the_server),
 		cmocka_unit_test(free_without_the_loop_having_turned),

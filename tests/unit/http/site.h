@@ -37,7 +37,7 @@ struct site {
 	struct http_exchange *x; /* the last that is not gone */
 	void (*on_test)(struct site *, struct http_exchange *);
 	struct buf body;
-	size_t n_begun, n_gone, n_ends, n_drains;
+	size_t n_begun, n_gone, n_ends, n_drains, n_fewer;
 	size_t n_big; /* bytes of /big handed over */
 	bool is_inside;
 };
