@@ -31,8 +31,10 @@ done
 forge() {
 	jq --argjson pid "$stranger" "$2" "$1" >"$TMP/forged" && cat "$TMP/forged" >"$1"
 }
-forge "$state/exec/$lost/state.json" '.holder_pid = $pid | .pid = $pid'
-forge "$state/daemon.json" '.pid = $pid'
+another=$(($(start_of $stranger) - 1))
+forge "$state/exec/$lost/state.json" ".holder_pid = \$pid | .pid = \$pid |
+	.holder_start = $another | .pid_start = $another"
+forge "$state/daemon.json" ".pid = \$pid | .start = $another"
 # Its pid and start time, but of another boot.
 forge "$state/exec/$old/state.json" ".holder_pid = \$pid | .pid = \$pid |
 	.holder_start = $(start_of $stranger) | .pid_start = $(start_of $stranger) |
