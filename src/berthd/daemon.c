@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <uv.h>
@@ -56,6 +57,8 @@ struct daemon_own {
 	uv_signal_t on_term, on_int;
 	uv_timer_t stop_look;
 	uv_fs_event_t runtime_watch;
+	uv_poll_t spawner_watch;
+	int spawner_pidfd;
 	char host_buffers[4][80];
 	struct handover taken; /* from the daemon before */
 	uint64_t stop_at_ms;
@@ -304,6 +307,35 @@ on_stop_signal(uv_signal_t *handle, int number)
 	daemon_stop(handle->data);
 }
 
+/*
+ * Without its spawner a daemon can start nothing, and it must not fork another:
+ * too much would be inherited.  The next client, or systemd, starts anew.
+ */
+static void
+on_spawner_end(uv_poll_t *watch, int status UNUSED, int events UNUSED)
+{
+	struct daemon *daemon = watch->data;
+
+	(void)uv_poll_stop(watch);
+	log_error("daemon", "stopping: the spawner was killed");
+	daemon_stop(daemon);
+}
+
+static void
+watch_spawner(struct daemon *daemon)
+{
+	struct daemon_own *own = daemon->own;
+	uv_poll_t *watch = &own->spawner_watch;
+
+	own->spawner_pidfd = (int)syscall(SYS_pidfd_open, daemon->spawner.pid,
+					  0);
+	if (own->spawner_pidfd < 0 ||
+	    uv_poll_init(daemon->loop, watch, own->spawner_pidfd) < 0)
+		return;
+	watch->data = daemon;
+	(void)uv_poll_start(watch, UV_READABLE, on_spawner_end);
+}
+
 static void
 start_handles(struct daemon *daemon)
 {
@@ -317,6 +349,7 @@ start_handles(struct daemon *daemon)
 	own->stop_look.data = own->runtime_watch.data = daemon;
 	(void)uv_signal_start(&own->on_term, on_stop_signal, SIGTERM);
 	(void)uv_signal_start(&own->on_int, on_stop_signal, SIGINT);
+	watch_spawner(daemon);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
 	if (!own->gave_away)
@@ -442,6 +475,7 @@ go_down(struct daemon *daemon)
 	spawner_stop(&daemon->spawner);
 	file_policy_fini(&daemon->files);
 	/* The lock last: until here nobody else may touch the state. */
+	close_fd(daemon->own->spawner_pidfd);
 	close_fd(daemon->unix_fd);
 	close_fd(daemon->tcp_fd);
 	close_fd(daemon->lock_fd);
@@ -465,6 +499,7 @@ daemon_run(struct spawner *spawner, const struct daemon_options *options,
 	int rc;
 
 	daemon.own = xcalloc(1, sizeof(*daemon.own));
+	daemon.own->spawner_pidfd = -1;
 	daemon.loop = &daemon.own->loop;
 	(void)uv_loop_init(daemon.loop);
 	rand_bytes(nonce, sizeof(nonce));
