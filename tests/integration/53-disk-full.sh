@@ -46,10 +46,10 @@ SCRIPT
 
 other=$(start_exec '{"argv":["sh","-c","while read -r word; do echo $word; done"],"stdin":true}')
 id=$(start_exec "$(jq -n --arg tmp "$TMP" \
-	'{argv: ["node", $tmp + "/writer.js", $tmp + "/more", $tmp + "/done"]}')")
-: >done
+	'{argv: ["node", $tmp + "/writer.js", $tmp + "/more", $tmp + "/written"]}')")
+: >written
 exec 5>"$TMP/more"
-writes() { [ "$(wc -l <"$TMP/done")" -eq "$1" ]; }
+writes() { [ "$(wc -l <"$TMP/written")" -eq "$1" ]; }
 
 echo 60000 >&5
 ok 'a megabyte is written' wait_for 10 writes 1

@@ -93,6 +93,13 @@ is 'its directory is private again' "$(stat -c %a "$BERTH_HOME/run")" 700
 rm -f "$BERTH_HOME/run/berthd.sock"
 ok 'so with the socket alone' wait_for 5 T_answers "$BERTH_HOME"
 
+# Half of it killed, the other half does not pretend to be whole.
+kill -KILL "$spawner"
+ok 'a daemon whose spawner was killed ends' wait_for 5 has_ended "$pid"
+ok 'and the next client has one that works' "$BERTH" exec run -- true
+pid=$(daemon_pid)
+spawner=$(cut -d' ' -f1 "/proc/$pid/task/$pid/children")
+
 # An end in peace.
 kill -TERM "$pid"
 ok 'SIGTERM ends it' wait_for 5 has_ended "$pid"

@@ -49,7 +49,6 @@ leaks() {
 }
 is 'the secret is in no file, argument or answer' "$(leaks "$secret")" ''
 is 'its value is masked' "$(result_of "$id" env.API_TOKEN)" '***'
-holder=$(jq .holder_pid "$dir/state.json")
 has_secret() { grep -qaF -- "$secret" "/proc/$(jq .pid "$dir/state.json")/environ"; }
 ok '(the search finds it where it has to be)' has_secret
 "$BERTH" exec cancel "$id" >/dev/null
