@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,6 +35,14 @@ holder_tell_state(struct holder *h, int conn)
 				    text.len);
 }
 
+static bool
+is_dir_gone(const struct holder *h)
+{
+	struct stat st;
+
+	return fstat(h->dir_fd, &st) == 0 && st.st_nlink == 0;
+}
+
 void
 holder_publish(struct holder *h)
 {
@@ -45,9 +54,10 @@ holder_publish(struct holder *h)
 	h->state.stderr_bytes = (int64_t)h->capture.streams[TIMELINE_ERR].size;
 	h->state.lost_bytes = (int64_t)h->capture.lost;
 	/* An end says that the records before it are complete. */
-	h->is_durable = (is_flushed || !is_end) &&
-			exec_state_write(h->dir_fd, &h->state, is_end, &err) ==
-			    0;
+	h->is_durable = ((is_flushed || !is_end) &&
+			 exec_state_write(h->dir_fd, &h->state, is_end, &err) ==
+			     0) ||
+			is_dir_gone(h);
 	h->retry_at = h->is_durable ? HOLDER_NEVER : clock_mono_ms() + RETRY_MS;
 	/* An end that is not durable yet is not told. */
 	if (h->is_durable || !is_end)
@@ -190,6 +200,9 @@ conclude(struct holder *h)
 	h->phase = ENDED;
 	h->main_pid = -1;
 	h->timeout_at = h->kill_at = HOLDER_NEVER;
+	/* Whom it left behind must not read on for ever. */
+	if (h->in_fd >= 0)
+		holder_close_input(h);
 	capture_drain(&h->capture);
 	describe_usage(h);
 	collect_artifacts(h);
