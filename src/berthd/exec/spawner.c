@@ -74,27 +74,13 @@ keep_only(int daemon_fd)
 
 static void __attribute__((noreturn)) run(int daemon_fd)
 {
-	int null = open("/dev/null", O_RDWR);
-
 	proc_title_set("berthd: spawner");
-<<<<<<< HEAD
 	/* Orders hold secrets, and so do those that are made of them. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	daemon_fd = keep_only(daemon_fd);
 	/* What is typed at the daemon's terminal ends the daemon, not this. */
 	(void)setsid();
 	(void)signal(SIGPIPE, SIG_IGN);
-=======
-	/* Nothing of the daemon's may live on in it or in holders: no
-	 * terminal, no log, no descriptor. */
-	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
-		(void)dup2(null, fd);
-	if (dup2(daemon_fd, STDERR_FILENO + 1) < 0)
-		_exit(1);
-	daemon_fd = STDERR_FILENO + 1;
-	fd_set_cloexec(daemon_fd, true);
-	(void)close_range((unsigned)daemon_fd + 1, ~0u, 0);
->>>>>>> main
 	/* Nobody waits for holders. */
 	(void)signal(SIGCHLD, SIG_IGN);
 	for (;;) {
