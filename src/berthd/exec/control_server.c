@@ -64,14 +64,15 @@ hang_up(struct control_server *server, int conn)
 void
 control_server_close(struct control_server *server, int dir_fd)
 {
+	/* The name first: who hears the hanging up finds nobody there. */
+	(void)unlinkat(dir_fd, CONTROL_SOCKET, 0);
+	if (server->listen_fd >= 0)
+		close(server->listen_fd);
+	server->listen_fd = -1;
 	for (int i = 0; i < CONTROL_MAX_CONNS; i++) {
 		if (server->conns[i] >= 0)
 			hang_up(server, i);
 	}
-	if (server->listen_fd >= 0)
-		close(server->listen_fd);
-	server->listen_fd = -1;
-	(void)unlinkat(dir_fd, CONTROL_SOCKET, 0);
 }
 
 void

@@ -54,7 +54,10 @@
 static void
 kill_tree(struct holder *h)
 {
-	if (h->cgroup_fd < 0 || !cgroup_kill(h->cgroup_fd))
+	bool by_cgroup = h->cgroup_fd >= 0 && cgroup_kill(h->cgroup_fd);
+
+	/* Some may never have been in the cgroup, or have left it. */
+	if (!by_cgroup || h->killing)
 		tree_kill();
 	h->killing = true;
 	h->kill_at = clock_mono_ms() + KILL_AGAIN_MS;

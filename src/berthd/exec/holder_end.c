@@ -202,6 +202,9 @@ conclude(struct holder *h)
 	h->phase = ENDED;
 	h->main_pid = -1;
 	h->timeout_at = h->kill_at = HOLDER_NEVER;
+	/* Whom it left behind must not read on for ever. */
+	if (h->in_fd >= 0)
+		holder_close_input(h);
 	capture_drain(&h->capture);
 	describe_usage(h);
 	collect_artifacts(h);

@@ -7,8 +7,8 @@
 
 #include "berthd/exec/holder_own.h"
 
-static void
-close_input(struct holder *h)
+void
+holder_close_input(struct holder *h)
 {
 	struct control_msg msg = { .type = CONTROL_STDIN_TAKEN,
 				   .a = h->in_taken,
@@ -36,7 +36,7 @@ holder_write_input(struct holder *h)
 		if (put < 0 && errno == EAGAIN)
 			return;
 		if (put < 0) {
-			close_input(h);
+			holder_close_input(h);
 			return;
 		}
 		buf_consume(&h->in, (size_t)put);
@@ -47,7 +47,7 @@ holder_write_input(struct holder *h)
 			(void)!write(h->in_fd, "\004", 1);
 			h->in_eof = false;
 		} else {
-			close_input(h);
+			holder_close_input(h);
 			return;
 		}
 	}
@@ -62,7 +62,7 @@ holder_take_input(struct holder *h, const struct control_msg *msg,
 	uint64_t skip;
 
 	if (h->in_fd < 0) {
-		close_input(h);
+		holder_close_input(h);
 		return;
 	}
 	/* A repeated request begins before what is here already. */

@@ -77,13 +77,17 @@ void holder_take_input(struct holder *h, const struct control_msg *msg,
 /* The command may take more. */
 void holder_write_input(struct holder *h);
 
+/* No more input; the daemons are told. */
+void holder_close_input(struct holder *h);
+
 /* holder_end.c */
 
 void holder_set_state(struct holder *h, enum exec_state_kind kind);
 
 /*
  * Write the state and tell it.  An end is durable before it is told; one that
- * the disk refuses is tried again at retry_at.
+ * the disk refuses is tried again at retry_at.  Where somebody has removed the
+ * directory, there is nothing left to be durable.
  */
 void holder_publish(struct holder *h);
 

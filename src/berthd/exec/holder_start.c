@@ -72,6 +72,15 @@ holder_on_checkout_end(struct holder *h)
 
 /* The command */
 
+/* Is `real', a path without links, in `dir', whose own path may have some? */
+static bool
+is_real_within(const char *dir, const char *real)
+{
+	AUTO_FREE char *real_dir = realpath(dir, NULL);
+
+	return real_dir && path_is_within(real_dir, real);
+}
+
 /* Where to start: *ret is owned by the caller. */
 static int
 resolve_cwd(const struct holder *h, char **ret, struct err *err)
@@ -86,13 +95,13 @@ resolve_cwd(const struct holder *h, char **ret, struct err *err)
 		err->code = ERR_DENIED;
 		return -1;
 	}
-	if (h->workdir && l->cwd && !path_is_within(h->workdir, real))
+	if (h->workdir && l->cwd && !is_real_within(h->workdir, real))
 		return err_set(err, ERR_DENIED,
 			       "cwd must be within project workdir");
-	if (!h->workdir && l->cwd && l->cwd[0] == '/' && l->roots) {
+	if (!h->workdir && l->cwd && l->roots) {
 		char *const *root = l->roots;
 
-		while (*root && !path_is_within(*root, real))
+		while (*root && !is_real_within(*root, real))
 			root++;
 		if (*root == NULL)
 			return err_set(err, ERR_DENIED, "cwd not allowed");

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -46,20 +47,40 @@ serve_order(int daemon_fd, const int fds[ORDER_FDS])
 		refuse(fds[ORDER_CHANNEL], errno);
 }
 
+/*
+ * Nothing of the daemon's may live on in it or in holders: not its log, not the
+ * terminal or the pipe that it was started on, and all three standard
+ * descriptors are there, so that no other gets their numbers.
+ */
+static int
+keep_only(int daemon_fd)
+{
+	int kept = STDERR_FILENO + 1, null;
+
+	if (dup2(daemon_fd, kept) < 0)
+		_exit(1);
+	fd_set_cloexec(kept, true);
+	(void)close_range((unsigned)kept + 1, ~0u, 0);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = 0; fd < kept; fd++) {
+		if (null != fd && dup2(null, fd) < 0)
+			_exit(1);
+		fd_set_cloexec(fd, false);
+	}
+	if (null > kept)
+		close(null);
+	return kept;
+}
+
 static void __attribute__((noreturn)) run(int daemon_fd)
 {
-	int null = open("/dev/null", O_RDWR);
-
 	proc_title_set("berthd: spawner");
-	/* Nothing of the daemon's may live on in it or in holders: no
-	 * terminal, no log, no descriptor. */
-	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
-		(void)dup2(null, fd);
-	if (dup2(daemon_fd, STDERR_FILENO + 1) < 0)
-		_exit(1);
-	daemon_fd = STDERR_FILENO + 1;
-	fd_set_cloexec(daemon_fd, true);
-	(void)close_range((unsigned)daemon_fd + 1, ~0u, 0);
+	/* Orders hold secrets, and so do those that are made of them. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	daemon_fd = keep_only(daemon_fd);
+	/* What is typed at the daemon's terminal ends the daemon, not this. */
+	(void)setsid();
+	(void)signal(SIGPIPE, SIG_IGN);
 	/* Nobody waits for holders. */
 	(void)signal(SIGCHLD, SIG_IGN);
 	for (;;) {
