@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -118,8 +119,13 @@ static char *
 clean_in_roots(const struct file_policy *policy, const char *path,
 	       struct err *err)
 {
-	AUTO_FREE char *clean = path_clean(path);
+	AUTO_FREE char *clean = NULL;
 
+	if (strlen(path) >= PATH_MAX) {
+		err_set(err, ERR_INVALID, "path is too long");
+		return NULL;
+	}
+	clean = path_clean(path);
 	for (char **root = policy->roots; root && *root; root++) {
 		if (path[0] == '/' && path_is_within(*root, clean))
 			return TAKE(clean);

@@ -11,7 +11,8 @@
  * opened in a way that refuses to meet one: whoever swaps a directory for a
  * link in between gets an error, not a file elsewhere.
  *
- * ERR_DENIED "path not allowed" is the answer for everything outside.
+ * ERR_DENIED "path not allowed" is the answer for everything outside; a path
+ * that no file can have is ERR_INVALID.
  */
 
 #include <sys/types.h>

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/buf.h"
 #include "core/mem.h"
 #include "core/path.h"
 #include "core/strv.h"
@@ -231,6 +232,22 @@ missing_parts_below_a_link_to_outside_are_denied(void **state)
 	assert_null(missing);
 }
 
+static void
+a_path_that_no_file_can_have_is_invalid(void **state)
+{
+	struct world *w = *state;
+	AUTO_BUF path = BUF_INIT(10000);
+	AUTO_FREE char *missing = NULL;
+	struct err err = ERR_INIT;
+
+	buf_adds(&path, w->root);
+	while (path.len < 4096)
+		buf_adds(&path, "/component");
+	assert_int_equal(
+	    confine_existing(&w->policy, buf_text(&path), &missing, &err), -1);
+	assert_err(err, ERR_INVALID, "path is too long");
+}
+
 typedef int open_fn(int dir_fd, const char *path, int flags);
 
 /* Both ways of opening must say the same. */
@@ -351,6 +368,7 @@ main(void)
 		WORLD_TEST(a_root_may_be_a_link_itself),
 		WORLD_TEST(the_part_that_exists_is_found),
 		WORLD_TEST(missing_parts_below_a_link_to_outside_are_denied),
+		WORLD_TEST(a_path_that_no_file_can_have_is_invalid),
 		WORLD_TEST(the_kernel_opens_strictly),
 		WORLD_TEST(so_does_the_walk_for_old_kernels),
 		WORLD_TEST(directories_are_made_where_they_are_missing),
