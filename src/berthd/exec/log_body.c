@@ -9,9 +9,9 @@
 #include "core/buf.h"
 #include "core/macros.h"
 #include "http/server.h"
-#include "berthd/exec/log_body.h"
 #include "berthd/exec/log_match.h"
 #include "berthd/exec/log_query.h"
+#include "berthd/exec/log_body.h"
 
 /* Below this a copy is cheaper than a sendfile of its own. */
 #define FILE_MIN (16u << 10)

@@ -68,9 +68,12 @@ get_cache(struct log_files *files)
 	if (cache == NULL) {
 		/* Not cleared: most readers touch a few pages of it. */
 		cache = files->cache = xmalloc(sizeof(*cache));
+		cache->first = 0;
 		cache->n = 0;
-		for (size_t s = 0; s < TIMELINE_STREAMS; s++)
+		for (size_t s = 0; s < TIMELINE_STREAMS; s++) {
+			cache->windows[s].offset = 0;
 			cache->windows[s].len = 0;
+		}
 	}
 	return cache;
 }

@@ -8,9 +8,9 @@
 #include "core/buf.h"
 #include "core/jsonw.h"
 #include "core/text.h"
-#include "berthd/exec/log_lines.h"
 #include "berthd/exec/log_match.h"
 #include "berthd/exec/log_merge.h"
+#include "berthd/exec/log_lines.h"
 
 /* A line, or a part of one, on its way out. */
 struct line {

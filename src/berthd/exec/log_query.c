@@ -16,8 +16,8 @@
 #include "core/parse.h"
 #include "core/text.h"
 #include "http/head.h"
-#include "berthd/exec/log_query.h"
 #include "berthd/exec/timeline.h"
+#include "berthd/exec/log_query.h"
 
 struct draft {
 	struct log_query q;

@@ -38,7 +38,7 @@ struct log_source {
 	 * The members of the events "started" and "finished" but "type", and
 	 * of the whole result, which the last frame is (NULL: those of
 	 * finished).  Called from the loop, from log_stream_start and from
-	 * log_source_changed.
+	 * log_source_changed; the source stays inside.
 	 */
 	void *exec;
 	void (*describe_started)(void *exec, struct jsonw *w);

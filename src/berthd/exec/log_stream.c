@@ -26,12 +26,12 @@
 #include "berthd/exec/log_match.h"
 #include "berthd/exec/log_query.h"
 #include "berthd/exec/log_range.h"
-#include "berthd/exec/log_stream.h"
 #include "berthd/exec/log_survey.h"
 #include "berthd/reply.h"
+#include "berthd/exec/log_stream.h"
 
 /* How long one answer may keep the loop. */
-#define TURN_NS (4 * NS_PER_MS)
+#define TURN_NS (2 * NS_PER_MS)
 
 /* What a socket may hold of a long answer. */
 #define SEND_BUFFER (512 << 10)
@@ -46,7 +46,6 @@ enum phase {
 	PHASE_BODY,
 	PHASE_END,
 	PHASE_DONE,
-	PHASES
 };
 
 enum outcome {
@@ -432,10 +431,10 @@ on_keepalive(uv_timer_t *timer)
 	uint64_t quiet = uv_now(timer->loop) - s->sent_ms;
 	AUTO_BUF frame = BUF_INIT(LOG_FRAME_HEADER);
 
-	if (s->phase != PHASE_BODY)
+	if (s->phase > PHASE_BODY)
 		return;
 	if (quiet >= keepalive_ms(s)) {
-		if (!s->body.is_blocked) {
+		if (s->phase == PHASE_BODY && !s->body.is_blocked) {
 			log_body_frame(&frame, LOG_FRAME_KEEPALIVE, 0, 0);
 			log_body_send(&s->body, &frame);
 		}
