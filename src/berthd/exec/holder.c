@@ -46,6 +46,9 @@
 /* After so long without output its buffer goes back to the system. */
 #define IDLE_MS 1000
 
+/* While output flows readers see it this often. */
+#define FLUSH_MS 5
+
 /* Stopping */
 
 static void
@@ -230,12 +233,34 @@ on_output_closed(struct holder *h)
 
 enum { WATCH_OUT, WATCH_ERR, WATCH_IN, WATCH_SIGNAL, WATCH_OURS };
 
+/*
+ * Nothing stays unwritten while we sleep, as readers trust the timeline.  What
+ * comes after a pause is shown at once; while more comes, all of FLUSH_MS at
+ * once, since a record per wake-up would cost as much as the output.
+ */
+static int
+await_events(struct holder *h, struct pollfd *fds, nfds_t n_fds)
+{
+	uint64_t now = clock_mono_ms();
+	int n;
+
+	if (h->capture.n_pending > 0) {
+		n = poll(fds, n_fds,
+			 now < h->flush_at ? (int)(h->flush_at - now) : 0);
+		if (n != 0)
+			return n;
+		if (!capture_flush(&h->capture) && h->retry_at == HOLDER_NEVER)
+			h->retry_at = now + RETRY_MS;
+		h->flush_at = clock_mono_ms() + FLUSH_MS;
+	}
+	return poll(fds, n_fds, next_timeout(h));
+}
+
 static void
 turn(struct holder *h)
 {
 	struct pollfd fds[WATCH_OURS + CONTROL_POLL_FDS];
 	bool was_open = capture_is_open(&h->capture);
-	int n, timeout = next_timeout(h);
 
 	fds[WATCH_OUT].fd = capture_fd(&h->capture, TIMELINE_OUT);
 	fds[WATCH_ERR].fd = capture_fd(&h->capture, TIMELINE_ERR);
@@ -245,14 +270,7 @@ turn(struct holder *h)
 		fds[i].events = i == WATCH_IN ? POLLOUT : POLLIN;
 	control_server_prepare(&h->control, fds + WATCH_OURS);
 
-	/* Nothing unwritten while asleep: readers trust the timeline. */
-	n = poll(fds, ARRAY_SIZE(fds), 0);
-	if (n == 0) {
-		if (!capture_flush(&h->capture) && h->retry_at == HOLDER_NEVER)
-			h->retry_at = clock_mono_ms() + RETRY_MS;
-		n = poll(fds, ARRAY_SIZE(fds), timeout);
-	}
-	if (n > 0) {
+	if (await_events(h, fds, ARRAY_SIZE(fds)) > 0) {
 		for (unsigned i = WATCH_OUT; i <= WATCH_ERR; i++) {
 			if (fds[i].fd >= 0 && fds[i].revents) {
 				(void)capture_read(&h->capture, i, READ_SLICE);
