@@ -259,19 +259,17 @@ spec_cpu(const struct spec *spec)
 char *
 spec_summary(const struct spec *spec)
 {
-	AUTO_BUF text = BUF_INIT(MAX_SUMMARY);
+	AUTO_BUF text = BUF_INIT(MAX_SUMMARY), line = BUF_INIT(MAX_SUMMARY);
 	const char *source = spec->cmd ? spec->cmd : spec->script;
 
-	if (source) {
-		/* What does not fit is cut. */
-		(void)vis_add(&text, source, strcspn(source, "\n"));
-		return buf_take(&text);
-	}
+	/* What does not fit is cut. */
 	for (char *const *arg = spec->argv; arg && *arg; arg++) {
-		if (arg != spec->argv)
-			(void)buf_addc(&text, ' ');
-		if (shell_quote(&text, *arg) < 0)
+		if ((arg != spec->argv && buf_addc(&text, ' ') < 0) ||
+		    shell_quote(&text, *arg) < 0)
 			break;
 	}
-	return buf_take(&text);
+	if (source == NULL)
+		source = buf_text(&text);
+	(void)vis_add(&line, source, strcspn(source, "\n"));
+	return buf_take(&line);
 }
