@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +44,9 @@
 /* Answers in flight get so long after a stop was asked for. */
 #define STOP_MS 2000
 #define STOP_LOOK_MS 5
+
+/* Free memory beyond this is not kept; see mallopt(3). */
+#define TRIM_BYTES (128 << 10)
 
 /* Sockets that systemd may pass: one unix, one TCP. */
 #define MAX_PASSED 2
@@ -458,6 +462,10 @@ daemon_run(struct spawner *spawner, const struct daemon_options *options,
 	hex_encode(daemon.nonce, nonce, sizeof(nonce));
 	daemon.started_ns = clock_wall_ns();
 	(void)prctl(PR_SET_DUMPABLE, 0);
+	/* Set, it stays: what a thousand readers took goes back to the system.
+	 */
+	(void)mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
+	(void)mallopt(M_MMAP_THRESHOLD, TRIM_BYTES);
 	rc = come_up(&daemon, options, err);
 	if (rc == 0) {
 		log_info("daemon", "serving", KV_STR("version", BERTH_VERSION),

@@ -216,6 +216,7 @@ what_cannot_be_executed_is_denied(void **state UNUSED)
 	char *const env[] = { path, NULL };
 	struct command_config config = config_of(by_path);
 
+	assert_true(fd >= 0);
 	assert_fails(&config, ERR_DENIED, "Permission denied");
 	config.argv = by_name;
 	config.env = env;
