@@ -30,6 +30,7 @@ static const struct {
 	{ "programs", "Programs", bench_programs },
 	{ "starts", "Starts and ends", bench_starts },
 	{ "capture", "Output into files", bench_capture },
+	{ "reading", "Output back out", bench_reading },
 	{ "memory", "Memory and rest", bench_memory },
 	{ "retained", "Many finished execs", bench_retained },
 };

@@ -214,6 +214,23 @@ switches(pid_t pid)
 	return proc_number(pid, "status", "voluntary_ctxt_switches:");
 }
 
+double
+cpu_ms(pid_t pid)
+{
+	char path[64];
+	double ns = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", pid);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "%lf", &ns) != 1)
+		ns = 0;
+	fclose(f);
+	return ns / 1e6;
+}
+
 typedef void child_fn(pid_t pid, struct tree *tree);
 
 static void

@@ -46,6 +46,9 @@ void wait_plain(pid_t pid);
 uint64_t pss_kb(pid_t pid);
 uint64_t switches(pid_t pid);
 
+/* Processor time: other programs disturb it less than the clock. */
+double cpu_ms(pid_t pid);
+
 /* A daemon and everything below it. */
 struct tree {
 	pid_t spawner;

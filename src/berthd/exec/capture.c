@@ -22,6 +22,10 @@
 
 /* One read(2); as large as a pipe gets without asking for privileges. */
 #define CHUNK (256u << 10)
+
+/* What a pipe holds if nobody asked for more. */
+#define PIPE_SIZE (64u << 10)
+
 #define MERGE_NS (10 * NS_PER_MS)
 #define MAX_RECORD (64u << 20)
 
@@ -368,6 +372,9 @@ capture_read(struct capture *capture, enum timeline_stream stream, uint64_t max)
 		}
 		store(capture, stream, capture->buffer, (size_t)got);
 		done += (uint64_t)got;
+		/* It was full: a larger one lets both sides run longer. */
+		if (got == PIPE_SIZE)
+			(void)fcntl(s->in_fd, F_SETPIPE_SZ, CHUNK);
 	}
 	return s->in_fd >= 0;
 }
