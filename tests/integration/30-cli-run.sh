@@ -87,6 +87,7 @@ wait_for 10 exec_is signalled "$id"
 is 'as a pipe would' "$("$BERTH" exec result "$id" | jq -r .signal)" SIGPIPE
 
 mkfifo gate
+exec 8<>gate
 "$BERTH" run --raw -- sh -c 'echo begun; read x <gate; echo ended' >out 2>err &
 pid=$!
 wait_for 10 file_has out begun

@@ -7,6 +7,7 @@ use_home h
 
 # A writer that goes a step further each time it is told.
 mkfifo gate
+exec 8<>gate
 cat >writer <<'SH'
 for i in 1 2 3 4 5 6; do
 	seq $((i * 1000 + 1)) $((i * 1000 + 1000))

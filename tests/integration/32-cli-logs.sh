@@ -44,6 +44,7 @@ exits 125 'unless many begin so' "$BERTH" logs "${id:0:4}"
 
 # Following.
 mkfifo gate
+exec 8<>gate
 id=$("$BERTH" exec start -- sh -c 'echo one; read x <gate; echo two; exit 4' |
 	jq -r .exec_id)
 logs -f >out &

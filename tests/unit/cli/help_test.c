@@ -26,6 +26,7 @@ help_of(const char *line, size_t width)
 static void
 assert_has(const char *text, const char *part)
 {
+	assert_non_null(text);
 	if (strstr(text, part) == NULL)
 		fail_msg("\"%s\" is not in:\n%s", part, text);
 }
