@@ -92,7 +92,7 @@ round_ours(const struct rig *rig, struct talk *talk, const struct producer *p,
 	settle();
 	start = now_ms();
 	talk_start(talk, body, id);
-	out = xasprintf("%s/state/exec/%s/out", rig->home, id);
+	out = xasprintf("%s/%s/out", rig->store, id);
 	wait_stored(out, p);
 	r->stored = MAX(r->stored, p->mb / (now_ms() - start) * 1e3);
 	talk_wait(talk, id);

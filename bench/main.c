@@ -67,6 +67,13 @@ clean_up(void)
 	(void)fs_remove_tree(AT_FDCWD, rig.dir, &(struct err)ERR_INIT);
 }
 
+static void
+on_signal(int sig)
+{
+	clean_up();
+	_exit(128 + sig);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -89,6 +96,8 @@ main(int argc, char **argv)
 	rig.home = rig_path(&rig, "home");
 	rig.socket = xasprintf("%s/run/berthd.sock", rig.home);
 	atexit(clean_up);
+	(void)signal(SIGINT, on_signal);
+	(void)signal(SIGTERM, on_signal);
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		if (!is_wanted(parts[i].name, argv + 5))
 			continue;

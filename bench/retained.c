@@ -37,7 +37,7 @@ struct model {
 static int
 open_dir(const struct rig *rig, const char *id)
 {
-	AUTO_FREE char *path = xasprintf("%s/state/exec/%s", rig->home, id);
+	AUTO_FREE char *path = xasprintf("%s/%s", rig->store, id);
 
 	(void)mkdir(path, 0700);
 	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -4,11 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -90,17 +92,35 @@ static void __attribute__((noreturn)) become_daemon(const struct rig *rig)
 {
 	int null = open("/dev/null", O_RDWR);
 
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	dup2(null, STDIN_FILENO);
 	dup2(null, STDOUT_FILENO);
+	dup2(null, STDERR_FILENO);
 	setenv("BERTH_HOME", rig->home, 1);
 	execl(rig->berthd, "berthd", "serve", NULL);
 	_exit(127);
+}
+
+/* Where the daemon keeps its execs: below a directory named by the host. */
+static char *
+find_store(const struct rig *rig)
+{
+	AUTO_FREE char *pattern = xasprintf("%s/state/*/exec", rig->home);
+	char *found;
+	glob_t glob_found;
+
+	if (glob(pattern, 0, NULL, &glob_found) != 0)
+		give_up("no %s", pattern);
+	found = xstrdup(glob_found.gl_pathv[0]);
+	globfree(&glob_found);
+	return found;
 }
 
 double
 rig_start(struct rig *rig)
 {
 	double start = now_ms();
+	struct talk talk;
 
 	rig->daemon = fork();
 	if (rig->daemon == 0)
@@ -111,7 +131,14 @@ rig_start(struct rig *rig)
 			give_up("no daemon at %s", rig->socket);
 		usleep(200);
 	}
-	return now_ms() - start;
+	/* It listens first and reads its store then: an answer means both. */
+	talk_open(&talk, rig->socket);
+	(void)talk_ask(&talk, "GET", "/v1/hello", NULL, NULL);
+	talk_close(&talk);
+	start = now_ms() - start;
+	free(rig->store);
+	rig->store = find_store(rig);
+	return start;
 }
 
 void
@@ -129,8 +156,11 @@ rig_stop(struct rig *rig)
 pid_t
 run_plain(char *const *argv, int out_fd)
 {
-	pid_t pid = fork();
+	pid_t pid;
 
+	/* Others may have used up what there is of processes. */
+	while ((pid = fork()) < 0 && errno == EAGAIN)
+		usleep(1000);
 	if (pid == 0) {
 		if (out_fd >= 0) {
 			dup2(out_fd, STDOUT_FILENO);

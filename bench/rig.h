@@ -16,8 +16,9 @@
 /* The programs, as given on the command line. */
 struct rig {
 	const char *berthd, *berth, *hello;
-	char *dir;  /* removed at the end */
-	char *home; /* BERTH_HOME of the daemon, below dir */
+	char *dir;   /* removed at the end */
+	char *home;  /* BERTH_HOME of the daemon, below dir */
+	char *store; /* its execs, once it ran */
 	char *socket;
 	pid_t daemon;
 };

@@ -205,7 +205,7 @@ talk_wait_all(struct talk *talk)
 
 		(void)talk_ask(talk, "GET", "/v1/exec?state=running&limit=1",
 			       NULL, &answer);
-		if (strstr(buf_text(&answer), "\"total\":0"))
+		if (strstr(buf_text(&answer), "\"execs\":[]"))
 			return;
 		usleep(2000);
 	}

@@ -135,6 +135,23 @@ unlike() {
 	pass "$1"
 }
 
+# points COMMAND...: a test in another language, which prints "ok WHAT" or "not
+# ok WHAT" per point and comments after "#", and fails if a point does.
+points() {
+	local line status failed=$T_failed
+	BERTH_SEED=$SEED "$@" >"$TMP/.points" 2>"$TMP/.errors"
+	status=$?
+	while IFS= read -r line; do
+		case $line in
+		'ok '*) pass "${line#ok }" ;;
+		'not ok '*) fail "${line#not ok }" ;;
+		*) note "${line#\# }" ;;
+		esac
+	done <"$TMP/.points"
+	note <"$TMP/.errors"
+	is "$(basename "$2") went to its end" $status $((T_failed > failed))
+}
+
 # --- what cannot be tested here ---------------------------------------------
 
 # Is a skip for want of NAME a failure?  In CI every one is.

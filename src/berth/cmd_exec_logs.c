@@ -197,8 +197,8 @@ run_watch(const struct cli_call *call, struct err *err)
 #define TAIL_OPTION(usual)                                                     \
 	CLI_OPTION(struct logs_args, tail, BYTES, "tail", 0, .arg = "BYTES",   \
 		   .shown = (usual),                                           \
-		   .help = "Begin so many bytes before the end, with a "       \
-			   "whole line")
+		   .help = "Begin so many bytes before the end; events "       \
+			   "begin with a whole line")
 #define FULL_OPTION(text)                                                      \
 	CLI_OPTION(struct logs_args, full, FLAG, "full", 0, .help = (text))
 
@@ -213,7 +213,8 @@ static const struct cli_option logs_options[] = {
 	CLI_OPTION(struct logs_args, head_lines, NUMBER, "head-lines", 0,
 		   .arg = "N", .help = "Show the first N lines"),
 	CLI_OPTION(struct logs_args, head, BYTES, "head", 0, .arg = "BYTES",
-		   .help = "Show the whole lines of the first bytes"),
+		   .help = "Show the first bytes; events end with a "
+			   "whole line"),
 	CLI_OPTION(struct logs_args, offset, BYTES, "offset", 0, .arg = "BYTES",
 		   .help = "Begin exactly behind so many bytes of the stream"),
 	FULL_OPTION("Show all; so it is unless a part is chosen"),

@@ -203,8 +203,9 @@ api_stop(struct daemon *daemon, struct http_exchange *x, const char *id UNUSED)
 {
 	static const char text[] = "{\"ok\":true}\n";
 
-	http_reply(x, 200, REPLY_JSON, text, strlen(text));
+	/* First: who has the answer must not find this daemon any more. */
 	daemon_stop(daemon);
+	http_reply(x, 200, REPLY_JSON, text, strlen(text));
 }
 
 static bool

@@ -2,6 +2,7 @@
 
 /* What can be typed after `berthd'; see commands.h. */
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,10 +13,18 @@
 #include "berthd/serve.h"
 #include "berthd/stdio.h"
 #include "core/buf.h"
+#include "core/clock.h"
 #include "core/json.h"
+#include "core/proc.h"
 #include "core/text.h"
+#include "wire/living.h"
+#include "wire/places.h"
 
 #define MAX_ANSWER (1u << 20)
+
+/* A daemon gives the answers that are under way two seconds. */
+#define STOP_DEADLINE_MS 10000
+#define LOOK_AGAIN_MS 5
 
 bool
 berthd_is_codexd(const struct cli_call *call)
@@ -178,12 +187,38 @@ static const struct cli_command health_command = {
 	.run = run_health,
 };
 
+/* Until its process is gone: then all that it held is free. */
+static int
+await_end(const struct living *living, struct err *err)
+{
+	struct proc_id id = { .pid = (pid_t)living->pid,
+			      .start = (uint64_t)living->start };
+	uint64_t deadline = clock_mono_ms() + STOP_DEADLINE_MS;
+
+	while (proc_id_alive(&id)) {
+		if (clock_mono_ms() > deadline)
+			return err_set(err, ERR_TIMEOUT,
+				       "the daemon (pid %lld) does not end",
+				       (long long)living->pid);
+		(void)poll(NULL, 0, LOOK_AGAIN_MS);
+	}
+	return 0;
+}
+
 static int
 run_stop(const struct cli_call *call UNUSED, struct err *err)
 {
 	AUTO_BUF text = BUF_INIT(MAX_ANSWER);
+	AUTO_PLACES places = PLACES_INIT;
+	AUTO_LIVING living = { 0 };
+	struct err no_card = ERR_INIT;
 
-	return ask_daemon("POST", "/v1/daemon/stop", &text, err);
+	if (places_find(&places, err) < 0)
+		return -1;
+	(void)living_read(places.state, &living, &no_card);
+	if (ask_daemon("POST", "/v1/daemon/stop", &text, err) < 0)
+		return -1;
+	return await_end(&living, err);
 }
 
 static const struct cli_command stop_command = {

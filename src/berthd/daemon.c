@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,11 +38,15 @@
 #include "core/rand.h"
 #include "core/sock.h"
 #include "core/text.h"
+#include "wire/errors.h"
 #include "wire/living.h"
 
 /* Answers in flight get so long after a stop was asked for. */
 #define STOP_MS 2000
 #define STOP_LOOK_MS 5
+
+/* Free memory beyond this is not kept; see mallopt(3). */
+#define TRIM_BYTES (128 << 10)
 
 /* Sockets that systemd may pass: one unix, one TCP. */
 #define MAX_PASSED 2
@@ -52,6 +57,7 @@ struct daemon_own {
 	uv_timer_t stop_look;
 	uv_fs_event_t runtime_watch;
 	char host_buffers[4][80];
+	struct handover taken; /* from the daemon before */
 	uint64_t stop_at_ms;
 	bool gave_away; /* the socket's name belongs to a successor */
 };
@@ -111,16 +117,16 @@ take_passed(struct daemon *daemon)
 static int
 take_over(struct daemon *daemon, struct err *err)
 {
-	struct handover handover;
+	struct handover *taken = &daemon->own->taken;
 	AUTO_LIVING living = { 0 };
 
 	if (living_read(daemon->places.state, &living, err) < 0)
 		return -1;
-	if (handover_request(living.socket, &handover, err) < 0)
+	if (handover_request(living.socket, taken, err) < 0)
 		return -1;
-	daemon->lock_fd = handover.lock_fd;
-	daemon->unix_fd = handover.unix_fd;
-	daemon->tcp_fd = handover.tcp_fd;
+	daemon->lock_fd = taken->lock_fd;
+	daemon->unix_fd = taken->unix_fd;
+	daemon->tcp_fd = taken->tcp_fd;
 	free(daemon->places.socket);
 	daemon->places.socket = xstrdup(living.socket);
 	log_info("daemon", "took over", KV_STR("from", living.version),
@@ -202,6 +208,24 @@ listen_tcp(struct daemon *daemon, const char *address, struct err *err)
 						 .refuse_origin = true,
 						 .tag = LISTENER_TCP };
 	return serve_on(daemon, daemon->tcp_fd, &daemon->tcp_guard, err);
+}
+
+/* Clients of the daemon before, who will not notice. */
+static void
+serve_taken(struct daemon *daemon)
+{
+	struct handover *taken = &daemon->own->taken;
+	struct err err = ERR_INIT;
+
+	while (taken->n_conns > 0) {
+		int fd = taken->conns[--taken->n_conns];
+		const struct http_guard *guard = is_tcp(fd)
+						     ? &daemon->tcp_guard
+						     : &daemon->unix_guard;
+
+		if (http_server_serve(daemon->server, fd, fd, guard, &err) < 0)
+			close(fd);
+	}
 }
 
 static int
@@ -308,7 +332,8 @@ come_up(struct daemon *daemon, const struct daemon_options *options,
 					     : options->config->listen;
 	struct http_server_config server = { .loop = daemon->loop,
 					     .on_request = api_on_request,
-					     .owner = daemon };
+					     .owner = daemon,
+					     .add_error = error_json_add };
 
 	if (make_places(daemon, err) < 0)
 		return -1;
@@ -321,6 +346,7 @@ come_up(struct daemon *daemon, const struct daemon_options *options,
 	    listen_tcp(daemon, listen, err) < 0 ||
 	    open_store(daemon, err) < 0 || write_card(daemon, err) < 0)
 		return -1;
+	serve_taken(daemon);
 	start_handles(daemon);
 	return 0;
 }
@@ -362,8 +388,14 @@ daemon_hand_over(struct daemon *daemon, int fd)
 	struct handover handover = { .lock_fd = daemon->lock_fd,
 				     .unix_fd = daemon->unix_fd,
 				     .tcp_fd = daemon->tcp_fd };
+	int sent;
 
-	if (handover_send(fd, &handover) < 0) {
+	handover.n_conns = http_server_take_idle(daemon->server, handover.conns,
+						 ARRAY_SIZE(handover.conns));
+	sent = handover_send(fd, &handover);
+	for (size_t i = 0; i < handover.n_conns; i++)
+		close(handover.conns[i]);
+	if (sent < 0) {
 		log_error("daemon", "cannot hand over",
 			  KV_STR("error", strerror(errno)));
 		return;
@@ -430,6 +462,10 @@ daemon_run(struct spawner *spawner, const struct daemon_options *options,
 	hex_encode(daemon.nonce, nonce, sizeof(nonce));
 	daemon.started_ns = clock_wall_ns();
 	(void)prctl(PR_SET_DUMPABLE, 0);
+	/* Set, it stays: what a thousand readers took goes back to the system.
+	 */
+	(void)mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
+	(void)mallopt(M_MMAP_THRESHOLD, TRIM_BYTES);
 	rc = come_up(&daemon, options, err);
 	if (rc == 0) {
 		log_info("daemon", "serving", KV_STR("version", BERTH_VERSION),

@@ -17,6 +17,10 @@
 
 #define DEADLINE_MS 10000
 
+/* The byte that the descriptors come with. */
+#define WITHOUT_TCP "H"
+#define WITH_TCP "T"
+
 /* Between two requests while a start is in flight there. */
 #define AGAIN_MS 10
 
@@ -30,9 +34,16 @@ static const char request[] = "POST /v1/daemon/handover HTTP/1.1\r\n"
 int
 handover_send(int fd, const struct handover *handover)
 {
-	int fds[3] = { handover->lock_fd, handover->unix_fd, handover->tcp_fd };
+	bool has_tcp = handover->tcp_fd >= 0;
+	int fds[3 + HANDOVER_MAX_CONNS] = { handover->lock_fd,
+					    handover->unix_fd,
+					    handover->tcp_fd };
+	size_t n = has_tcp ? 3 : 2;
 
-	return sock_send_fds(fd, "H", 1, fds, handover->tcp_fd < 0 ? 2 : 3);
+	memcpy(fds + n, handover->conns,
+	       handover->n_conns * sizeof(handover->conns[0]));
+	return sock_send_fds(fd, has_tcp ? WITH_TCP : WITHOUT_TCP, 1, fds,
+			     n + handover->n_conns);
 }
 
 static int
@@ -76,18 +87,21 @@ read_head(int fd, char *head, size_t size, uint64_t deadline, struct err *err)
 static int
 receive(int fd, struct handover *ret, uint64_t deadline, struct err *err)
 {
-	int fds[3];
-	size_t n_fds = ARRAY_SIZE(fds);
+	int fds[3 + HANDOVER_MAX_CONNS];
+	size_t n_fds = ARRAY_SIZE(fds), n;
 	char byte;
 
 	if (wait_readable(fd, deadline, err) < 0)
 		return -1;
-	if (sock_recv_fds(fd, &byte, 1, fds, &n_fds) != 1 || n_fds < 2)
+	if (sock_recv_fds(fd, &byte, 1, fds, &n_fds) != 1 ||
+	    n_fds < (n = byte == WITH_TCP[0] ? 3 : 2))
 		return err_set(err, ERR_PROTO,
 			       "the running daemon passed no sockets");
 	*ret = (struct handover){ .lock_fd = fds[0],
 				  .unix_fd = fds[1],
-				  .tcp_fd = n_fds > 2 ? fds[2] : -1 };
+				  .tcp_fd = n == 3 ? fds[2] : -1,
+				  .n_conns = n_fds - n };
+	memcpy(ret->conns, fds + n, ret->n_conns * sizeof(ret->conns[0]));
 	return 0;
 }
 
@@ -101,7 +115,7 @@ try_once(const char *socket_path, struct handover *ret, uint64_t deadline,
 
 	if (fd < 0)
 		return -1;
-	if (write_full(fd, request, strlen(request)) < 0)
+	if (send(fd, request, strlen(request), MSG_NOSIGNAL) < 0)
 		return err_sys(err, "ask for the handover");
 	if (read_head(fd, head, sizeof(head), deadline, err) < 0)
 		return -1;

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -174,22 +175,38 @@ run_detached(const struct serve_options *options, int log_fd, int ready_fd)
 	_exit(1);
 }
 
+/*
+ * A connection alone proves nothing: it may wait in the queue of a daemon that
+ * is dying.  By hand, since a child that is forked after libuv was used, and
+ * closes all descriptors, cannot use it again.
+ */
+static bool
+does_answer(int fd)
+{
+	static const char question[] = "GET /health HTTP/1.1\r\n"
+				       "Host: localhost\r\n"
+				       "Connection: close\r\n\r\n";
+	struct pollfd watch = { .fd = fd, .events = POLLIN };
+	char byte;
+
+	return send(fd, question, strlen(question), MSG_NOSIGNAL) > 0 &&
+	       poll(&watch, 1, START_DEADLINE_MS) > 0 && read(fd, &byte, 1) > 0;
+}
+
 static bool
 does_somebody_serve(void)
 {
 	AUTO_PLACES places = PLACES_INIT;
 	AUTO_LIVING living = { 0 };
+	AUTO_CLOSE int fd = -1;
 	struct err err = ERR_INIT;
-	int fd;
 
 	if (places_find(&places, &err) < 0)
 		return false;
 	fd = sock_connect_unix(places.socket, &err);
 	if (fd < 0 && living_read(places.state, &living, &err) == 0)
 		fd = sock_connect_unix(living.socket, &err);
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
+	return fd >= 0 && does_answer(fd);
 }
 
 /* 0: it serves; -1 with what the child said. */

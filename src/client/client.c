@@ -23,6 +23,13 @@
 
 #define MAX_ERROR_BODY (64u << 10)
 
+/*
+ * A harmless call is repeated so often.  One death of a daemon may cost two
+ * connections: the one it had, and one that its orphaned socket still took.
+ */
+#define MAX_ATTEMPTS 5
+#define FIRST_PAUSE_MS 20
+
 struct conn {
 	struct list link;
 	struct http_client *http;
@@ -50,6 +57,8 @@ struct client_call {
 	const void *body;
 	size_t body_len;
 	bool may_repeat, is_patient;
+	unsigned n_attempts;
+	uv_timer_t retry;
 
 	bool has_head;
 	unsigned status;
@@ -67,14 +76,23 @@ conn_free(struct conn *conn)
 }
 
 static void
-call_free(struct client_call *call)
+on_call_closed(uv_handle_t *handle)
 {
-	list_unlink(&call->link);
+	struct client_call *call = container_of((uv_timer_t *)handle,
+						struct client_call, retry);
+
 	free(call->method);
 	free(call->target);
 	free(call->type);
 	buf_fini(&call->error_body);
 	free(call);
+}
+
+static void
+call_free(struct client_call *call)
+{
+	list_unlink(&call->link);
+	uv_close((uv_handle_t *)&call->retry, on_call_closed);
 }
 
 struct client *
@@ -221,6 +239,17 @@ end_call(struct client_call *call, const struct err *err)
 }
 
 static void
+on_retry(uv_timer_t *timer)
+{
+	struct client_call *call = container_of(timer, struct client_call,
+						retry);
+	struct err err = ERR_INIT;
+
+	if (start_http(call, &err) < 0)
+		end_call(call, &err);
+}
+
+static void
 on_end(struct http_call *http UNUSED, const struct err *why, void *owner)
 {
 	struct client_call *call = owner;
@@ -229,11 +258,9 @@ on_end(struct http_call *http UNUSED, const struct err *why, void *owner)
 	call->http = NULL;
 	call->conn->is_busy = false;
 	if (why && why->code == ERR_UNREACHABLE && call->may_repeat &&
-	    !call->has_head) {
-		call->may_repeat = false;
-		if (start_http(call, &err) == 0)
-			return;
-		end_call(call, &err);
+	    !call->has_head && call->n_attempts < MAX_ATTEMPTS) {
+		uv_timer_start(&call->retry, on_retry,
+			       FIRST_PAUSE_MS << call->n_attempts, 0);
 		return;
 	}
 	if (why == NULL && call->status / 100 != 2) {
@@ -262,6 +289,7 @@ start_http(struct client_call *call, struct err *err)
 							  ? 0
 							  : HEAD_TIMEOUT_MS };
 
+	call->n_attempts++;
 	call->conn = conn_find(call->client, err);
 	if (call->conn == NULL)
 		return -1;
@@ -293,6 +321,7 @@ client_call_start(struct client *client, const struct http_request *request,
 	call->may_repeat = flags & CLIENT_REPEAT;
 	call->is_patient = flags & CLIENT_PATIENT;
 	buf_init(&call->error_body, MAX_ERROR_BODY);
+	uv_timer_init(&client->loop, &call->retry);
 	list_append(&client->calls, &call->link);
 	if (start_http(call, err) < 0) {
 		call_free(call);
@@ -304,8 +333,10 @@ client_call_start(struct client *client, const struct http_request *request,
 void
 client_call_cancel(struct client_call *call)
 {
-	http_call_cancel(call->http);
-	call->conn->is_busy = false;
+	if (call->http) {
+		http_call_cancel(call->http);
+		call->conn->is_busy = false;
+	}
 	call_free(call);
 }
 

@@ -65,6 +65,7 @@ struct exec_stream {
 	char *id;
 	struct exec_view view;
 	char *since, *until, *grep, *grep_re; /* what the view points to */
+	bool asks_events; /* frames carry exact bytes, not chosen lines */
 
 	struct client_call *call; /* NULL between calls */
 	enum answer answer;
@@ -377,8 +378,7 @@ can_resume(const struct exec_stream *s)
 		return false;
 	if (s->is_start || !s->has_worked)
 		return true;
-	return s->form == EXEC_BYTES ? s->answer == ANSWER_FRAMES
-				     : s->answer == ANSWER_EVENTS;
+	return s->answer == (s->asks_events ? ANSWER_EVENTS : ANSWER_FRAMES);
 }
 
 static uint64_t
@@ -477,7 +477,7 @@ add_offsets(const struct exec_stream *s, struct buf *target)
 
 		if (!(s->view.streams & BIT(i)))
 			continue;
-		if (place->is_known && s->form == EXEC_BYTES)
+		if (place->is_known && !s->asks_events)
 			at = place->next;
 		else if (place->is_known && place->last_offset >= 0)
 			at = (uint64_t)place->last_offset;
@@ -515,8 +515,7 @@ make_logs_target(struct exec_stream *s, struct buf *target)
 
 	target_path(target, "/v1/exec/", s->id, "/logs");
 	target_add(target, "stream", names[view->streams & 3]);
-	target_add(target, "format",
-		   s->form == EXEC_BYTES ? "frames" : "jsonl");
+	target_add(target, "format", s->asks_events ? "jsonl" : "frames");
 	add_begin(s, target);
 	add_number(target, "max_bytes", view->max_bytes);
 	target_add(target, "since", view->since);
@@ -537,7 +536,7 @@ start_call(struct exec_stream *s, struct err *err)
 	if (is_start) {
 		(void)buf_adds(&target, "/v1/exec/run");
 		target_add(&target, "format",
-			   s->form == EXEC_BYTES ? "frames" : "jsonl");
+			   s->asks_events ? "jsonl" : "frames");
 		request.method = "POST";
 		request.type = "application/json";
 		request.body = buf_bytes(&s->body);
@@ -633,6 +632,8 @@ take_config(struct exec_stream *s, const struct exec_stream_config *config)
 	s->until = copy(&s->view.until);
 	s->grep = copy(&s->view.grep);
 	s->grep_re = copy(&s->view.grep_re);
+	s->asks_events = s->form == EXEC_EVENTS || s->grep || s->grep_re ||
+			 s->view.strip_ansi;
 	s->id = xstrdup(config->id ? config->id : "");
 	s->is_start = config->spec != NULL;
 	s->result = (struct exec_result)EXEC_RESULT_INIT;

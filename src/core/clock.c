@@ -64,24 +64,60 @@ days_from_civil(int64_t y, unsigned m, unsigned d)
 	return era * 146097 + (int64_t)doe - 719468;
 }
 
+/* The same backwards. */
+static void
+civil_from_days(uint64_t days, unsigned *y, unsigned *m, unsigned *d)
+{
+	uint64_t z = days + 719468, era = z / 146097;
+	unsigned doe = (unsigned)(z % 146097);
+	unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	unsigned mp = (5 * doy + 2) / 153;
+
+	*d = doy - (153 * mp + 2) / 5 + 1;
+	*m = mp < 10 ? mp + 3 : mp - 9;
+	*y = (unsigned)(era * 400) + yoe + (*m <= 2);
+}
+
+/* `width' digits of `n' and the character that follows them. */
+static char *
+put_digits(char *out, unsigned n, size_t width, char after)
+{
+	for (size_t i = width; i > 0; i--) {
+		out[i - 1] = (char)('0' + n % 10);
+		n /= 10;
+	}
+	out[width] = after;
+	return out + width + 1;
+}
+
+/*
+ * Not by gmtime and strftime: a log of many lines has as many times, and the C
+ * library looks for time zones in each.
+ */
 const char *
 rfc3339_format(char out[RFC3339_SIZE], uint64_t wall_ns)
 {
-	time_t seconds = (time_t)(wall_ns / NS_PER_S);
+	uint64_t seconds = wall_ns / NS_PER_S;
+	unsigned of_day = (unsigned)(seconds % 86400);
 	unsigned fraction = (unsigned)(wall_ns % NS_PER_S);
-	struct tm tm;
-	size_t n;
+	unsigned year, month, day;
+	char *p = out;
 
-	gmtime_r(&seconds, &tm);
-	n = strftime(out, RFC3339_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+	civil_from_days(seconds / 86400, &year, &month, &day);
+	p = put_digits(p, year, 4, '-');
+	p = put_digits(p, month, 2, '-');
+	p = put_digits(p, day, 2, 'T');
+	p = put_digits(p, of_day / 3600, 2, ':');
+	p = put_digits(p, of_day / 60 % 60, 2, ':');
+	p = put_digits(p, of_day % 60, 2, fraction > 0 ? '.' : 'Z');
 	if (fraction > 0) {
-		n += (size_t)snprintf(out + n, RFC3339_SIZE - n, ".%09u",
-				      fraction);
-		while (out[n - 1] == '0')
-			n--;
+		p = put_digits(p, fraction, 9, 'Z');
+		while (p[-2] == '0')
+			p--;
+		p[-1] = 'Z';
 	}
-	out[n++] = 'Z';
-	out[n] = '\0';
+	*p = '\0';
 	return out;
 }
 

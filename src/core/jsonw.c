@@ -9,11 +9,26 @@
 #include "core/jsonw.h"
 #include "core/text.h"
 
+/* Room for `n' bytes, which are then there; NULL: no, now and ever after. */
+static uint8_t *
+take_room(struct jsonw *w, size_t n)
+{
+	uint8_t *room = w->failed ? NULL : buf_reserve(w->out, n);
+
+	if (room)
+		buf_commit(w->out, n);
+	else
+		w->failed = true;
+	return room;
+}
+
 static void
 add(struct jsonw *w, const void *bytes, size_t n)
 {
-	if (!w->failed && buf_add(w->out, bytes, n) < 0)
-		w->failed = true;
+	uint8_t *room = take_room(w, n);
+
+	if (room && n > 0)
+		memcpy(room, bytes, n);
 }
 
 /* Plain characters are copied in runs; this says where a run ends. */
@@ -21,6 +36,36 @@ static bool
 is_plain(uint8_t c)
 {
 	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+#define EACH_BYTE(c) (0x0101010101010101ull * (c))
+
+/* A bit per byte that is 0; bits above the lowest one may be wrong. */
+static uint64_t
+zero_bytes(uint64_t word)
+{
+	return (word - EACH_BYTE(1)) & ~word & EACH_BYTE(0x80);
+}
+
+/* How many plain characters `s' begins with: eight at a time. */
+static size_t
+plain_run(const uint8_t *s, size_t n)
+{
+	size_t run = 0;
+
+	for (; n - run >= 8; run += 8) {
+		uint64_t word;
+
+		memcpy(&word, s + run, sizeof(word));
+		if ((word & EACH_BYTE(0x80)) |
+		    ((word - EACH_BYTE(0x20)) & ~word & EACH_BYTE(0x80)) |
+		    zero_bytes(word ^ EACH_BYTE('"')) |
+		    zero_bytes(word ^ EACH_BYTE('\\')))
+			break;
+	}
+	while (run < n && is_plain(s[run]))
+		run++;
+	return run;
 }
 
 static void
@@ -42,34 +87,56 @@ add_escaped(struct jsonw *w, uint8_t c)
 	add(w, text, (size_t)n);
 }
 
+/* One character that is not plain; how many bytes it is. */
+static size_t
+add_special(struct jsonw *w, const uint8_t *s, size_t n)
+{
+	uint32_t rune;
+	size_t len = s[0] < 0x80 ? 1 : utf8_sequence(s, n, &rune);
+
+	if (len == 0)
+		add(w, "\xef\xbf\xbd", 3);
+	else if (len == 1)
+		add_escaped(w, s[0]);
+	else
+		add(w, s, len);
+	return len ? len : 1;
+}
+
+/* Most strings are plain, and are written at once with what is around them. */
+static void
+add_quoted(struct jsonw *w, const uint8_t *s, size_t n, bool is_key)
+{
+	size_t run = plain_run(s, n), step;
+	bool is_whole = run == n;
+	uint8_t *room = take_room(w, run + 1 + (is_whole ? 1 + is_key : 0));
+
+	if (room == NULL)
+		return;
+	*room++ = '"';
+	if (run > 0)
+		memcpy(room, s, run);
+	room += run;
+	if (is_whole) {
+		*room++ = '"';
+		if (is_key)
+			*room = ':';
+		return;
+	}
+	for (s += run, n -= run; n > 0; s += step, n -= step) {
+		step = plain_run(s, n);
+		if (step > 0)
+			add(w, s, step);
+		else
+			step = add_special(w, s, n);
+	}
+	add(w, "\":", 1u + is_key);
+}
+
 static void
 add_string(struct jsonw *w, const uint8_t *s, size_t n)
 {
-	size_t run, len;
-	uint32_t rune;
-
-	add(w, "\"", 1);
-	while (n > 0) {
-		for (run = 0; run < n && is_plain(s[run]); run++)
-			;
-		if (run > 0) {
-			add(w, s, run);
-			s += run;
-			n -= run;
-			continue;
-		}
-		len = s[0] < 0x80 ? 1 : utf8_sequence(s, n, &rune);
-		if (len == 0)
-			add(w, "\xef\xbf\xbd", 3);
-		else if (len == 1)
-			add_escaped(w, s[0]);
-		else
-			add(w, s, len);
-		len = len ? len : 1;
-		s += len;
-		n -= len;
-	}
-	add(w, "\"", 1);
+	add_quoted(w, s, n, false);
 }
 
 static void
@@ -78,10 +145,8 @@ start(struct jsonw *w, const char *key)
 	if (w->comma)
 		add(w, ",", 1);
 	w->comma = true;
-	if (key) {
-		add_string(w, (const uint8_t *)key, strlen(key));
-		add(w, ":", 1);
-	}
+	if (key)
+		add_quoted(w, (const uint8_t *)key, strlen(key), true);
 }
 
 static void
@@ -146,22 +211,31 @@ jsonw_str(struct jsonw *w, const char *key, const char *text)
 		jsonw_strn(w, key, text, strlen(text));
 }
 
+static void
+add_number(struct jsonw *w, const char *key, uint64_t n, bool is_negative)
+{
+	char digits[21];
+	size_t at = sizeof(digits);
+
+	start(w, key);
+	do
+		digits[--at] = (char)('0' + n % 10);
+	while ((n /= 10) > 0);
+	if (is_negative)
+		digits[--at] = '-';
+	add(w, digits + at, sizeof(digits) - at);
+}
+
 void
 jsonw_int(struct jsonw *w, const char *key, int64_t n)
 {
-	char text[24];
-
-	snprintf(text, sizeof(text), "%" PRId64, n);
-	jsonw_raw(w, key, text);
+	add_number(w, key, n < 0 ? -(uint64_t)n : (uint64_t)n, n < 0);
 }
 
 void
 jsonw_u64(struct jsonw *w, const char *key, uint64_t n)
 {
-	char text[24];
-
-	snprintf(text, sizeof(text), "%" PRIu64, n);
-	jsonw_raw(w, key, text);
+	add_number(w, key, n, false);
 }
 
 void

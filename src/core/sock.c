@@ -20,7 +20,6 @@
 #define BACKLOG 1024
 /* Longer than a busy daemon is silent, shorter than a person's patience. */
 #define CONNECT_SECONDS 3
-#define MAX_FDS 16
 
 static int
 unix_address(const char *path, struct sockaddr_un *ret, struct err *err)
@@ -255,7 +254,7 @@ sock_send_fds(int fd, const void *bytes, size_t n, const int *fds, size_t n_fds)
 {
 	union {
 		struct cmsghdr align;
-		char room[CMSG_SPACE(MAX_FDS * sizeof(int))];
+		char room[CMSG_SPACE(SOCK_MAX_FDS * sizeof(int))];
 	} control;
 	struct iovec iov = { .iov_base = (void *)(uintptr_t)bytes,
 			     .iov_len = n };
@@ -263,7 +262,7 @@ sock_send_fds(int fd, const void *bytes, size_t n, const int *fds, size_t n_fds)
 	struct cmsghdr *cmsg;
 	ssize_t sent;
 
-	if (n_fds > MAX_FDS) {
+	if (n_fds > SOCK_MAX_FDS) {
 		errno = EINVAL;
 		return -1;
 	}
@@ -318,7 +317,7 @@ sock_recv_fds(int fd, void *bytes, size_t n, int *fds, size_t *n_fds)
 {
 	union {
 		struct cmsghdr align;
-		char room[CMSG_SPACE(MAX_FDS * sizeof(int))];
+		char room[CMSG_SPACE(SOCK_MAX_FDS * sizeof(int))];
 	} control;
 	struct iovec iov = { .iov_base = bytes, .iov_len = n };
 	struct msghdr msg = { .msg_iov = &iov,

@@ -39,6 +39,9 @@ void sock_name(int fd, char *out, size_t size);
 /* The peer's user by SO_PEERCRED; false on a TCP socket. */
 bool sock_peer(int fd, uid_t *ret_uid, pid_t *ret_pid);
 
+/* The kernel's own limit of descriptors in a message, SCM_MAX_FD. */
+#define SOCK_MAX_FDS 253
+
 /*
  * A message with descriptors.  Receive fills at most *n_fds descriptors and
  * sets it; more than were expected are closed and the message refused.

@@ -287,6 +287,36 @@ http_client_new(const struct http_client_config *config, struct err *err)
 	return client;
 }
 
+/* Nothing that ends a line, nor, in a target, a word. */
+static bool
+is_clean(const char *text, unsigned char least)
+{
+	for (; text && *text != '\0'; text++) {
+		if ((unsigned char)*text < least || *text == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+static int
+check_request(const struct http_client *client,
+	      const struct http_request *request, struct err *err)
+{
+	bool is_good = is_clean(request->target, ' ' + 1) &&
+		       is_clean(request->method, ' ' + 1) &&
+		       is_clean(request->type, ' ') &&
+		       is_clean(client->host, ' ') &&
+		       is_clean(client->token, ' ');
+
+	for (size_t i = 0; i < request->n_headers; i++)
+		is_good = is_good && is_clean(request->headers[i].name, ' ') &&
+			  is_clean(request->headers[i].value, ' ');
+	if (!is_good)
+		return err_set(err, ERR_INVALID,
+			       "a control character in an HTTP request");
+	return 0;
+}
+
 static void
 add_header(struct buf *out, const char *name, const char *value)
 {
@@ -342,6 +372,8 @@ http_call_start(struct http_client *client, const struct http_request *request,
 		err_set(err, ERR_UNREACHABLE, "the connection is closed");
 		return NULL;
 	}
+	if (check_request(client, request, err) < 0)
+		return NULL;
 	call = xcalloc(1, sizeof(*call));
 	call->client = client;
 	call->events = events;

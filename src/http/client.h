@@ -61,7 +61,11 @@ struct http_request {
 	uint64_t timeout_ms; /* until the head; 0: none */
 };
 
-/* `request' is read during the call only. */
+/*
+ * `request' is read during the call only.  ERR_UNREACHABLE: the connection
+ * cannot serve another call; ERR_INVALID: a text of the request has characters
+ * that it must not have.
+ */
 struct http_call *http_call_start(struct http_client *client,
 				  const struct http_request *request,
 				  const struct http_call_events *events,

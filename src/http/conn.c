@@ -99,6 +99,15 @@ conn_hand_over(struct conn *conn)
 	return stream;
 }
 
+bool
+conn_is_idle(const struct conn *conn)
+{
+	return conn->stream && !conn->is_busy && !conn->is_broken &&
+	       !conn->is_done && !conn->is_ended && !conn->has_leftover &&
+	       conn->x == NULL && conn->wait == WAIT_REQUEST &&
+	       stream_pending(conn->stream) == 0 && !conn->is_pair;
+}
+
 /*
  * Deadlines
  */
@@ -557,6 +566,7 @@ conn_new(struct http_server *server, int in_fd, int out_fd, bool is_tcp,
 	conn->server = server;
 	conn->guard = guard;
 	conn->is_tcp = is_tcp;
+	conn->is_pair = in_fd != out_fd;
 	parser_init(&conn->parser, PARSER_REQUEST);
 	uv_idle_init(loop, &conn->later);
 	uv_timer_init(loop, &conn->deadline);

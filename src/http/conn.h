@@ -88,6 +88,7 @@ struct conn {
 	uint64_t timer_ms;   /* when the timer will look; 0: not running */
 
 	bool is_tcp;
+	bool is_pair;	   /* of descriptors, not a socket */
 	bool is_busy;	   /* conn_run is on the stack */
 	bool is_broken;	   /* close as soon as we may call back */
 	bool is_done;	   /* close once all is sent */
@@ -107,6 +108,9 @@ void conn_later(struct conn *conn);
 
 /* Give the stream away: the exchange and the connection are gone. */
 struct stream *conn_hand_over(struct conn *conn);
+
+/* A socket on which nothing is under way, in either direction. */
+bool conn_is_idle(const struct conn *conn);
 
 /* Answer instead of the handler, and close.  In exchange.c. */
 void conn_refuse(struct conn *conn, unsigned status, const char *why);

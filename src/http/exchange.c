@@ -128,6 +128,8 @@ write_both(struct conn *conn, const struct buf *head, const void *body,
 void
 exchange_free(struct http_exchange *x)
 {
+	if (x == NULL)
+		return;
 	buf_fini(&x->body);
 	buf_fini(&x->headers);
 	buf_fini(&x->before);
@@ -295,9 +297,11 @@ http_reply_header(struct http_exchange *x, const char *name, const char *value)
 {
 	buf_adds(&x->headers, name);
 	buf_adds(&x->headers, ": ");
-	for (; *value != '\0'; value++)
-		buf_addc(&x->headers,
-			 (unsigned char)*value < ' ' ? '?' : *value);
+	for (; *value != '\0'; value++) {
+		bool is_control = (unsigned char)*value < ' ' || *value == 0x7f;
+
+		buf_addc(&x->headers, is_control ? (char)'?' : *value);
+	}
 	buf_adds(&x->headers, "\r\n");
 }
 
@@ -360,12 +364,6 @@ http_reply_start(struct http_exchange *x, unsigned status, const char *type,
 	conn_later(x->conn);
 }
 
-static bool
-is_stream_full(const struct http_exchange *x)
-{
-	return stream_pending(x->conn->stream) > STREAM_HIGH_WATER;
-}
-
 static size_t
 add_piece(struct iovec *pieces, size_t n_pieces, const void *bytes, size_t n)
 {
@@ -410,7 +408,7 @@ send_payload(struct http_exchange *x, const void *bytes, size_t n,
 
 	is_full = n_pieces > 0 ? stream_writev(x->conn->stream, pieces,
 					       n_pieces, n_more > 0)
-			       : is_stream_full(x);
+			       : stream_is_full(x->conn->stream);
 	buf_fini(&x->before);
 	buf_fini(&x->held);
 	return is_full;
@@ -448,7 +446,7 @@ http_reply_write(struct http_exchange *x, const void *bytes, size_t n)
 		return send_payload(x, bytes, n, 0);
 	buf_add(&x->held, bytes, n);
 	conn_later(x->conn);
-	return is_stream_full(x);
+	return stream_is_full(x->conn->stream);
 }
 
 bool

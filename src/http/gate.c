@@ -87,7 +87,7 @@ version_byte(struct gate *g, uint8_t c)
 	if (i == sizeof(version) - 1)
 		expect(g, c == '\r', GATE_LINE_LF, "malformed HTTP version");
 	else if (version[i] != '?')
-		expect(g, c == version[i], GATE_VERSION,
+		expect(g, c == (uint8_t)version[i], GATE_VERSION,
 		       "malformed HTTP version");
 	else if (c < '0' || c > '9')
 		bad(g, 400, "malformed HTTP version");
@@ -135,8 +135,8 @@ response_byte(struct gate *g, uint8_t c)
 	switch (g->state) {
 	case GATE_PROTOCOL:
 		if (g->n_part < sizeof(protocol))
-			expect(g, c == protocol[g->n_part - 1], GATE_PROTOCOL,
-			       "not an HTTP/1 answer");
+			expect(g, c == (uint8_t)protocol[g->n_part - 1],
+			       GATE_PROTOCOL, "not an HTTP/1 answer");
 		else if (g->n_part == sizeof(protocol))
 			expect(g, c == '0' || c == '1', GATE_PROTOCOL,
 			       "not an HTTP/1 answer");

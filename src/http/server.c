@@ -235,6 +235,23 @@ http_server_drain(struct http_server *server)
 	}
 }
 
+size_t
+http_server_take_idle(struct http_server *server, int *fds, size_t max)
+{
+	struct list *at = server->conns.next;
+	size_t n = 0;
+
+	while (at != &server->conns && n < max) {
+		struct conn *conn = list_entry(at, struct conn, link);
+		int out;
+
+		at = at->next;
+		if (conn_is_idle(conn))
+			stream_detach(conn_hand_over(conn), &fds[n++], &out);
+	}
+	return n;
+}
+
 void
 http_server_free(struct http_server *server)
 {

@@ -71,6 +71,13 @@ int http_server_serve(struct http_server *server, int in_fd, int out_fd,
  */
 void http_server_drain(struct http_server *server);
 
+/*
+ * Give up to `max' connections to the caller that nothing of a request has been
+ * read from: one descriptor each.  Served by somebody else (http_server_serve),
+ * their clients notice nothing.
+ */
+size_t http_server_take_idle(struct http_server *server, int *fds, size_t max);
+
 size_t http_server_n_conns(const struct http_server *server);
 
 /*
@@ -111,7 +118,10 @@ void http_exchange_read(struct http_exchange *x, http_data_fn *on_data);
 void http_exchange_pause(struct http_exchange *x);
 void http_exchange_resume(struct http_exchange *x);
 
-/* A header of the coming answer; before the reply functions. */
+/*
+ * A header of the coming answer; before the reply functions.  Control
+ * characters in the value become '?'.
+ */
 void http_reply_header(struct http_exchange *x, const char *name,
 		       const char *value);
 

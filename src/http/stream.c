@@ -555,12 +555,10 @@ stream_unread(struct stream *s, const void *bytes, size_t n)
 static bool
 say_full(struct stream *s)
 {
-	if (s->is_broken)
-		return false;
 	watch(s, true);
 	if (s->queue.n_bytes > STREAM_HIGH_WATER)
 		s->is_full = true;
-	return s->is_full;
+	return stream_is_full(s);
 }
 
 bool
@@ -606,6 +604,12 @@ uint64_t
 stream_pending(const struct stream *s)
 {
 	return s->queue.n_bytes;
+}
+
+bool
+stream_is_full(const struct stream *s)
+{
+	return s->is_full && !s->is_broken;
 }
 
 uv_loop_t *

@@ -108,6 +108,9 @@ void stream_shutdown(struct stream *stream);
 /* Bytes written and not yet taken by the kernel. */
 uint64_t stream_pending(const struct stream *stream);
 
+/* Is on_drain still to come? */
+bool stream_is_full(const struct stream *stream);
+
 struct uv_loop_s *stream_loop(const struct stream *stream);
 
 /* The descriptor read from; borrowed. */

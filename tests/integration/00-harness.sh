@@ -13,7 +13,7 @@ run_test() {
 		printf '. "$(dirname "$0")/../lib.sh"\n'
 		cat
 	} >t/tests/integration/01-it.sh
-	env -u BERTH_TEST_TMP -u CI BUILD="$TMP/t/build" "$@" t/tests/run \
+	env -u BERTH_TEST_TMP -u CI -u BERTH_TEST_SLOW BUILD="$TMP/t/build" "$@" t/tests/run \
 		>out 2>&1
 	status=$?
 	out=$(<out)

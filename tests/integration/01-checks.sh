@@ -50,6 +50,8 @@ sees layers 'src/newdir has no row'
 word() {
 	put "$1" "$licence" "$2"
 }
+put docs/a.md '<<<<<<<'' HEAD'
+sees words 'merge that was not finished'
 word src/core/a.c '/* TODO: later */'
 sees words 'NEEDSWORK\(#123\)'
 word docs/a.md 'NEEDSWORK: whose?'
@@ -112,10 +114,18 @@ put src/core/a.c "$licence" '#include "core/a.h"' '' 'int' 'a_get(void)' '{' \
 	'	return _exit_is_fine();' '}'
 put tests/unit/core/a_test.c "$licence"
 put tests/unit/core/meson.build "['a']"
-# The modules that check-mirror exempts.
-sed -n 's/^\(src[^ ]*\) : .*/\1/p' scripts/check-mirror | while read -r module; do
-	put "$module" "$licence"
-done
+# The modules that check-mirror exempts, and what covers them.
+sed -n 's/^\(src[^ ]*\) : .* : \(.*\)/\1 \2/p' scripts/check-mirror |
+	while read -r module test; do
+		put "${module//\*/x}" "$licence"
+		[ -f "$test" ] || put "$test" "$licence"
+		case $test in
+		tests/unit/*_test.c)
+			put "src/${test:11:-7}.c" "$licence"
+			put "${test%/*}/meson.build" "'$(basename "$test" _test.c)'"
+			;;
+		esac
+	done
 for script in layers words mirror; do
 	ok "check-$script is content with a good tree" scripts/check-$script
 done

@@ -327,10 +327,10 @@ async function logs_are_codexds_to_the_byte() {
     const logs = { stdout: someLog(i), stderr: someLog(i + 20) };
     for (const [stream, log] of Object.entries(logs)) writeFileSync(join(dir, stream), log);
     const id = await client.start({ cmd: 'cat stdout; cat stderr >&2', cwd: dir });
-    await client.finished(id);
+    const meta = await client.finished(id);
     for (const [stream, log] of Object.entries(logs)) {
       for (const query of someQueries(log)) {
-        const name = `log ${i}, ${stream}, ${new URLSearchParams(query)}`;
+        const name = `log ${i}, ${stream}, ${new URLSearchParams(query)} of ${JSON.stringify(meta)}`;
         const text = await client.logs(id, { ...query, stream });
         texts.push({ name, got: [text.status, text.bytes.toString('latin1')], wanted: [200, model.text(log, query).toString('latin1')] });
         if (below(3) !== 0) continue;

@@ -6,10 +6,13 @@
  *	http_load requests SOCKET TARGET CONNECTIONS SECONDS
  *	http_load download SOCKET TARGET
  *	http_load sendfile FILE
+ *	http_load hold SOCKET TARGET CONNECTIONS
  *
  * "requests" keeps that many keep-alive connections busy and prints requests
  * per second.  "download" prints the MB/s of one answer, "sendfile" what a
  * bare loop of sendfile over a socket pair reaches with the same reader.
+ * "hold" asks for TARGET (nothing, if it is "-") on that many connections,
+ * prints "holding" and never reads an answer, until it is killed.
  */
 
 #include <errno.h>
@@ -207,6 +210,28 @@ run_sendfile(char **argv)
 	return pid < 0 || waitpid(pid, &status, 0) < 0 || status != 0;
 }
 
+static int
+run_hold(char **argv)
+{
+	AUTO_FREE char *request = xasprintf(
+	    "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", argv[1]);
+	size_t n = str_eq(argv[1], "-") ? 0 : strlen(request);
+	struct err err = ERR_INIT;
+
+	for (uint64_t left = number(argv[2]); left > 0; left--) {
+		int fd = sock_connect_unix(argv[0], &err);
+
+		if (fd < 0)
+			fail(&err);
+		if (write_full(fd, request, n) < 0)
+			return 1;
+	}
+	printf("holding\n");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -218,6 +243,7 @@ main(int argc, char **argv)
 		{ "requests", 4, run_requests },
 		{ "download", 2, run_download },
 		{ "sendfile", 1, run_sendfile },
+		{ "hold", 3, run_hold },
 	};
 
 	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(modes); i++) {

@@ -7,7 +7,8 @@
  *	    [--body-ms N] [--idle-ms N] [--max-conns N] [--max-body N]
  *	    [--host NAME]... [--refuse-origin] [--fds N]
  *
- * It prints "listening ADDRESS" once it accepts, and ends on SIGTERM.  Routes:
+ * It prints "listening ADDRESS" once it accepts, and ends on SIGTERM, or
+ * with the only connection of --stdio.  Routes:
  *
  *	GET  /json                   a small answer
  *	POST /echo                   the body, collected up to 1 MiB
@@ -443,10 +444,10 @@ start_listening(char **argv)
 }
 
 static void
-on_term(uv_signal_t *signal, int number)
+on_term(uv_signal_t *term, int number)
 {
-	uv_close((uv_handle_t *)signal, NULL);
-	http_server_free(program.server);
+	uv_close((uv_handle_t *)term, NULL);
+	http_server_free(TAKE(program.server));
 }
 
 int
@@ -470,6 +471,11 @@ main(int argc, char **argv)
 	start_listening(argv + 1);
 	uv_signal_init(&program.loop, &term);
 	uv_signal_start(&term, on_term, SIGTERM);
+	/* Without listeners the end of the last connection is the end. */
+	uv_unref((uv_handle_t *)&term);
+	uv_run(&program.loop, UV_RUN_DEFAULT);
+	if (program.server)
+		on_term(&term, 0);
 	uv_run(&program.loop, UV_RUN_DEFAULT);
 	return uv_loop_close(&program.loop) == 0 ? 0 : 1;
 }

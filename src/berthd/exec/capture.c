@@ -408,12 +408,24 @@ capture_idle(struct capture *capture)
 	(void)madvise(capture->buffer, CHUNK, MADV_DONTNEED);
 }
 
+/*
+ * All files are sent on their way before the first is waited for, so that one
+ * commit of a journal does for them.  Without output there is nothing to keep.
+ */
 void
 capture_sync(struct capture *capture)
 {
-	for (unsigned i = 0; i < TIMELINE_STREAMS; i++) {
-		if (capture->streams[i].size > 0)
-			(void)fdatasync(capture->streams[i].file_fd);
-	}
-	(void)fdatasync(capture->timeline_fd);
+	int fds[] = { capture->timeline_fd,
+		      capture->streams[TIMELINE_OUT].file_fd,
+		      capture->streams[TIMELINE_ERR].file_fd };
+
+	if (capture->streams[TIMELINE_OUT].size +
+		capture->streams[TIMELINE_ERR].size ==
+	    0)
+		return;
+	(void)capture_flush(capture);
+	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
+		(void)sync_file_range(fds[i], 0, 0, SYNC_FILE_RANGE_WRITE);
+	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
+		(void)fdatasync(fds[i]);
 }

@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <termios.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "berthd/exec/command.h"
@@ -151,13 +152,20 @@ static void __attribute__((noreturn)) fail_child(int report, enum step step)
 	_exit(127);
 }
 
+/*
+ * Also the two that the C library keeps for its threads and hides from
+ * signal(2): posix_spawn in a program with threads leaves them ignored, and
+ * what is ignored is inherited for ever.
+ */
 static void
 reset_signals(void)
 {
+	static const uint64_t by_default[4];
 	sigset_t none;
 
 	for (int sig = 1; sig < NSIG; sig++)
-		(void)signal(sig, SIG_DFL);
+		(void)syscall(SYS_rt_sigaction, sig, by_default, NULL,
+			      sizeof(uint64_t));
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -177,9 +185,12 @@ set_limit(int what, uint64_t value)
 
 static void __attribute__((noreturn))
 run_child(const struct command_config *config, const char *program,
-	  const struct stdio *io, int report)
+	  const struct stdio *io, pid_t holder, int report)
 {
 	reset_signals();
+	/* A command whose holder was killed is lost; it must not go on. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != holder)
+		fail_child(report, STEP_SESSION);
 	if (setsid() < 0)
 		fail_child(report, STEP_SESSION);
 	if (config->tty && ioctl(io->child[0], TIOCSCTTY, 0) < 0)
@@ -230,15 +241,15 @@ spawn(const struct command_config *config, const char *program,
       const struct stdio *io, pid_t *ret_pid, struct err *err)
 {
 	struct failure failure;
+	pid_t holder = getpid(), pid;
 	int report[2];
 	ssize_t got;
-	pid_t pid;
 
 	if (pipe2(report, O_CLOEXEC) < 0)
 		return err_sys(err, "pipe");
 	pid = fork();
 	if (pid == 0)
-		run_child(config, program, io, report[1]);
+		run_child(config, program, io, holder, report[1]);
 	close(report[1]);
 	if (pid < 0) {
 		close(report[0]);

@@ -23,13 +23,18 @@ listen_in(int dir_fd)
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			0);
+	mode_t before;
+	int rc;
 
 	if (fd < 0)
 		return -1;
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/%s",
 		 dir_fd, CONTROL_SOCKET);
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-	    listen(fd, CONTROL_MAX_CONNS) < 0) {
+	/* Never open to others, not even between two calls. */
+	before = umask(0177);
+	rc = bind(fd, (struct sockaddr *)&addr, sizeof(addr));
+	(void)umask(before);
+	if (rc < 0 || listen(fd, CONTROL_MAX_CONNS) < 0) {
 		close(fd);
 		return -1;
 	}

@@ -55,8 +55,8 @@ exec_new(const char *root, const char *id, const struct runner *runner,
 	return exec;
 }
 
-static void
-drop_run(struct exec *exec)
+void
+exec_leave(struct exec *exec)
 {
 	if (exec->run)
 		exec->runner->free(exec->run);
@@ -68,7 +68,7 @@ exec_free(struct exec *exec)
 {
 	if (exec == NULL)
 		return;
-	drop_run(exec);
+	exec_leave(exec);
 	while (!list_is_empty(&exec->watches))
 		list_unlink(exec->watches.next);
 	free(exec->dir);
@@ -160,6 +160,7 @@ set_state(struct exec *exec, const struct exec_state *state)
 	exec->finished_ns = state->finished_ns;
 	exec->exit_code = state->exit_code;
 	exec->signal = state->signal;
+	exec->output_open = state->output_open;
 	exec->bytes = (uint64_t)(state->stdout_bytes + state->stderr_bytes);
 }
 
@@ -263,7 +264,7 @@ static void
 refuse(struct exec *exec, const struct err *err)
 {
 	log_warn("exec", "gone", KV_STR("id", exec->id), KV_ERR(err));
-	drop_run(exec);
+	exec_leave(exec);
 	tell_watches(exec, err);
 	full_of(exec)->events->on_refused(exec, exec->owner);
 }
@@ -281,7 +282,7 @@ on_gone(struct run *run UNUSED, void *owner)
 	struct exec_state state = EXEC_STATE_INIT;
 	struct err err = ERR_INIT;
 
-	drop_run(exec);
+	exec_leave(exec);
 	if (settle(exec, &state, &err) < 0) {
 		if (exec->is_acknowledged)
 			err_set(&err, ERR_NOT_FOUND,

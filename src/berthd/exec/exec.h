@@ -47,6 +47,7 @@ struct exec {
 	uint64_t bytes; /* output, once it ended */
 	uint64_t in_taken;
 	bool in_closed;
+	bool output_open; /* background children hold it, after the end */
 	struct run *run;
 	const struct runner *runner;
 	struct list watches;
@@ -65,7 +66,10 @@ struct exec *exec_new(const char *root, const char *id,
 		      const struct runner *runner,
 		      const struct exec_events *events, void *owner);
 
-/* Let go: the command is not touched. */
+/* Hear no more of its holder; the command is not touched. */
+void exec_leave(struct exec *exec);
+
+/* Leave it too. */
 void exec_free(struct exec *exec);
 
 /* Take over what a list shows of the spec. */

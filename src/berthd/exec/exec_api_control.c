@@ -189,7 +189,9 @@ on_cancel_body(struct http_exchange *x, const struct buf *body, void *owner)
 		reply_error(x, &err);
 		return;
 	}
-	if (s->exec->run == NULL) {
+	/* A holder outlives the end a little, also when nothing is left. */
+	if (s->exec->run == NULL ||
+	    (exec_is_ended(s->exec) && !s->exec->output_open)) {
 		reply_flag(x, "canceled", false, "not running");
 		return;
 	}

@@ -73,6 +73,7 @@ on_change(struct exec_watch *watch, const struct err *why UNUSED)
 	struct exec_log *log = container_of(watch, struct exec_log, watch);
 
 	log->source.is_ended = exec_is_ended(log->exec);
+	log->source.is_capped = log->exec->run != NULL;
 	log_source_changed(&log->source);
 }
 
@@ -94,7 +95,7 @@ get_log(struct exec *exec, struct err *err)
 		.dir_fd = dir_fd,
 		.exec_id = exec->id,
 		.is_ended = exec_is_ended(exec),
-		.is_capped = true,
+		.is_capped = exec->run != NULL,
 		.exec = log,
 		.describe_started = describe_started,
 		.describe_finished = describe_finished,

@@ -25,6 +25,7 @@
 #include "berthd/exec/command.h"
 #include "berthd/exec/holder.h"
 #include "berthd/exec/holder_own.h"
+#include "berthd/exec/spec.h"
 #include "berthd/exec/tree.h"
 #include "core/fs.h"
 #include "core/mem.h"
@@ -44,6 +45,9 @@
 
 /* After so long without output its buffer goes back to the system. */
 #define IDLE_MS 1000
+
+/* While output flows readers see it this often. */
+#define FLUSH_MS 5
 
 /* Stopping */
 
@@ -232,12 +236,34 @@ on_output_closed(struct holder *h)
 
 enum { WATCH_OUT, WATCH_ERR, WATCH_IN, WATCH_SIGNAL, WATCH_OURS };
 
+/*
+ * Nothing stays unwritten while we sleep, as readers trust the timeline.  What
+ * comes after a pause is shown at once; while more comes, all of FLUSH_MS at
+ * once, since a record per wake-up would cost as much as the output.
+ */
+static int
+await_events(struct holder *h, struct pollfd *fds, nfds_t n_fds)
+{
+	uint64_t now = clock_mono_ms();
+	int n;
+
+	if (h->capture.n_pending > 0) {
+		n = poll(fds, n_fds,
+			 now < h->flush_at ? (int)(h->flush_at - now) : 0);
+		if (n != 0)
+			return n;
+		if (!capture_flush(&h->capture) && h->retry_at == HOLDER_NEVER)
+			h->retry_at = now + RETRY_MS;
+		h->flush_at = clock_mono_ms() + FLUSH_MS;
+	}
+	return poll(fds, n_fds, next_timeout(h));
+}
+
 static void
 turn(struct holder *h)
 {
 	struct pollfd fds[WATCH_OURS + CONTROL_POLL_FDS];
 	bool was_open = capture_is_open(&h->capture);
-	int n, timeout = next_timeout(h);
 
 	fds[WATCH_OUT].fd = capture_fd(&h->capture, TIMELINE_OUT);
 	fds[WATCH_ERR].fd = capture_fd(&h->capture, TIMELINE_ERR);
@@ -247,14 +273,7 @@ turn(struct holder *h)
 		fds[i].events = i == WATCH_IN ? POLLOUT : POLLIN;
 	control_server_prepare(&h->control, fds + WATCH_OURS);
 
-	/* Nothing unwritten while asleep: readers trust the timeline. */
-	n = poll(fds, ARRAY_SIZE(fds), 0);
-	if (n == 0) {
-		if (!capture_flush(&h->capture) && h->retry_at == HOLDER_NEVER)
-			h->retry_at = clock_mono_ms() + RETRY_MS;
-		n = poll(fds, ARRAY_SIZE(fds), timeout);
-	}
-	if (n > 0) {
+	if (await_events(h, fds, ARRAY_SIZE(fds)) > 0) {
 		for (unsigned i = WATCH_OUT; i <= WATCH_ERR; i++) {
 			if (fds[i].fd >= 0 && fds[i].revents) {
 				(void)capture_read(&h->capture, i, READ_SLICE);
@@ -298,6 +317,23 @@ block_signals(struct holder *h)
 	h->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/*
+ * Make the exec durable, in one commit of a journal: everything was made
+ * before the first call, which takes it all along; the others find little left.
+ */
+static int
+sync_start(const struct holder *h, int root, struct err *err)
+{
+	AUTO_CLOSE int spec = openat(h->dir_fd, SPEC_FILE,
+				     O_RDONLY | O_CLOEXEC);
+
+	if (spec < 0 || fdatasync(spec) < 0)
+		return err_sys(err, "sync " SPEC_FILE);
+	if (fsync(h->dir_fd) < 0 || fsync(root) < 0)
+		return err_sys(err, "sync %s", h->launch.root);
+	return 0;
+}
+
 /* The exec's directory with its spec, durable. */
 static int
 make_dir(struct holder *h, struct err *err)
@@ -314,14 +350,15 @@ make_dir(struct holder *h, struct err *err)
 			   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (h->dir_fd < 0)
 		return err_sys(err, "open its directory");
-	if (fs_write_atomic(h->dir_fd, "spec.json", h->launch.spec,
-			    strlen(h->launch.spec), FS_WRITE_SYNC, err) < 0 ||
+	if (fs_write_atomic(h->dir_fd, SPEC_FILE, h->launch.spec,
+			    strlen(h->launch.spec), 0, err) < 0 ||
 	    capture_open(&h->capture, h->dir_fd, h->launch.max_log, &h->clock,
-			 err) < 0) {
+			 err) < 0 ||
+	    sync_start(h, root, err) < 0) {
 		(void)fs_remove_tree(root, h->launch.id, &(struct err)ERR_INIT);
 		return -1;
 	}
-	return fsync(root) < 0 ? err_sys(err, "sync %s", h->launch.root) : 0;
+	return 0;
 }
 
 static int

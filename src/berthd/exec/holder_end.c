@@ -25,6 +25,9 @@ holder_tell_state(struct holder *h, int conn)
 	struct control_msg msg = { .type = CONTROL_STATE };
 	AUTO_BUF text = BUF_INIT(STATE_MAX);
 
+	/* Told and then forgotten, an end would become a loss. */
+	if (exec_state_is_end(h->state.kind) && !h->is_durable)
+		return;
 	if (exec_state_encode(&h->state, &text) < 0)
 		return;
 	if (conn < 0)
@@ -35,8 +38,9 @@ holder_tell_state(struct holder *h, int conn)
 				    text.len);
 }
 
+/* Somebody removed the exec's directory: there is nowhere left to write. */
 static bool
-is_dir_gone(const struct holder *h)
+is_removed(const struct holder *h)
 {
 	struct stat st;
 
@@ -54,14 +58,12 @@ holder_publish(struct holder *h)
 	h->state.stderr_bytes = (int64_t)h->capture.streams[TIMELINE_ERR].size;
 	h->state.lost_bytes = (int64_t)h->capture.lost;
 	/* An end says that the records before it are complete. */
-	h->is_durable = ((is_flushed || !is_end) &&
-			 exec_state_write(h->dir_fd, &h->state, is_end, &err) ==
-			     0) ||
-			is_dir_gone(h);
+	h->is_durable = (is_flushed || !is_end) &&
+			exec_state_write(h->dir_fd, &h->state, is_end, &err) ==
+			    0;
+	h->is_durable = h->is_durable || is_removed(h);
 	h->retry_at = h->is_durable ? HOLDER_NEVER : clock_mono_ms() + RETRY_MS;
-	/* An end that is not durable yet is not told. */
-	if (h->is_durable || !is_end)
-		holder_tell_state(h, -1);
+	holder_tell_state(h, -1);
 }
 
 void

@@ -56,7 +56,7 @@ struct holder {
 	int cgroup_fd;
 	uint64_t oom_kills;
 	bool is_durable; /* state.json says what `state' says */
-	uint64_t retry_at, idle_at;
+	uint64_t retry_at, idle_at, flush_at;
 };
 
 /* holder_start.c */

@@ -10,6 +10,7 @@
 #include "core/macros.h"
 #include "http/server.h"
 #include "berthd/exec/log_body.h"
+#include "berthd/exec/log_match.h"
 #include "berthd/exec/log_query.h"
 
 /* Below this a copy is cheaper than a sendfile of its own. */
@@ -20,6 +21,9 @@
 
 /* One copied piece. */
 #define COPY_MAX (64u << 10)
+
+/* Bytes in one step past an expression, which may take long for each line. */
+#define REGEX_FEED (2 * LOG_MATCH_MAX_LINE)
 
 /* Gathered output is sent beyond this. */
 #define SEND_MIN LOG_LINES_ENOUGH
@@ -232,7 +236,6 @@ sink_lines(struct log_body *body, const struct log_piece *piece,
 	uint64_t n = piece->offset + piece->length - start;
 	struct log_feed feed = {
 		.stream = s,
-		.n = (size_t)MIN(n, (uint64_t)LOG_WINDOW),
 		.n_old = (size_t)(piece->offset - start),
 		.time_ns = piece->time_ns,
 	};
@@ -245,6 +248,8 @@ sink_lines(struct log_body *body, const struct log_piece *piece,
 		log_merge_consume(&body->merge, piece, piece->length);
 		return 0;
 	}
+	feed.n = MIN(feed.n_old + body->max_feed, (size_t)LOG_WINDOW);
+	feed.n = (size_t)MIN(n, (uint64_t)feed.n);
 	rc = log_files_read(files_of(body), s, start, feed.n, &feed.bytes, err);
 	if (rc < 0)
 		return -1;
@@ -297,6 +302,7 @@ log_body_init(struct log_body *body, struct http_exchange *x,
 	*body = (struct log_body){ .x = x };
 	body->merge.until_ns = query->until_ns;
 	body->merge.left = query->grep[0] ? UINT64_MAX : query->max_bytes;
+	body->max_feed = query->is_regex ? REGEX_FEED : LOG_WINDOW;
 	init_lines(body, query);
 	if (query->format == LOG_FRAMES) {
 		body->sink = sink_frames;

@@ -10,8 +10,8 @@
  *	lines	cut to lines: jsonl, grep, codexd's tail_lines
  *	frames	with a header in front of each piece
  *
- * While a capped exec lives, its stored bytes can turn into a hole at any time,
- * even after they were queued as a piece of a file.  Such a log is copied: the
+ * While a holder may drop, stored bytes can turn into a hole at any time, even
+ * after they were queued as a piece of a file.  Such a log is copied: the
  * cache looks at the drops after each read.
  */
 
@@ -59,6 +59,7 @@ struct log_body {
 	struct log_merge merge;	 /* the owner sets view, next, pos and to */
 	struct log_lines lines;	 /* `match' is set by the owner */
 	log_sink_fn *sink;
+	size_t max_feed; /* bytes cut to lines in one step */
 	bool by_copy;	 /* never as files */
 	bool is_blocked; /* the client takes no more; reset by the owner */
 	bool is_stopped; /* the range is over, the log may go on */

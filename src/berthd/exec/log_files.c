@@ -117,7 +117,8 @@ log_files_read(struct log_files *files, unsigned stream, uint64_t offset,
 }
 
 const struct timeline_rec *
-log_files_rec(struct log_files *files, uint64_t index, struct err *err)
+log_files_recs(struct log_files *files, uint64_t index, size_t *ret_n,
+	       struct err *err)
 {
 	struct log_cache *cache = get_cache(files);
 	int n;
@@ -132,6 +133,7 @@ log_files_rec(struct log_files *files, uint64_t index, struct err *err)
 			return NULL;
 		cache->n = (size_t)n;
 	}
+	*ret_n = (size_t)(cache->first + cache->n - index);
 	return &cache->recs[index - cache->first];
 }
 
@@ -159,6 +161,7 @@ log_view_entry(const struct log_view *view, uint64_t index,
 	       struct log_entry *ret, struct err *err)
 {
 	const struct timeline_rec *rec;
+	size_t n;
 
 	assert(index < log_view_n(view));
 	if (index >= view->n_recs) {
@@ -172,7 +175,7 @@ log_view_entry(const struct log_view *view, uint64_t index,
 		};
 		return 0;
 	}
-	rec = log_files_rec(view->files, index, err);
+	rec = log_files_recs(view->files, index, &n, err);
 	if (rec == NULL)
 		return -1;
 	*ret = (struct log_entry){

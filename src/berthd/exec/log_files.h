@@ -48,9 +48,13 @@ void log_files_trim(struct log_files *files);
 int log_files_read(struct log_files *files, unsigned stream, uint64_t offset,
 		   size_t n, const uint8_t **ret_bytes, struct err *err);
 
-/* Record `index' of the timeline, borrowed until the next call, or NULL. */
-const struct timeline_rec *log_files_rec(struct log_files *files,
-					 uint64_t index, struct err *err);
+/*
+ * Records of the timeline from `index' on, `*ret_n' of them and at least one,
+ * borrowed until the next call; or NULL.
+ */
+const struct timeline_rec *log_files_recs(struct log_files *files,
+					  uint64_t index, size_t *ret_n,
+					  struct err *err);
 
 struct log_entry {
 	uint64_t time_ns;

@@ -40,17 +40,37 @@ add_base64(struct jsonw *w, const struct line *line)
 	jsonw_str(w, "bytes", buf_text(&text));
 }
 
+/* The time of the bytes in hand, as JSON; most lines share it with others. */
+static const char *
+time_json(struct log_lines *l, uint64_t time_ns)
+{
+	char text[RFC3339_SIZE];
+
+	if (l->time[0] && l->time_ns == time_ns)
+		return l->time;
+	l->time_ns = time_ns;
+	if (time_ns == 0)
+		snprintf(l->time, sizeof(l->time), "null");
+	else
+		snprintf(l->time, sizeof(l->time), "\"%s\"",
+			 rfc3339_format(text, time_ns));
+	return l->time;
+}
+
+/* What all events of a stream begin with is written as it is. */
 static void
 put_json(struct log_lines *l, const struct line *line, struct buf *out)
 {
-	struct jsonw w = JSONW_INIT(out);
+	static const char *const heads[] = {
+		[TIMELINE_OUT] = "{\"type\":\"log\",\"stream\":\"stdout\"",
+		[TIMELINE_ERR] = "{\"type\":\"log\",\"stream\":\"stderr\"",
+	};
+	struct jsonw w = { .out = out, .comma = true };
 
-	jsonw_object(&w, NULL);
-	jsonw_str(&w, "type", "log");
-	jsonw_str(&w, "stream", timeline_stream_name(line->stream));
+	put(out, heads[line->stream], strlen(heads[line->stream]));
 	jsonw_strn(&w, "line", line->bytes, line->n);
 	jsonw_u64(&w, "offset", line->offset);
-	jsonw_raw(&w, "time", l->time);
+	jsonw_raw(&w, "time", time_json(l, l->streams[line->stream].time_ns));
 	if (line->is_partial)
 		jsonw_bool(&w, "partial", true);
 	if (!utf8_valid(line->bytes, line->n))
@@ -153,21 +173,6 @@ cut_length(const uint8_t *bytes)
 	return n;
 }
 
-static void
-set_time(struct log_lines *l, uint64_t time_ns)
-{
-	char text[RFC3339_SIZE];
-
-	if (l->time[0] && l->time_ns == time_ns)
-		return;
-	l->time_ns = time_ns;
-	if (time_ns == 0)
-		snprintf(l->time, sizeof(l->time), "null");
-	else
-		snprintf(l->time, sizeof(l->time), "\"%s\"",
-			 rfc3339_format(text, time_ns));
-}
-
 /* A feed being eaten; the line in hand starts at `at'. */
 struct meal {
 	struct log_lines *l;
@@ -204,7 +209,6 @@ log_lines_feed(struct log_lines *l, const struct log_feed *feed,
 	struct meal m = { l, feed, 0, &scratch, out };
 
 	l->streams[feed->stream].time_ns = feed->time_ns;
-	set_time(l, feed->time_ns);
 	while (out->len < LOG_LINES_ENOUGH && !l->is_full) {
 		size_t from = MAX(m.at, feed->n_old);
 		const uint8_t *end = memchr(feed->bytes + from, '\n',
@@ -230,7 +234,6 @@ log_lines_flush(struct log_lines *l, unsigned stream, const uint8_t *bytes,
 	struct meal m = { l, &feed, 0, &scratch, out };
 
 	assert(n <= LOG_LINE_MAX);
-	set_time(l, l->streams[stream].time_ns);
 	if (n > 0 && !l->is_full)
 		take(&m, n, false, is_partial);
 }

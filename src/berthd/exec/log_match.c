@@ -69,7 +69,7 @@ skip_bracket(const char *p)
 	return p + (*p == ']');
 }
 
-/* "{2,7}" at the cursor: how often, at most. */
+/* "{2,7}" at the cursor: how often it is written out. */
 static uint64_t
 measure_interval(struct measure *m)
 {
@@ -83,7 +83,20 @@ measure_interval(struct measure *m)
 		most = MAX(most, n);
 	}
 	m->p += *m->p == '}';
-	return MAX(most, 1u);
+	return most + 1;
+}
+
+/*
+ * The factor of the repetition at the cursor.  x+ is written out as xx*; x* and
+ * x? are not, but compiling them takes time that doubles when they are nested.
+ */
+static uint64_t
+measure_repetition(struct measure *m)
+{
+	if (*m->p == '{')
+		return measure_interval(m);
+	m->p++;
+	return 2;
 }
 
 static int
@@ -121,10 +134,7 @@ measure_alternatives(struct measure *m, uint64_t *ret, struct err *err)
 		if (measure_atom(m, &atom, err) < 0)
 			return -1;
 		while (*m->p && strchr("*+?{", *m->p)) {
-			if (*m->p == '{')
-				atom *= measure_interval(m);
-			else
-				m->p++;
+			atom *= measure_repetition(m);
 			if (atom > LOG_MATCH_MAX_ATOMS)
 				return too_long(err);
 		}

@@ -45,38 +45,90 @@ clip(const struct log_merge *m, const struct log_entry *e, uint64_t *ret_end)
 	return e->length > 0 && m->pos[e->stream] < *ret_end;
 }
 
-/* Is the place behind `piece' still in an entry like the piece's own? */
-static bool
-continues(const struct log_piece *piece, const struct log_entry *e)
+static void
+grow(struct log_piece *piece, uint64_t end, uint64_t index)
 {
-	return e->stream == piece->stream &&
-	       e->offset <= piece->offset + piece->length &&
-	       e->is_lost == (piece->reason != NULL);
+	piece->length = end - piece->offset;
+	piece->last_end = end;
+	piece->last = index;
+}
+
+/*
+ * Let the piece grow over one more entry; false if that is not possible.  An
+ * entry with nothing to deliver stands between nothing.
+ */
+static bool
+join_entry(const struct log_merge *m, struct log_piece *piece,
+	   const struct log_entry *e, uint64_t index)
+{
+	uint64_t end;
+
+	if (!clip(m, e, &end))
+		return true;
+	if (e->stream != piece->stream || e->offset > piece->last_end ||
+	    e->is_lost != (piece->reason != NULL) || e->time_ns > m->until_ns)
+		return false;
+	if (end > piece->last_end)
+		grow(piece, end, index);
+	return true;
+}
+
+/*
+ * The same for records that follow each other as they mostly do, up to `max'
+ * bytes: there may be millions.
+ */
+static int
+join_run(const struct log_merge *m, struct log_piece *piece, uint64_t *index,
+	 uint64_t max, struct err *err)
+{
+	const struct log_view *view = &m->view;
+	uint8_t kind = piece->reason ? TIMELINE_LOST : TIMELINE_DATA;
+	uint64_t end = piece->last_end;
+	size_t n, i;
+	const struct timeline_rec *recs = log_files_recs(view->files, *index,
+							 &n, err);
+
+	if (recs == NULL)
+		return -1;
+	max = MIN(max, m->to[piece->stream] - piece->offset);
+	n = (size_t)MIN(n, view->n_recs - *index);
+	for (i = 0; i < n && end - piece->offset < max; i++) {
+		const struct timeline_rec *rec = &recs[i];
+
+		if (rec->stream != piece->stream || rec->kind != kind ||
+		    rec->offset != end || rec->time_ns > m->until_ns)
+			break;
+		end += rec->length;
+	}
+	if (i > 0)
+		grow(piece, MIN(end, m->to[piece->stream]), *index + i - 1);
+	*index += i;
+	return 0;
 }
 
 /* Let the piece grow over the entries that follow the one at `next'. */
 static int
 join(const struct log_merge *m, struct log_piece *piece, struct err *err)
 {
-	uint64_t n = n_entries(m), end;
+	uint64_t n = n_entries(m), i = m->next + 1;
 
 	/* Gaps are joined to one, whatever their length. */
 	uint64_t max = piece->reason ? UINT64_MAX : m->join;
 
 	if (max == 0)
 		return 0;
-	for (uint64_t i = m->next + 1;
-	     i < n && piece->length < max && i - m->next < SCAN_ENTRIES; i++) {
+	while (i < n && piece->length < max && i - m->next < SCAN_ENTRIES) {
+		uint64_t before = i;
 		struct log_entry e;
 
+		if (i < m->view.n_recs && join_run(m, piece, &i, max, err) < 0)
+			return -1;
+		if (i > before)
+			continue;
 		if (log_view_entry(&m->view, i, &e, err) < 0)
 			return -1;
-		if (!clip(m, &e, &end))
-			continue;
-		if (!continues(piece, &e) || e.time_ns > m->until_ns)
+		if (!join_entry(m, piece, &e, i++))
 			break;
-		if (end > piece->offset + piece->length)
-			piece->length = end - piece->offset;
 	}
 	piece->length = MIN(piece->length, max);
 	return 0;
@@ -115,6 +167,8 @@ make_piece(const struct log_merge *m, const struct log_entry *e, uint64_t end,
 		.offset = m->pos[e->stream],
 		.length = end - m->pos[e->stream],
 		.time_ns = e->time_ns,
+		.last = m->next,
+		.last_end = end,
 		.reason = e->is_lost ? "disk_full" : NULL,
 	};
 	if (join(m, ret, err) < 0)
@@ -154,6 +208,9 @@ log_merge_consume(struct log_merge *m, const struct log_piece *piece,
 {
 	assert(n <= piece->length && piece->offset == m->pos[piece->stream]);
 	m->pos[piece->stream] += n;
+
+	if (m->pos[piece->stream] == piece->last_end)
+		m->next = piece->last;
 	if (piece->reason == NULL)
 		m->left -= n;
 }

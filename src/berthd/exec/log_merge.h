@@ -22,6 +22,11 @@ struct log_piece {
 	uint64_t offset, length;
 	uint64_t time_ns;   /* of its first entry */
 	const char *reason; /* why the bytes are missing; NULL: they are here */
+
+	/* Private: consumed up to here, it has used up what is before `last'.
+	 */
+	uint64_t last_end;
+	uint64_t last;
 };
 
 struct log_merge {

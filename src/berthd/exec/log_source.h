@@ -32,7 +32,7 @@ struct log_source {
 	int dir_fd;	     /* the exec's directory; borrowed until fini */
 	const char *exec_id; /* for our own log; borrowed until fini */
 	bool is_ended;	     /* no more output will come */
-	bool is_capped; /* while it lives, stored bytes may be dropped again */
+	bool is_capped; /* a holder lives that may drop stored bytes again */
 
 	/*
 	 * The members of the events "started" and "finished" but "type", and

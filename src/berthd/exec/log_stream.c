@@ -14,6 +14,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <uv.h>
 
 #include "core/buf.h"
@@ -21,16 +22,19 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "http/server.h"
-#include "wire/errors.h"
 #include "berthd/exec/log_body.h"
 #include "berthd/exec/log_match.h"
 #include "berthd/exec/log_query.h"
 #include "berthd/exec/log_range.h"
 #include "berthd/exec/log_stream.h"
 #include "berthd/exec/log_survey.h"
+#include "berthd/reply.h"
 
 /* How long one answer may keep the loop. */
 #define TURN_NS (4 * NS_PER_MS)
+
+/* What a socket may hold of a long answer. */
+#define SEND_BUFFER (512 << 10)
 
 /* An event that describes an exec. */
 #define EVENT_MAX (8u << 20)
@@ -172,13 +176,61 @@ put_event(struct log_stream *s, const char *type, enum log_frame frame,
 		s->body.is_blocked = true;
 }
 
+static unsigned
+stream_of(const struct log_stream *s)
+{
+	return s->query.streams & BIT(TIMELINE_OUT) ? TIMELINE_OUT
+						    : TIMELINE_ERR;
+}
+
+/* Is the body one run of bytes? */
+static bool
+is_solid(const struct log_stream *s)
+{
+	const struct log_merge *end = &s->survey.merge;
+	unsigned i = stream_of(s);
+
+	return s->survey.n_gaps == 0 && s->survey.total > 0 &&
+	       s->survey.total == end->pos[i] - s->body.merge.pos[i];
+}
+
+/* A solid body needs no second walk over the records. */
+static void
+send_at_once(struct log_stream *s)
+{
+	struct log_files *files = log_source_files(&s->reader);
+	struct log_merge *m = &s->body.merge;
+	unsigned i = stream_of(s);
+
+	if (http_reply_file(s->x, files->timeline.stream_fd[i], m->pos[i],
+			    s->survey.total))
+		s->body.is_blocked = true;
+	m->left = 0;
+}
+
+/*
+ * The buffer of a unix socket does not grow by itself, and a small one costs a
+ * turn of the loop for every 200 KiB.
+ */
+static void
+widen(struct http_exchange *x)
+{
+	int fd = http_exchange_fd(x), size = SEND_BUFFER, family = 0;
+	socklen_t n = sizeof(family);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &n) == 0 &&
+	    family == AF_UNIX)
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size,
+				 sizeof(size));
+}
+
 static enum outcome
 send_head(struct log_stream *s, struct buf *out, struct err *err UNUSED)
 {
 	static const char *const types[] = {
-		[LOG_TEXT] = "text/plain; charset=utf-8",
+		[LOG_TEXT] = REPLY_TEXT,
 		[LOG_RAW] = "application/octet-stream",
-		[LOG_JSONL] = "application/x-ndjson; charset=utf-8",
+		[LOG_JSONL] = REPLY_NDJSON,
 		[LOG_FRAMES] = "application/vnd.berth.frames",
 	};
 	const struct log_source *src = source_of(s);
@@ -191,6 +243,8 @@ send_head(struct log_stream *s, struct buf *out, struct err *err UNUSED)
 	http_reply_header(s->x, "Cache-Control", "no-cache");
 	if (!has_events(s))
 		range_headers(s);
+	if (m->to[0] - m->pos[0] + m->to[1] - m->pos[1] > SEND_BUFFER)
+		widen(s->x);
 	if (s->query.follow) {
 		for (size_t i = 0; i < TIMELINE_STREAMS; i++)
 			m->to[i] = s->query.streams & BIT(i) ? UINT64_MAX : 0;
@@ -198,6 +252,8 @@ send_head(struct log_stream *s, struct buf *out, struct err *err UNUSED)
 		length = (int64_t)s->survey.total;
 	}
 	http_reply_start(s->x, 200, types[s->query.format], length);
+	if (length >= 0 && is_solid(s))
+		send_at_once(s);
 	if (s->query.is_run && has_events(s))
 		put_event(s, "started", LOG_FRAME_STARTED,
 			  src->describe_started, out);
@@ -250,16 +306,6 @@ send_end(struct log_stream *s, struct buf *out, struct err *err)
 	log_body_send(&s->body, out);
 	http_reply_end(s->x);
 	return STEP_NEXT;
-}
-
-static void
-reply_error(struct http_exchange *x, const struct err *err)
-{
-	AUTO_BUF body = BUF_INIT(8192);
-
-	(void)error_json_add(&body, err);
-	http_reply(x, error_row(err->code)->http_status, "application/json",
-		   buf_bytes(&body), body.len);
 }
 
 static void
@@ -381,8 +427,8 @@ keepalive_ms(const struct log_stream *s)
 static void
 on_keepalive(uv_timer_t *timer)
 {
-	struct log_stream *s =
-	    container_of(timer, struct log_stream, keepalive);
+	struct log_stream *s = container_of(timer, struct log_stream,
+					    keepalive);
 	uint64_t quiet = uv_now(timer->loop) - s->sent_ms;
 	AUTO_BUF frame = BUF_INIT(LOG_FRAME_HEADER);
 
@@ -459,7 +505,7 @@ prepare(struct log_stream *s, struct log_source *src, struct uv_loop_s *loop,
 			return err_wrap(err, q->is_regex ? "grep_re" : "grep");
 	}
 	s->body.lines.match = s->match;
-	s->body.by_copy = src->is_capped && !src->is_ended;
+	s->body.by_copy = src->is_capped;
 	s->view = log_view_of(log_source_files(&s->reader));
 	log_finder_init(&s->finder, &s->view, q);
 	return 0;
@@ -478,7 +524,6 @@ log_stream_start(struct http_exchange *x, struct log_source *src,
 		return;
 	}
 	if (query->follow && query->format == LOG_FRAMES)
-		uv_timer_start(&s->keepalive, on_keepalive, keepalive_ms(s),
-			       0);
+		uv_timer_start(&s->keepalive, on_keepalive, keepalive_ms(s), 0);
 	run(s);
 }

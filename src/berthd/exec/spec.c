@@ -225,6 +225,9 @@ spec_read(int dir_fd, struct spec *ret, struct err *err)
 
 	if (fs_read_file(dir_fd, SPEC_FILE, &text, err) < 0)
 		return -1;
+	/* The machine went down before the start was durable, or told. */
+	if (text.len == 0)
+		return err_set(err, ERR_NOT_FOUND, SPEC_FILE " is empty");
 	if (json_decode_text(buf_bytes(&text), text.len, fields,
 			     ARRAY_SIZE(fields), JSON_UNKNOWN_OK, ret, err) < 0)
 		return err_wrap(err, SPEC_FILE);

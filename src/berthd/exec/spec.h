@@ -67,6 +67,8 @@ void spec_fingerprint(const struct spec *spec, char ret[SPEC_FINGERPRINT_SIZE]);
 
 /* The content of spec.json. */
 int spec_encode(const struct spec *spec, struct buf *out);
+
+/* ERR_NOT_FOUND: there is none, or the machine went down before it was kept. */
 int spec_read(int dir_fd, struct spec *ret, struct err *err);
 
 /* Thousandths of a core; 0: no limit. */

@@ -20,6 +20,7 @@
 #include "berthd/exec/environment.h"
 #include "berthd/exec/exec.h"
 #include "berthd/exec/launch.h"
+#include "berthd/exec/orphans.h"
 #include "berthd/exec/runner.h"
 #include "berthd/exec/spec.h"
 #include "berthd/exec/store.h"
@@ -44,6 +45,10 @@
 /* Age is looked at so often, besides after every end. */
 #define PRUNE_PERIOD_MS (60 * 60 * 1000)
 
+/* After a loss, orphans are looked for until there are none, or so often. */
+#define SWEEP_AGAIN_MS 20
+#define MAX_SWEEPS 50
+
 struct exec_store {
 	struct uv_loop_s *loop;
 	char *root;
@@ -60,6 +65,8 @@ struct exec_store {
 	struct exec **dead; /* to be freed from the loop */
 	size_t n_dead;
 	uv_timer_t *prune; /* runs once soon, and in periods if age counts */
+	uv_timer_t *sweep; /* runs after a loss */
+	unsigned sweeps_left;
 };
 
 static void schedule_prune(struct exec_store *, uint64_t delay_ms);
@@ -109,6 +116,7 @@ forget(struct exec_store *store, struct exec *exec)
 	size_t at = exec_store_position(store, exec->id);
 
 	store->on_remove(exec, store->owner);
+	exec_leave(exec);
 	if (exec->key && map_find(&store->keys, exec->key) == exec)
 		map_remove(&store->keys, exec->key);
 	memmove(store->execs + at, store->execs + at + 1,
@@ -166,10 +174,12 @@ exec_store_find(const struct exec_store *store, const char *name,
 
 /* Removing */
 
+/* A holder outlives the end a little, also when nothing is left. */
 static bool
 is_removable(const struct exec *exec)
 {
-	return exec_is_ended(exec) && exec->run == NULL;
+	/* A holder that has told the end may still be on its way out. */
+	return exec_is_ended(exec) && !(exec->run && exec->output_open);
 }
 
 static int
@@ -272,6 +282,38 @@ schedule_prune(struct exec_store *store, uint64_t delay_ms)
 		(void)uv_timer_start(store->prune, on_prune, delay_ms, 0);
 }
 
+/* What lost execs left running */
+
+static bool
+is_lost(const char *id, void *owner)
+{
+	const struct exec_store *store = owner;
+	size_t at = exec_store_position(store, id);
+
+	return at < store->n && str_eq(store->execs[at]->id, id) &&
+	       store->execs[at]->kind == EXEC_LOST;
+}
+
+static void
+on_sweep(uv_timer_t *timer)
+{
+	struct exec_store *store = timer->data;
+	unsigned n = orphans_kill(is_lost, store);
+
+	if (n == 0 || store->sweeps_left-- == 0)
+		return;
+	log_info("exec", "killed what lost execs left", KV_INT("n", n));
+	(void)uv_timer_start(timer, on_sweep, SWEEP_AGAIN_MS, 0);
+}
+
+static void
+schedule_sweep(struct exec_store *store)
+{
+	store->sweeps_left = MAX_SWEEPS;
+	if (store->sweep)
+		(void)uv_timer_start(store->sweep, on_sweep, 0, 0);
+}
+
 /* Starting */
 
 static void
@@ -279,7 +321,8 @@ on_end(struct exec *exec, void *owner)
 {
 	struct exec_store *store = owner;
 
-	(void)exec;
+	if (exec->kind == EXEC_LOST)
+		schedule_sweep(store);
 	if (store->n > (uint64_t)store->config->retention_count ||
 	    store->config->retention_bytes || store->config->retention_age)
 		schedule_prune(store, 0);
@@ -389,7 +432,7 @@ make_env(const struct exec_store *store, struct spec *spec,
 {
 	AUTO_STRV char **refused = NULL;
 	AUTO_BUF names = BUF_INIT(512);
-	AUTO_FREE char *own = xasprintf("BERTH_EXEC_ID=%s", spec->exec_id);
+	AUTO_FREE char *own = xasprintf(ORPHANS_MARK "=%s", spec->exec_id);
 
 	launch->env = environment_make(store->base_env, store->config->env,
 				       spec->env, store->config->allow_env,
@@ -484,7 +527,7 @@ load_one(struct exec_store *store, const char *id)
 
 	if (exec_load(exec, &err) < 0) {
 		if (err.code == ERR_NOT_FOUND)
-			(void)remove_dir(store, id, &err);
+			(void)remove_dir(store, id, &(struct err)ERR_INIT);
 		log_warn("exec", "cannot read an exec's directory",
 			 KV_STR("id", id), KV_ERR(&err));
 		exec_free(exec);
@@ -538,6 +581,16 @@ make_roots(struct exec_store *store)
 	strv_add(&store->roots, store->root);
 }
 
+static uv_timer_t *
+new_timer(struct exec_store *store)
+{
+	uv_timer_t *timer = xcalloc(1, sizeof(*timer));
+
+	(void)uv_timer_init(store->loop, timer);
+	timer->data = store;
+	return timer;
+}
+
 struct exec_store *
 exec_store_new(const struct exec_store_config *config, struct err *err)
 {
@@ -562,10 +615,13 @@ exec_store_new(const struct exec_store_config *config, struct err *err)
 		exec_store_free(store);
 		return NULL;
 	}
-	store->prune = xcalloc(1, sizeof(*store->prune));
-	(void)uv_timer_init(store->loop, store->prune);
-	store->prune->data = store;
+	store->prune = new_timer(store);
+	store->sweep = new_timer(store);
 	schedule_prune(store, 0);
+	for (size_t i = 0; i < store->n; i++) {
+		if (store->execs[i]->kind == EXEC_LOST)
+			schedule_sweep(store);
+	}
 	return store;
 }
 
@@ -582,6 +638,8 @@ exec_store_free(struct exec_store *store)
 		return;
 	if (store->prune)
 		uv_close((uv_handle_t *)store->prune, on_timer_closed);
+	if (store->sweep)
+		uv_close((uv_handle_t *)store->sweep, on_timer_closed);
 	for (size_t i = 0; i < store->n; i++)
 		exec_free(store->execs[i]);
 	free_dead(store);

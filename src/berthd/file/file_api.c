@@ -39,6 +39,7 @@
 #include "berthd/file/file_api.h"
 #include "berthd/file/newfile.h"
 #include "berthd/file/policy.h"
+#include "berthd/file/refusal.h"
 #include "berthd/reply.h"
 
 /* A request without its content; a path is at most 4 KiB. */
@@ -79,7 +80,7 @@ struct write_op {
 	struct divert divert;
 	struct base64_in base64;
 	struct buf piece, bytes; /* of the content: as text, decoded */
-	bool is_answered;
+	struct refusal refusal;
 	bool is_path_sought; /* was there a path before the content? */
 	int dir_fd;	     /* the deepest directory that exists */
 	char *missing;	     /* those that do not, below it */
@@ -303,14 +304,6 @@ on_write_gone(struct http_exchange *x UNUSED, void *owner)
 	uv_close((uv_handle_t *)&op->idle, on_write_closed);
 }
 
-static void
-fail_write(struct write_op *op, const struct err *err)
-{
-	op->is_answered = true;
-	uv_idle_stop(&op->idle);
-	reply_error(op->x, err);
-}
-
 /* Find where the file goes, and begin it. */
 static int
 begin_file(struct write_op *op, const char *path, struct err *err)
@@ -430,7 +423,6 @@ answer_written(struct write_op *op)
 	jsonw_object_end(&w);
 	log_info("file", "written", KV_STR("path", op->request.path),
 		 KV_INT("bytes", op->size));
-	op->is_answered = true;
 	reply_json(op->x, &body);
 }
 
@@ -459,23 +451,25 @@ on_write_idle(uv_idle_t *idle)
 		return;
 	uv_idle_stop(idle);
 	if (rc < 0 || commit(op, &err) < 0)
-		fail_write(op, &err);
+		reply_error(op->x, &err);
 	else
 		answer_written(op);
 }
 
 static void
-on_write_data(struct http_exchange *x UNUSED, const void *bytes, size_t n,
-	      void *owner)
+on_write_data(struct http_exchange *x, const void *bytes, size_t n, void *owner)
 {
 	struct write_op *op = owner;
 	struct err err = ERR_INIT;
 
-	if (op->is_answered)
-		return;
-	if ((n > 0 ? take_piece(op, bytes, n, &err) : take_request(op, &err)) <
-	    0)
-		fail_write(op, &err);
+	if (!op->refusal.is_made && (n > 0 ? take_piece(op, bytes, n, &err)
+					   : take_request(op, &err)) < 0) {
+		refusal_make(&op->refusal, &err);
+		newfile_fini(&op->file);
+		buf_fini(&op->spool);
+	}
+	if (op->refusal.is_made)
+		refusal_take(&op->refusal, x, n);
 	else if (n == 0)
 		uv_idle_start(&op->idle, on_write_idle);
 }

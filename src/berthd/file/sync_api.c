@@ -8,8 +8,8 @@
  * piece of body can hold a thousand files.  While input is left over, the
  * exchange is paused and an idle handle goes on.
  *
- * An upload that fails answers at once, but what was complete by then stays, as
- * after an interrupted tar.
+ * An upload that fails writes nothing more, but what was complete by then
+ * stays, as after an interrupted tar.
  *
  * Download: walk, tar, gzip, body.  The head is sent before the walk, so what
  * goes wrong later cannot be told but by a broken connection; what cannot be
@@ -32,6 +32,7 @@
 #include "berthd/file/confine.h"
 #include "berthd/file/gzip.h"
 #include "berthd/file/policy.h"
+#include "berthd/file/refusal.h"
 #include "berthd/file/sync_api.h"
 #include "berthd/file/pack.h"
 #include "berthd/file/untar.h"
@@ -67,7 +68,7 @@ struct upload {
 	uint64_t n_in, n_out;
 	bool is_dry;   /* nothing more comes out without more body */
 	bool is_ended; /* the body is complete */
-	bool is_answered;
+	struct refusal refusal;
 	uint8_t piece[PIECE];
 };
 
@@ -197,14 +198,27 @@ answer_uploaded(struct upload *up)
 	reply_json(up->x, &body);
 }
 
+/* If it was paused. */
+static void
+go_on_reading(struct upload *up)
+{
+	if (!uv_is_active((uv_handle_t *)&up->idle))
+		return;
+	uv_idle_stop(&up->idle);
+	http_exchange_resume(up->x);
+}
+
 static void
 fail_upload(struct upload *up, const struct err *err)
 {
-	up->is_answered = true;
-	uv_idle_stop(&up->idle);
 	log_info("file", "upload refused", KV_STR("path", up->dst),
 		 KV_ERR(err));
-	reply_error(up->x, err);
+	refusal_make(&up->refusal, err);
+	untar_free(TAKE(up->untar));
+	buf_fini(&up->in);
+	if (up->is_ended)
+		refusal_take(&up->refusal, up->x, 0);
+	go_on_reading(up);
 }
 
 static void on_upload_idle(uv_idle_t *);
@@ -228,11 +242,9 @@ work_upload(struct upload *up)
 		uv_idle_start(&up->idle, on_upload_idle);
 	} else if (up->is_ended) {
 		uv_idle_stop(&up->idle);
-		up->is_answered = true;
 		answer_uploaded(up);
-	} else if (uv_is_active((uv_handle_t *)&up->idle)) {
-		uv_idle_stop(&up->idle);
-		http_exchange_resume(up->x);
+	} else {
+		go_on_reading(up);
 	}
 }
 
@@ -243,14 +255,16 @@ on_upload_idle(uv_idle_t *idle)
 }
 
 static void
-on_upload_data(struct http_exchange *x UNUSED, const void *bytes, size_t n,
+on_upload_data(struct http_exchange *x, const void *bytes, size_t n,
 	       void *owner)
 {
 	struct upload *up = owner;
 	struct err err = ERR_INIT;
 
-	if (up->is_answered)
+	if (up->refusal.is_made) {
+		refusal_take(&up->refusal, x, n);
 		return;
+	}
 	if (buf_add(&up->in, bytes, n) < 0) {
 		err_set(&err, ERR_LIMIT, "too much body at once");
 		fail_upload(up, &err);
@@ -302,7 +316,7 @@ sync_api_upload(struct http_exchange *x, const struct file_policy *policy)
 
 	fd = open_dst(policy, dst, mkdir_p && str_eq(mkdir_p, "true"), &err);
 	if (fd < 0) {
-		reply_error(x, &err);
+		refuse_unread(x, &err);
 		return;
 	}
 	up = xcalloc(1, sizeof(*up));

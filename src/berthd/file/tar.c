@@ -409,6 +409,10 @@ type_of_flag(char flag, const char *name, enum tar_type *ret)
 static int
 check_links(struct tar_reader *r, enum tar_type type, struct err *err)
 {
+	if (type == TAR_SYMLINK && r->link[0] == '\0')
+		return err_set(err, ERR_INVALID,
+			       "invalid tar: %.256s is a link to nothing",
+			       r->name);
 	if (type == TAR_SYMLINK && !link_is_safe(r, r->name, r->link))
 		return err_set(err, ERR_INVALID, "symlink traversal: %.256s",
 			       r->link);

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static void
 times_are_written_in_their_shortest_form(void **state UNUSED)
@@ -31,6 +32,21 @@ times_are_written_in_their_shortest_form(void **state UNUSED)
 				    rows[i].text);
 		assert_int_equal(rfc3339_parse(text, &back, &err), 0);
 		assert_true(back == rows[i].ns);
+	}
+}
+
+static void
+every_day_has_the_calendars_name(void **state UNUSED)
+{
+	for (uint64_t day = 0; day < 213503; day++) {
+		char text[RFC3339_SIZE], want[RFC3339_SIZE];
+		time_t seconds = (time_t)(day * 86400 + day % 86400);
+		struct tm tm;
+
+		gmtime_r(&seconds, &tm);
+		strftime(want, sizeof(want), "%Y-%m-%dT%H:%M:%SZ", &tm);
+		rfc3339_format(text, (uint64_t)seconds * NS_PER_S);
+		assert_string_equal(text, want);
 	}
 }
 
@@ -174,6 +190,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(times_are_written_in_their_shortest_form),
+		cmocka_unit_test(every_day_has_the_calendars_name),
 		cmocka_unit_test(times_are_read_in_every_form_that_rfc3339_has),
 		cmocka_unit_test(what_is_not_a_time_is_refused),
 		cmocka_unit_test(random_moments_survive_writing_and_reading),

@@ -319,13 +319,13 @@ message_without_descriptors_brings_none(void **state UNUSED)
 static void
 too_many_descriptors_are_closed_and_refused(void **state UNUSED)
 {
-	int fds[16], ends[2], got[16];
+	int fds[SOCK_MAX_FDS + 1], ends[2], got[16];
 	size_t before, n;
 	char text[8];
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fds[i] = STDERR_FILENO;
-	for (size_t many = 2; many <= ARRAY_SIZE(fds); many *= 2) {
+	for (size_t many = 2; many <= ARRAY_SIZE(got); many *= 2) {
 		pair(ends);
 		before = count_open();
 		n = many - 1;
@@ -338,7 +338,7 @@ too_many_descriptors_are_closed_and_refused(void **state UNUSED)
 		close(ends[0]);
 		close(ends[1]);
 	}
-	assert_int_equal(sock_send_fds(-1, "x", 1, fds, 17), -1);
+	assert_int_equal(sock_send_fds(-1, "x", 1, fds, ARRAY_SIZE(fds)), -1);
 	assert_int_equal(errno, EINVAL);
 }
 

@@ -28,7 +28,7 @@ struct seen {
 	unsigned status;
 	int n_heads, n_ends, n_drains;
 	struct err err; /* of the last end */
-	bool is_inside;
+	bool is_inside, is_usable_at_end;
 	bool pauses, frees, cancels, upgrades;
 	struct stream *upgraded;
 };
@@ -74,6 +74,7 @@ on_end(struct http_call *call, const struct err *err, void *owner)
 	assert_ptr_equal(call, seen->call);
 	seen->call = NULL;
 	seen->n_ends++;
+	seen->is_usable_at_end = http_client_usable(seen->client);
 	seen->err = err ? *err : (struct err)ERR_INIT;
 	if (seen->frees)
 		http_client_free(TAKE(seen->client));
@@ -266,6 +267,8 @@ connection_that_was_closed_is_not_usable(void **state UNUSED)
 	get(&seen);
 	net_say(&seen.net, OK("0", "") OK("0", ""));
 	net_until(&seen.net, seen.n_ends == 1);
+	/* A call from here would take it for its answer. */
+	assert_false(seen.is_usable_at_end);
 	net_until(&seen.net, !http_client_usable(seen.client));
 	seen_fini(&seen);
 }
@@ -528,6 +531,35 @@ upgrade_hands_over_what_came_early(void **state UNUSED)
 }
 
 static void
+request_cannot_break_out_of_its_line(void **state UNUSED)
+{
+	struct http_header bad = { "X", "a\r\nY: b" };
+	const struct http_request requests[] = {
+		{ .method = "GET", .target = "/a b" },
+		{ .method = "GET", .target = "/\n" },
+		{ .method = "GET /", .target = "/" },
+		{ .method = "GET", .target = "/", .type = "a\rb" },
+		{ .method = "GET",
+		  .target = "/",
+		  .headers = &bad,
+		  .n_headers = 1 },
+	};
+	struct err err = ERR_INIT;
+	struct seen seen;
+
+	seen_init(&seen);
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+		assert_null(http_call_start(seen.client, &requests[i], &events,
+					    &seen, &err));
+		assert_err(err, ERR_INVALID, "control character");
+	}
+	assert_true(http_client_usable(seen.client));
+	net_idle(&seen.net);
+	assert_int_equal(seen.net.got.len, 0);
+	seen_fini(&seen);
+}
+
+static void
 useless_descriptor_is_refused(void **state UNUSED)
 {
 	AUTO_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -615,6 +647,7 @@ main(void)
 		cmocka_unit_test(client_may_be_freed_by_the_end_of_a_call),
 		cmocka_unit_test(free_silences_a_call),
 		cmocka_unit_test(upgrade_hands_over_what_came_early),
+		cmocka_unit_test(request_cannot_break_out_of_its_line),
 		cmocka_unit_test(useless_descriptor_is_refused),
 		cmocka_unit_test(answer_cut_after_any_byte_ends_the_call_once),
 		cmocka_unit_test(answer_byte_by_byte_is_the_same_answer),

@@ -199,6 +199,26 @@ drain_lets_exchanges_finish(void **state UNUSED)
 }
 
 static void
+drain_ends_a_connection_that_was_to_stay(void **state UNUSED)
+{
+	struct site site;
+
+	site_init(&site, SOCK_STREAM);
+	site_start(&site);
+	net_say(&site.net, GET("/hold"));
+	net_until(&site.net, site.x);
+	SITE_CALL(&site, http_reply_start(site.x, 200, NULL, 1));
+	net_until(&site.net, net_has(&site.net, "\r\n\r\n"));
+	assert_false(net_has(&site.net, "close"));
+	SITE_CALL(&site, http_server_drain(site.server));
+	SITE_CALL(&site, http_reply_write(site.x, "x", 1));
+	SITE_CALL(&site, http_reply_end(site.x));
+	net_until(&site.net, site.net.is_ended);
+	assert_true(net_has(&site.net, "\r\n\r\nx"));
+	site_fini(&site);
+}
+
+static void
 free_tells_handlers_from_the_loop(void **state UNUSED)
 {
 	AUTO_FREE char *path = NULL;
@@ -363,6 +383,7 @@ main(void)
 		cmocka_unit_test(shortage_of_descriptors_is_sat_out),
 		cmocka_unit_test(closing_connection_lets_the_next_in_at_once),
 		cmocka_unit_test(drain_lets_exchanges_finish),
+		cmocka_unit_test(drain_ends_a_connection_that_was_to_stay),
 		cmocka_unit_test(free_tells_handlers_from_the_loop),
 		cmocka_unit_test(handler_may_free_the_server),
 		cmocka_unit_test(free_without_the_loop_having_turned),

@@ -210,6 +210,27 @@ bytes_given_back_come_again_first(void **state UNUSED)
 }
 
 static void
+bytes_given_back_twice_keep_their_order(void **state UNUSED)
+{
+	struct net net;
+	struct seen seen;
+
+	net_init(&net, SOCK_STREAM);
+	seen_init(&seen, &net);
+	seen.is_inside = true;
+	stream_unread(seen.stream, "def", 3);
+	stream_unread(seen.stream, "abc", 3);
+	stream_resume(seen.stream);
+	stream_unread(seen.stream, "", 0);
+	seen.is_inside = false;
+	net_say(&net, "ghi");
+	net_until(&net, seen.data.len == 9);
+	assert_string_equal(buf_text(&seen.data), "abcdefghi");
+	seen_fini(&seen);
+	net_fini(&net);
+}
+
+static void
 end_is_told_once_and_writing_goes_on(void **state UNUSED)
 {
 	struct net net;
@@ -424,6 +445,7 @@ static void
 close_after_write_ends_when_the_peer_babbles(void **state UNUSED)
 {
 	AUTO_FREE char *babble = xcalloc(1, 4 << 20);
+	uint64_t start = clock_mono_ms();
 	struct net net;
 	struct seen seen;
 
@@ -432,6 +454,8 @@ close_after_write_ends_when_the_peer_babbles(void **state UNUSED)
 	stream_close_after_write(TAKE(seen.stream));
 	net_send(&net, babble, 4 << 20);
 	net_until(&net, !uv_loop_alive(&net.loop));
+	/* Not by the deadline of two seconds. */
+	assert_true(clock_mono_ms() - start < 1500);
 	assert_true(net.is_ended);
 	seen_fini(&seen);
 	net_fini(&net);
@@ -600,6 +624,7 @@ main(void)
 		cmocka_unit_test(starts_paused_and_delivers_after_resume),
 		cmocka_unit_test(pause_slows_the_peer_down),
 		cmocka_unit_test(bytes_given_back_come_again_first),
+		cmocka_unit_test(bytes_given_back_twice_keep_their_order),
 		cmocka_unit_test(end_is_told_once_and_writing_goes_on),
 		cmocka_unit_test(waiting_after_the_end_costs_nothing),
 		cmocka_unit_test(reader_that_never_reads_is_noticed),

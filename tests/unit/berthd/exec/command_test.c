@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/buf.h"
@@ -215,6 +216,7 @@ what_cannot_be_executed_is_denied(void **state UNUSED)
 	char *const env[] = { path, NULL };
 	struct command_config config = config_of(by_path);
 
+	assert_true(fd >= 0);
 	assert_fails(&config, ERR_DENIED, "Permission denied");
 	config.argv = by_name;
 	config.env = env;
@@ -345,6 +347,16 @@ nothing_of_ours_stays_open_in_it(void **state UNUSED)
 	assert_int_equal(n_open_fds(), before);
 }
 
+/* As posix_spawn of a program with threads does it to its child. */
+static void
+ignore_hidden(int sig)
+{
+	const uint64_t ignore[4] = { 1 }; /* SIG_IGN for the kernel */
+
+	assert_return_code(
+	    syscall(SYS_rt_sigaction, sig, ignore, NULL, sizeof(uint64_t)), 0);
+}
+
 static void
 signals_are_as_after_a_login(void **state UNUSED)
 {
@@ -358,6 +370,8 @@ signals_are_as_after_a_login(void **state UNUSED)
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGRTMIN + 3, SIG_IGN);
+	ignore_hidden(32);
+	ignore_hidden(33);
 	run_script(config_of(NULL), script, &o);
 	assert_int_equal(sigprocmask(SIG_UNBLOCK, &all, NULL), 0);
 	assert_string_equal(buf_text(&o.out), "SigBlk:\t0000000000000000\n"

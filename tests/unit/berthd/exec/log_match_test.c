@@ -70,7 +70,11 @@ what_is_wrong_with_a_pattern_is_said(void **state UNUSED)
 		{ "(a)\\1", "refers back" },
 		{ "a{1000}", "repeats too much" },
 		{ "((a{20}){20}){20}", "repeats too much" },
-		{ "(a{200}){1,}(a{200})", "repeats too much" },
+		{ "(a{100}){1,}(a{100})", "repeats too much" },
+		/* The C library needs forever to compile these. */
+		{ "a++++++++++++++++++++", "repeats too much" },
+		{ "a*???????????????????", "repeats too much" },
+		{ "((((((((a+)+)+)+)+)+)+)+)+", "repeats too much" },
 		{ "((((((((((((((((((((((((((((((((((a)))))))))))))))))))))))))"
 		  ")"
 		  "))))))))",
@@ -109,7 +113,7 @@ an_expression_that_explodes_is_held_down(void **state UNUSED)
 	uint32_t x = 1;
 
 	assert_non_null(match);
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 5; i++) {
 		for (size_t j = 0; j < 65536; j++) {
 			x = x * 1664525 + 1013904223;
 			line[j] = "ab"[x >> 31];

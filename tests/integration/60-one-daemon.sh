@@ -1,0 +1,103 @@
+#!/bin/bash
+# Goal: there is one daemon per user and host, whoever starts it how often; it
+# can be replaced at any time, and belongs to nobody's terminal.
+# Timeout: 120
+. "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/faults/drive.sh"
+
+configure 'retention_count: 1000000'
+use_home h
+
+daemon_pid() {
+	api GET /v1/daemon | jq -r .pid
+}
+
+# Twenty at once, half of them clients that need one, half that start one.
+for i in $(seq 20); do
+	if [ $((i % 2)) -eq 0 ]; then
+		"$BERTHD" serve --detach
+	else
+		"$BERTH" exec ls
+	fi >"$TMP/client.$i" 2>&1 && daemon_pid >>"$TMP/pids" &
+done
+wait
+is 'twenty that start it at once all find one' "$(wc -l <"$TMP/pids")" 20
+is 'and it is the same' "$(sort -u "$TMP/pids" | wc -l)" 1
+[ "$(sort -u "$TMP/pids" | wc -l)" -eq 1 ] || cat "$TMP"/client.* | note
+pid=$(daemon_pid)
+is 'no other runs' "$(grep -c 'serving version' "$(echo "$BERTH_HOME"/state/*/berthd.log)")" 1
+
+exits 125 'a second one does not serve' "$BERTHD" serve
+like 'and says who does' "$(cat "$TMP/.out")" \
+	"serves this host already \(pid $pid, "
+ok 'asked to detach, it is content' "$BERTHD" serve --detach
+is 'with the one there is' "$(daemon_pid)" "$pid"
+
+drive replace
+
+# Stopped and started at the same moment: who starts gets one that serves.
+raced() {
+	local i
+	for i in $(seq 10); do
+		"$BERTHD" stop >/dev/null 2>&1 &
+		"$BERTHD" serve --detach || return
+		wait $!
+		"$BERTHD" serve --detach && T_answers "$BERTH_HOME" || return
+	done
+}
+ok 'stop and start at the same moment leave one that serves' raced
+count=$(api GET '/v1/exec?limit=0' | jq '.execs | length')
+ok 'it stops' "$BERTHD" stop
+fails 'then nobody answers' T_answers "$BERTH_HOME"
+ok 'and the socket is gone' test ! -e "$BERTH_HOME/run/berthd.sock"
+ok 'it starts' "$BERTHD" serve --detach
+is 'and has all execs' "$(api GET '/v1/exec?limit=0' | jq '.execs | length')" \
+	"$count"
+"$BERTHD" stop
+
+# Detached: started from a terminal, with descriptors that are none of its
+# business.
+echo secret >"$TMP/inherited"
+# shellcheck disable=SC2016
+script -qec 'exec 7<"$TMP/inherited" 9>>"$TMP/inherited"; "$BERTHD" serve --detach' \
+	"$TMP/typescript" >/dev/null
+wait_for 5 T_answers "$BERTH_HOME"
+pid=$(daemon_pid)
+id=$(start_exec '{"argv":["tail","-f","/dev/null"]}')
+holder=$(jq .holder_pid "$(exec_dir "$id")/state.json")
+command=$(jq .pid "$(exec_dir "$id")/state.json")
+spawner=$(cut -d' ' -f1 "/proc/$pid/task/$pid/children")
+
+fds() {
+	find "/proc/$1/fd" -mindepth 1 -printf '%l\n'
+}
+tty_of() {
+	sed 's/.*) //' "/proc/$1/stat" | cut -d' ' -f5
+}
+for name in pid spawner holder command; do
+	unlike "$name: nothing is inherited" "$(fds "${!name}")" 'inherited|/dev/(pts|tty)'
+	is "$name: no terminal" "$(tty_of "${!name}")" 0
+done
+is 'the daemon stands in /' "$(readlink "/proc/$pid/cwd")" /
+is 'so does the holder' "$(readlink "/proc/$holder/cwd")" /
+unlike 'the command has no descriptor of the daemon' "$(fds "$command")" \
+	'socket:|anon_inode|daemon.lock|timeline'
+like 'the lock is not in a holder' "$(fds "$holder" | grep -c daemon.lock)" '^0$'
+is 'umask keeps files private' "$(stat -c %a "$(exec_dir "$id")/out")" 600
+
+# The runtime directory goes, as at the last logout.
+rm -rf "$BERTH_HOME/run"
+ok 'its directory removed, it comes back' wait_for 5 T_answers "$BERTH_HOME"
+is 'the same one' "$(daemon_pid)" "$pid"
+is 'its directory is private again' "$(stat -c %a "$BERTH_HOME/run")" 700
+rm -f "$BERTH_HOME/run/berthd.sock"
+ok 'so with the socket alone' wait_for 5 T_answers "$BERTH_HOME"
+
+# An end in peace.
+kill -TERM "$pid"
+ok 'SIGTERM ends it' wait_for 5 has_ended "$pid"
+ok 'its spawner too' wait_for 5 has_ended "$spawner"
+ok 'no socket stays' test ! -e "$BERTH_HOME/run/berthd.sock"
+ok 'the exec goes on' runs "$command"
+ok 'whoever asks next starts the next' "$BERTH" exec result "$id"
+is 'which knows it' "$(result_of "$id" state)" running

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+
+#include "berth/common.h"
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <pty.h>
+#include <unistd.h>
+
+static const struct cli_call berth = { .invoked = "berth" };
+static const struct cli_call codex = { .invoked = "codex-remote" };
+
+/* With this as standard output. */
+static bool
+wants_on(int fd, const struct cli_call *call, enum format format)
+{
+	struct output_args output = { .format = (int)format };
+	int aside = dup(STDOUT_FILENO);
+	bool wants;
+
+	dup2(fd, STDOUT_FILENO);
+	wants = wants_json(call, &output);
+	dup2(aside, STDOUT_FILENO);
+	close(aside);
+	return wants;
+}
+
+static void
+json_is_for_programs(void **state UNUSED)
+{
+	int null = open("/dev/null", O_WRONLY), far, near;
+
+	assert_int_equal(openpty(&far, &near, NULL, NULL, NULL), 0);
+	assert_true(wants_on(null, &berth, FORMAT_AUTO));
+	assert_false(wants_on(near, &berth, FORMAT_AUTO));
+	assert_true(wants_on(near, &codex, FORMAT_AUTO));
+	assert_true(wants_on(near, &berth, FORMAT_JSON));
+	assert_true(wants_on(near, &berth, FORMAT_JSONL));
+	assert_false(wants_on(null, &berth, FORMAT_TEXT));
+	assert_false(wants_on(null, &codex, FORMAT_RAW));
+	close(null);
+	close(far);
+	close(near);
+}
+
+static void
+a_wrong_line_has_two_statuses(void **state UNUSED)
+{
+	assert_int_equal(usage_status(&berth), 64);
+	assert_int_equal(usage_status(&codex), 2);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(json_is_for_programs),
+		cmocka_unit_test(a_wrong_line_has_two_statuses),
+	};
+
+	return RUN_TESTS(tests);
+}
