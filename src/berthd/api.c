@@ -86,7 +86,7 @@ admit(const struct daemon *daemon, struct http_exchange *x, unsigned flags,
 
 	if (http_exchange_guard(x)->tag == LISTENER_UNIX) {
 		/* The directory keeps others out already; ask the kernel. */
-		if (sock_peer(http_exchange_fd(x), &uid, &pid) &&
+		if (!sock_peer(http_exchange_fd(x), &uid, &pid) ||
 		    uid != geteuid())
 			return err_set(err, ERR_DENIED,
 				       "this is the daemon of uid %u",
@@ -95,8 +95,10 @@ admit(const struct daemon *daemon, struct http_exchange *x, unsigned flags,
 	}
 	if (flags & ROUTE_OPEN)
 		return 0;
-	wanted = xasprintf("Bearer %s", daemon->config->auth_token);
-	if (sent == NULL || !secret_eq(sent, wanted)) {
+	/* A listener that was passed to us may have come without a token. */
+	if (daemon->config->auth_token)
+		wanted = xasprintf("Bearer %s", daemon->config->auth_token);
+	if (sent == NULL || wanted == NULL || !secret_eq(sent, wanted)) {
 		err_set(err, ERR_UNAUTHORIZED, "unauthorized");
 		return err_hint(err, "send the daemon's token as "
 				     "\"Authorization: Bearer TOKEN\"");

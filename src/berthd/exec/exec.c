@@ -256,6 +256,8 @@ on_input(struct run *run UNUSED, uint64_t taken, bool closed, void *owner)
 
 	exec->in_taken = taken;
 	exec->in_closed = closed;
+	exec->is_input_known = true;
+	exec->n_acks++;
 	tell_watches(exec, NULL);
 }
 
@@ -307,6 +309,7 @@ static const struct run_events run_events = {
 int
 exec_start(struct exec *exec, const struct launch *launch, struct err *err)
 {
+	exec->is_input_known = true;
 	exec->run = exec->runner->start(exec->runner, launch, &run_events, exec,
 					err);
 	return exec->run ? 0 : -1;

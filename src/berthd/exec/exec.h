@@ -45,13 +45,14 @@ struct exec {
 	char **labels;
 	bool has_stdin, has_tty;
 	uint64_t bytes; /* output, once it ended */
-	uint64_t in_taken;
-	bool in_closed;
+	uint64_t in_taken, n_acks; /* input, and how often that was told */
+	bool in_closed, is_input_known;
 	bool output_open; /* background children hold it, after the end */
 	struct run *run;
 	const struct runner *runner;
 	struct list watches;
 	void *log;   /* its log source while somebody reads; exec_api's */
+	void *input; /* the request that brings input; exec_api's too */
 	void *owner; /* the store */
 };
 

@@ -26,16 +26,24 @@
 /* Input that waits for the command to take it; then the client is paused. */
 #define MAX_WAITING_INPUT (1u << 20)
 
-/* Any of the four requests while it is answered. */
+/*
+ * Any of the four requests while it is answered.  An exec can be removed while
+ * the body of a request for it is still coming: who does not watch it looks for
+ * it again when the body is there.
+ */
 struct steering {
 	struct exec_watch watch;
 	struct daemon *daemon;
 	struct http_exchange *x;
-	struct exec *exec;
+	char id[ID_SIZE];
+	struct exec *exec; /* while watched; else NULL */
 	/* input only: */
 	struct buf waiting;
 	uint64_t offset; /* of the first byte that waits */
-	bool client_done, is_end, in_flight;
+	bool client_done, is_end;
+	bool in_flight; /* so many bytes, to be acknowledged: */
+	size_t n_flying;
+	uint64_t n_acks; /* of the exec, when they were sent */
 };
 
 static struct steering *
@@ -45,10 +53,28 @@ new_steering(struct daemon *daemon, struct http_exchange *x, struct exec *exec)
 
 	s->daemon = daemon;
 	s->x = x;
-	s->exec = exec;
+	memcpy(s->id, exec->id, sizeof(s->id));
 	list_init(&s->watch.link);
 	buf_init(&s->waiting, MAX_WAITING_INPUT);
 	return s;
+}
+
+static void
+watch(struct steering *s, struct exec *exec,
+      void (*on_change)(struct exec_watch *, const struct err *why))
+{
+	s->exec = exec;
+	s->watch.on_change = on_change;
+	exec_watch_add(exec, &s->watch);
+}
+
+static void
+unwatch(struct steering *s)
+{
+	if (s->exec && s->exec->input == s)
+		s->exec->input = NULL;
+	s->exec = NULL;
+	exec_watch_remove(&s->watch);
 }
 
 static void
@@ -56,7 +82,7 @@ on_gone(struct http_exchange *x UNUSED, void *owner)
 {
 	struct steering *s = owner;
 
-	exec_watch_remove(&s->watch);
+	unwatch(s);
 	buf_fini(&s->waiting);
 	free(s);
 }
@@ -154,7 +180,7 @@ on_cancelled_change(struct exec_watch *watch, const struct err *why)
 
 	if (why == NULL && !exec_is_ended(s->exec))
 		return;
-	exec_watch_remove(watch);
+	unwatch(s);
 	reply_flag(s->x, "canceled", true, NULL);
 }
 
@@ -178,34 +204,34 @@ read_cancel(const struct buf *body, uint64_t *ret_grace, int *ret_sig,
 }
 
 static void
+cancel(struct steering *s, struct exec *exec, uint64_t grace, int sig)
+{
+	/* A holder outlives the end a little, also when nothing is left. */
+	if (exec->run == NULL || (exec_is_ended(exec) && !exec->output_open)) {
+		reply_flag(s->x, "canceled", false, "not running");
+	} else if (!exec->runner->cancel(exec->run, grace, sig)) {
+		reply_delivered(s->x, false);
+	} else if (exec_is_ended(exec)) {
+		/* What it left in the background is being killed. */
+		reply_flag(s->x, "canceled", true, "its background children");
+	} else {
+		watch(s, exec, on_cancelled_change);
+	}
+}
+
+static void
 on_cancel_body(struct http_exchange *x, const struct buf *body, void *owner)
 {
 	struct steering *s = owner;
 	struct err err = ERR_INIT;
+	struct exec *exec = exec_store_find(s->daemon->store, s->id, &err);
 	uint64_t grace;
 	int sig;
 
-	if (read_cancel(body, &grace, &sig, &err) < 0) {
+	if (exec == NULL || read_cancel(body, &grace, &sig, &err) < 0)
 		reply_error(x, &err);
-		return;
-	}
-	/* A holder outlives the end a little, also when nothing is left. */
-	if (s->exec->run == NULL ||
-	    (exec_is_ended(s->exec) && !s->exec->output_open)) {
-		reply_flag(x, "canceled", false, "not running");
-		return;
-	}
-	if (!s->exec->runner->cancel(s->exec->run, grace, sig)) {
-		reply_delivered(x, false);
-		return;
-	}
-	if (exec_is_ended(s->exec)) {
-		/* What it left in the background is being killed. */
-		reply_flag(x, "canceled", true, "its background children");
-		return;
-	}
-	s->watch.on_change = on_cancelled_change;
-	exec_watch_add(s->exec, &s->watch);
+	else
+		cancel(s, exec, grace, sig);
 }
 
 void
@@ -238,18 +264,21 @@ on_signal_body(struct http_exchange *x, const struct buf *body, void *owner)
 	struct steering *s = owner;
 	struct signal_body fields = { 0 };
 	struct err err = ERR_INIT;
-	int sig = 0, rc;
+	struct exec *exec = exec_store_find(s->daemon->store, s->id, &err);
+	int sig = 0, rc = exec ? 0 : -1;
 
-	rc = json_decode_text(buf_bytes(body), body->len, signal_fields,
-			      ARRAY_SIZE(signal_fields), 0, &fields, &err);
+	if (rc == 0)
+		rc = json_decode_text(buf_bytes(body), body->len, signal_fields,
+				      ARRAY_SIZE(signal_fields), 0, &fields,
+				      &err);
 	if (rc == 0)
 		rc = read_signal(fields.signal, &sig, &err);
 	json_fields_fini(signal_fields, ARRAY_SIZE(signal_fields), &fields);
 	if (rc < 0)
 		reply_error(x, &err);
 	else
-		reply_delivered(x, s->exec->run && s->exec->runner->signal(
-						       s->exec->run, sig));
+		reply_delivered(x, exec->run &&
+				       exec->runner->signal(exec->run, sig));
 }
 
 void
@@ -290,14 +319,16 @@ on_resize_body(struct http_exchange *x, const struct buf *body, void *owner)
 	struct steering *s = owner;
 	struct resize_body fields = { 0 };
 	struct err err = ERR_INIT;
+	struct exec *exec = exec_store_find(s->daemon->store, s->id, &err);
 
-	if (json_decode_text(buf_bytes(body), body->len, resize_fields,
+	if (exec == NULL ||
+	    json_decode_text(buf_bytes(body), body->len, resize_fields,
 			     ARRAY_SIZE(resize_fields), 0, &fields, &err) < 0)
 		reply_error(x, &err);
 	else
-		reply_delivered(x, s->exec->run &&
-				       s->exec->runner->resize(
-					   s->exec->run, (unsigned)fields.cols,
+		reply_delivered(x, exec->run &&
+				       exec->runner->resize(
+					   exec->run, (unsigned)fields.cols,
 					   (unsigned)fields.rows));
 }
 
@@ -327,11 +358,11 @@ reply_offset(struct steering *s)
 	AUTO_BUF text = BUF_INIT(256);
 	struct jsonw w = JSONW_INIT(&text);
 
-	exec_watch_remove(&s->watch);
 	jsonw_object(&w, NULL);
 	jsonw_u64(&w, "offset", s->exec->in_taken);
 	jsonw_bool(&w, "closed", s->exec->in_closed);
 	jsonw_object_end(&w);
+	unwatch(s);
 	reply_json(s->x, &text);
 }
 
@@ -340,8 +371,8 @@ fail_input(struct steering *s, const char *what)
 {
 	struct err err = ERR_INIT;
 
-	exec_watch_remove(&s->watch);
-	err_set(&err, ERR_CONFLICT, "exec %s %s", s->exec->id, what);
+	unwatch(s);
+	err_set(&err, ERR_CONFLICT, "exec %s %s", s->id, what);
 	reply_error(s->x, &err);
 }
 
@@ -373,11 +404,14 @@ pump_input(struct steering *s)
 		return;
 	}
 	s->in_flight = true;
-	if (is_last && s->is_end)
-		s->is_end = false;
+	s->n_flying = n;
+	s->n_acks = exec->n_acks;
 }
 
-/* The holder took what was on its way; drop it and go on. */
+/*
+ * The holder answers each piece once, with all that it has taken.  Other news
+ * are no answer; one that falls short says that there was no room.
+ */
 static void
 on_input_change(struct exec_watch *watch, const struct err *why)
 {
@@ -388,9 +422,12 @@ on_input_change(struct exec_watch *watch, const struct err *why)
 		fail_input(s, "ended before it read its input");
 		return;
 	}
-	if (!s->in_flight || (taken < s->offset && !s->exec->in_closed))
+	if (!s->in_flight || s->n_acks == s->exec->n_acks)
 		return;
 	s->in_flight = false;
+	if (taken >= s->offset + s->n_flying && s->client_done &&
+	    s->n_flying == s->waiting.len)
+		s->is_end = false;
 	if (taken > s->offset) {
 		buf_consume(&s->waiting,
 			    MIN(taken - s->offset, (uint64_t)s->waiting.len));
@@ -404,6 +441,8 @@ on_input(struct http_exchange *x, const void *bytes, size_t n, void *owner)
 {
 	struct steering *s = owner;
 
+	if (s->exec == NULL)
+		return;
 	if (n == 0)
 		s->client_done = true;
 	else if (buf_add(&s->waiting, bytes, n) < 0)
@@ -416,23 +455,33 @@ on_input(struct http_exchange *x, const void *bytes, size_t n, void *owner)
 
 /* Where the request begins: at its offset, or after all earlier input. */
 static int
-read_input_query(struct steering *s, struct err *err)
+read_input_query(struct steering *s, const struct exec *exec, struct err *err)
 {
 	const struct http_head *head = http_exchange_head(s->x);
 	AUTO_FREE char *offset = http_head_query(head, "offset");
 	AUTO_FREE char *eof = http_head_query(head, "eof");
 
 	s->is_end = eof && (eof[0] == '\0' || str_eq(eof, "true"));
-	s->offset = s->exec->in_taken;
+	s->offset = exec->in_taken;
 	if (offset && parse_u64(offset, 0, INT64_MAX, &s->offset, err) < 0)
 		return err_wrap(err, "offset");
-	if (s->offset > s->exec->in_taken)
+	if (s->offset > exec->in_taken)
 		return err_set(err, ERR_CONFLICT,
 			       "offset: input up to %llu is here, not up to "
 			       "%llu",
-			       (unsigned long long)s->exec->in_taken,
+			       (unsigned long long)exec->in_taken,
 			       (unsigned long long)s->offset);
 	return 0;
+}
+
+/* Two at once would count from the same byte: the later one is right. */
+static void
+take_turn(struct steering *s, struct exec *exec)
+{
+	if (exec->input)
+		fail_input(exec->input, "gets other input now");
+	exec->input = s;
+	watch(s, exec, on_input_change);
 }
 
 void
@@ -444,6 +493,13 @@ exec_api_stdin(struct daemon *daemon, struct http_exchange *x, const char *id)
 
 	if (exec == NULL)
 		return;
+	if (!exec->is_input_known) {
+		/* Found again a moment ago, it has not said what it took. */
+		err_set(&err, ERR_UNREACHABLE, "exec %s has not spoken yet",
+			exec->id);
+		reply_error(x, &err);
+		return;
+	}
 	if (!exec->has_stdin) {
 		err_set(&err, ERR_CONFLICT, "exec %s was started without input",
 			exec->id);
@@ -453,11 +509,10 @@ exec_api_stdin(struct daemon *daemon, struct http_exchange *x, const char *id)
 	}
 	s = new_steering(daemon, x, exec);
 	http_exchange_own(x, s, on_gone);
-	if (read_input_query(s, &err) < 0) {
+	if (read_input_query(s, exec, &err) < 0) {
 		reply_error(x, &err);
 		return;
 	}
-	s->watch.on_change = on_input_change;
-	exec_watch_add(exec, &s->watch);
+	take_turn(s, exec);
 	http_exchange_read(x, on_input);
 }

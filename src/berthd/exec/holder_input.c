@@ -42,14 +42,8 @@ holder_write_input(struct holder *h)
 		buf_consume(&h->in, (size_t)put);
 	}
 	if (h->in_eof && h->in_fd >= 0) {
-		/* A terminal has no end; ^D at the start of a line is one. */
-		if (h->in_is_tty) {
-			(void)!write(h->in_fd, "\004", 1);
-			h->in_eof = false;
-		} else {
-			holder_close_input(h);
-			return;
-		}
+		holder_close_input(h);
+		return;
 	}
 	if (had)
 		control_server_send_all(&h->control, &msg, NULL, 0);
@@ -72,7 +66,11 @@ holder_take_input(struct holder *h, const struct control_msg *msg,
 	if (buf_add(&h->in, data + skip, n - skip) < 0)
 		return;
 	h->in_taken += n - skip;
-	h->in_eof = h->in_eof || msg->b == 1;
+	if (msg->b == 1 && h->in_is_tty)
+		/* A terminal has no end; ^D at the start of a line is one. */
+		(void)buf_addc(&h->in, '\004');
+	else if (msg->b == 1)
+		h->in_eof = true;
 	if (h->in.len > 0) {
 		holder_write_input(h);
 	} else {
