@@ -238,6 +238,22 @@ end_call(struct client_call *call, const struct err *err)
 	call_free(call);
 }
 
+static void on_retry(uv_timer_t *timer);
+
+/* Again after a pause, if that is harmless and may help. */
+static bool
+try_again(struct client_call *call, const struct err *why)
+{
+	/* ERR_REMOTE: a daemon died while it started. */
+	if (!call->may_repeat || call->has_head ||
+	    call->n_attempts >= MAX_ATTEMPTS ||
+	    (why->code != ERR_UNREACHABLE && why->code != ERR_REMOTE))
+		return false;
+	uv_timer_start(&call->retry, on_retry,
+		       FIRST_PAUSE_MS << call->n_attempts, 0);
+	return true;
+}
+
 static void
 on_retry(uv_timer_t *timer)
 {
@@ -245,7 +261,7 @@ on_retry(uv_timer_t *timer)
 						retry);
 	struct err err = ERR_INIT;
 
-	if (start_http(call, &err) < 0)
+	if (start_http(call, &err) < 0 && !try_again(call, &err))
 		end_call(call, &err);
 }
 
@@ -257,12 +273,8 @@ on_end(struct http_call *http UNUSED, const struct err *why, void *owner)
 
 	call->http = NULL;
 	call->conn->is_busy = false;
-	if (why && why->code == ERR_UNREACHABLE && call->may_repeat &&
-	    !call->has_head && call->n_attempts < MAX_ATTEMPTS) {
-		uv_timer_start(&call->retry, on_retry,
-			       FIRST_PAUSE_MS << call->n_attempts, 0);
+	if (why && try_again(call, why))
 		return;
-	}
 	if (why == NULL && call->status / 100 != 2) {
 		error_json_read(call->status, buf_bytes(&call->error_body),
 				call->error_body.len, &err);

@@ -52,6 +52,7 @@ struct exec_input {
 	bool has_sent_eof; /* with `sent' */
 	bool is_over;	   /* the exec knows the end, or reads no more */
 	bool is_sending;
+	bool was_answered; /* the last failure came over a connection */
 	struct client_call *call;
 	struct buf answer;
 	uint64_t broken_ms; /* since when nothing works; 0: it works */
@@ -188,12 +189,14 @@ take_answer(struct exec_input *input)
 static void
 try_again(struct exec_input *input, const struct err *why)
 {
+	/* ERR_REMOTE without a call: a daemon died while it started. */
+	bool may_help = error_row(why->code)->retryable ||
+			(why->code == ERR_REMOTE && !input->was_answered);
 	uint64_t now = clock_mono_ms();
 
 	if (input->broken_ms == 0)
 		input->broken_ms = now;
-	if (!error_row(why->code)->retryable ||
-	    now - input->broken_ms > GIVE_UP_MS) {
+	if (!may_help || now - input->broken_ms > GIVE_UP_MS) {
 		fail(input, why);
 		return;
 	}
@@ -208,6 +211,7 @@ on_end(struct client_call *call UNUSED, const struct err *err, void *owner)
 
 	input->call = NULL;
 	input->is_sending = false;
+	input->was_answered = true;
 	if (err == NULL)
 		take_answer(input);
 	else if (err->code == ERR_CONFLICT || err->code == ERR_NOT_FOUND)
@@ -235,6 +239,7 @@ post_sent(struct exec_input *input)
 		target_add(&target, "eof", "true");
 	request.target = buf_text(&target);
 	buf_clear(&input->answer);
+	input->was_answered = false;
 	input->call = client_call_start(input->client, &request, CLIENT_PATIENT,
 					&events, input, &err);
 	if (input->call == NULL)

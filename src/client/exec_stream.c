@@ -82,6 +82,7 @@ struct exec_stream {
 	uint64_t broken_ms; /* since when nothing works; 0: it works */
 	unsigned n_attempts;
 	bool has_worked;
+	bool was_answered; /* the last failure came over a connection */
 	bool is_freed;
 };
 
@@ -399,8 +400,11 @@ static void
 come_again(struct exec_stream *s, const struct err *why)
 {
 	uint64_t now = clock_mono_ms();
+	/* ERR_REMOTE without a call: a daemon died while it started. */
+	bool may_help = error_row(why->code)->retryable ||
+			(why->code == ERR_REMOTE && !s->was_answered);
 
-	if (!error_row(why->code)->retryable || !can_resume(s) ||
+	if (!may_help || !can_resume(s) ||
 	    (s->broken_ms != 0 && now - s->broken_ms > GIVE_UP_MS)) {
 		s->err = *why;
 		end_stream(s);
@@ -423,6 +427,7 @@ on_end(struct client_call *call UNUSED, const struct err *err, void *owner)
 	struct err early = ERR_INIT;
 
 	s->call = NULL;
+	s->was_answered = true;
 	uv_timer_stop(&s->timer);
 	if (err == NULL && (!is_follow(s) || s->answer == ANSWER_TEXT)) {
 		end_stream(s);
@@ -454,6 +459,7 @@ on_timer(uv_timer_t *timer)
 		return;
 	}
 	s->is_resumed = true;
+	s->was_answered = false;
 	if (start_call(s, &err) < 0)
 		come_again(s, &err);
 }

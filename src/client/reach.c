@@ -144,6 +144,16 @@ connect_socket(const struct places *places, struct err *err)
 	return sock_connect_unix(living.socket, err);
 }
 
+/* Nobody answers there, rather than somebody refuses. */
+static bool
+is_absent(const struct err *err)
+{
+	return err->code == ERR_NOT_FOUND || err->code == ERR_UNREACHABLE;
+}
+
+/* A daemon that was started may be gone before we reach it; once is enough. */
+#define MAX_STARTS 2
+
 static int
 connect_local(const struct reach *reach, struct err *err)
 {
@@ -153,18 +163,18 @@ connect_local(const struct reach *reach, struct err *err)
 	if (places_find(&places, err) < 0)
 		return -1;
 	fd = connect_socket(&places, err);
-	if (fd >= 0 ||
-	    (err->code != ERR_NOT_FOUND && err->code != ERR_UNREACHABLE))
-		return fd;
-	if (reach->no_start) {
+	if (fd < 0 && is_absent(err) && reach->no_start) {
 		err_set(err, ERR_UNREACHABLE, "no daemon is running");
 		return err_hint(err, "'berthd serve --detach' starts one");
 	}
-	log_debug("client", "nobody answers; starting a daemon",
-		  KV_STR("socket", places.socket));
-	if (spawn_daemon(err) < 0)
-		return -1;
-	return connect_socket(&places, err);
+	for (int i = 0; fd < 0 && is_absent(err) && i < MAX_STARTS; i++) {
+		log_debug("client", "nobody answers; starting a daemon",
+			  KV_STR("socket", places.socket));
+		if (spawn_daemon(err) < 0)
+			return -1;
+		fd = connect_socket(&places, err);
+	}
+	return fd;
 }
 
 int

@@ -71,7 +71,8 @@ pid=$!
 wait_for 10 file_has err 'step 1'
 six_steps "$log"
 wait $pid
-is 'a tail begins at the end' "$(head -1 out)" 2000
+is 'a tail ends with the exec' "$? $(grep -v step err)" '0 '
+is 'it begins at the end' "$(head -1 out)" 2000
 is 'and stays one' "$(wc -l <out)" 5001
 
 # Input travels with offsets.
