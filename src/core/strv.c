@@ -2,6 +2,7 @@
 
 /* Vectors of strings; see strv.h. */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/mem.h"
@@ -62,6 +63,21 @@ strv_free(char **v)
 	for (char **p = v; p && *p; p++)
 		free(*p);
 	free(v);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void
+strv_sort(char **v)
+{
+	size_t n = strv_len(v);
+
+	if (n > 1)
+		qsort(v, n, sizeof(*v), compare);
 }
 
 static size_t

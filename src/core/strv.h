@@ -28,6 +28,9 @@ void strv_add(char ***v, const char *text);
 char **strv_copy(char *const *v);
 void strv_free(char **v);
 
+/* By their bytes. */
+void strv_sort(char **v);
+
 /* In a vector of NAME=VALUE: replace or append `pair', which is copied. */
 void strv_env_set(char ***v, const char *pair);
 

@@ -44,7 +44,7 @@ struct exec {
 	char *key, *fingerprint;
 	char **labels;
 	bool has_stdin, has_tty;
-	uint64_t bytes; /* output, once it ended */
+	uint64_t bytes;		   /* output, once it ended */
 	uint64_t in_taken, n_acks; /* input, and how often that was told */
 	bool in_closed, is_input_known;
 	bool output_open; /* background children hold it, after the end */

@@ -73,6 +73,24 @@ environment_is_replaced_or_extended(void **state UNUSED)
 	assert_null(strv_env_get(env, ""));
 }
 
+static void
+sorting_goes_by_bytes(void **state UNUSED)
+{
+	AUTO_STRV char **v = NULL;
+
+	strv_sort(v);
+	strv_add(&v, "b");
+	strv_add(&v, "");
+	strv_add(&v, "B");
+	strv_add(&v, "ab");
+	strv_sort(v);
+	assert_string_equal(v[0], "");
+	assert_string_equal(v[1], "B");
+	assert_string_equal(v[2], "ab");
+	assert_string_equal(v[3], "b");
+	assert_null(v[4]);
+}
+
 int
 main(void)
 {
@@ -81,6 +99,7 @@ main(void)
 		cmocka_unit_test(strings_stay_in_order_and_terminated),
 		cmocka_unit_test(room_is_made_for_many_and_more),
 		cmocka_unit_test(environment_is_replaced_or_extended),
+		cmocka_unit_test(sorting_goes_by_bytes),
 	};
 
 	return RUN_TESTS(tests);
