@@ -92,6 +92,8 @@ check_command(struct spec *spec, struct err *err)
 	if (n > 1)
 		return err_set(err, ERR_INVALID,
 			       "only one of cmd, argv and script can be given");
+	if (spec->argv && spec->argv[0][0] == '\0')
+		return err_set(err, ERR_INVALID, "argv[0] names no program");
 	if (spec->script_args && spec->script == NULL)
 		return err_set(err, ERR_INVALID, "script_args needs script");
 	if (spec->argv && spec->shell)
@@ -134,10 +136,13 @@ check(struct spec *spec, struct err *err)
 			       "key: longer than %d characters", MAX_KEY);
 	if (spec->ref && spec->project_id == NULL)
 		return err_set(err, ERR_INVALID, "ref needs project_id");
-	if (spec->tty && spec->cols == 0) {
-		spec->cols = 80;
+	if (spec->tty) {
+		spec->cols = spec->cols ? spec->cols : 80;
 		spec->rows = spec->rows ? spec->rows : 24;
 	}
+	/* They came from objects, which have no order. */
+	strv_sort(spec->env);
+	strv_sort(spec->labels);
 	return 0;
 }
 
@@ -147,6 +152,16 @@ spec_decode(const void *text, size_t n, struct spec *ret, struct err *err)
 	if (json_decode_text(text, n, fields, N_REQUEST, 0, ret, err) < 0)
 		return -1;
 	return check(ret, err);
+}
+
+/* Whole milliseconds, in our own words. */
+static void
+add_duration(struct jsonw *w, const char *name, uint64_t ms)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%llums", (unsigned long long)ms);
+	jsonw_str(w, name, text);
 }
 
 static void
@@ -169,14 +184,9 @@ add_request(struct jsonw *w, const struct spec *s, char *const *env)
 		jsonw_int(w, "rows", s->rows);
 	}
 	jsonw_bool(w, "stdin", s->stdin_open);
-	/* Durations are whole milliseconds in our own words. */
-	if (s->timeout) {
-		char text[32];
-
-		snprintf(text, sizeof(text), "%llums",
-			 (unsigned long long)s->timeout);
-		jsonw_str(w, "timeout", text);
-	}
+	if (s->timeout)
+		add_duration(w, "timeout", s->timeout);
+	add_duration(w, "grace", s->grace);
 	jsonw_str(w, "key", s->key);
 	jsonw_env(w, "labels", s->labels);
 	if (s->artifacts)

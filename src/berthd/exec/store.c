@@ -250,13 +250,14 @@ prune(struct exec_store *store)
 		}
 		if (removed++ == PRUNE_SLICE)
 			return false;
-		bytes -= exec->bytes;
-		excess -= excess > 0;
 		if (exec_store_remove(store, exec, &err) < 0) {
 			log_warn("exec", "cannot prune", KV_STR("id", exec->id),
 				 KV_ERR(&err));
 			i++;
+			continue;
 		}
+		bytes -= exec->bytes; /* still there until the loop turns */
+		excess -= excess > 0;
 	}
 	return true;
 }
@@ -537,12 +538,6 @@ load_one(struct exec_store *store, const char *id)
 }
 
 static int
-compare_names(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int
 load_all(struct exec_store *store, struct err *err)
 {
 	AUTO_STRV char **names = NULL;
@@ -566,8 +561,7 @@ load_all(struct exec_store *store, struct err *err)
 		names[n] = NULL;
 	}
 	closedir(dir);
-	if (n > 0)
-		qsort(names, n, sizeof(*names), compare_names);
+	strv_sort(names);
 	for (size_t i = 0; i < n; i++)
 		load_one(store, names[i]);
 	return 0;

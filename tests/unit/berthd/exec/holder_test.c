@@ -338,7 +338,6 @@ static void
 a_holder_keeps_nothing_of_who_started_it(void **state)
 {
 	struct rig *rig = *state;
-	AUTO_CLOSE int root = -1;
 	struct job job;
 
 	job_init(&job, rig, "echo ready; exec tail -f /dev/null");
