@@ -33,6 +33,8 @@ enum err_code {
 	ERR_UNREACHABLE,  /* the peer is not there, or went away */
 	ERR_REMOTE,	  /* the peer's own failure, in its words */
 	ERR_UNSUPPORTED,  /* this machine or version cannot */
+	ERR_AUTH,	  /* a machine did not let us in */
+	ERR_HOST_KEY,	  /* a machine is not the one it was, or unknown */
 	ERR_CODES
 };
 

@@ -27,6 +27,8 @@ static const struct error_row rows[] = {
 	[ERR_UNREACHABLE] = { "UNREACHABLE", 69, 503, true },
 	[ERR_REMOTE] = { "REMOTE", 125, 502, false },
 	[ERR_UNSUPPORTED] = { "UNSUPPORTED", 125, 501, false },
+	[ERR_AUTH] = { "AUTH_FAILED", 77, 502, false },
+	[ERR_HOST_KEY] = { "HOST_KEY", 76, 502, false },
 };
 _Static_assert(ARRAY_SIZE(rows) == ERR_CODES, "a row per code");
 
