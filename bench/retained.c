@@ -26,8 +26,7 @@
 #define ROUNDS 7
 #define MAX_FILE (1u << 20)
 
-static const char *const names[] = { "spec.json", "state.json", "out", "err",
-				     "timeline" };
+static const char *const names[] = { "spec.json", "state.json", "out", "timeline" };
 
 struct model {
 	char id[27];

@@ -5,9 +5,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "core/fs.h"
@@ -154,6 +156,21 @@ fs_write_atomic(int dir_fd, const char *name, const void *bytes, size_t n,
 		return -1;
 	}
 	return 0;
+}
+
+/*
+ * ext4 and XFS log what happens to names in the order in which it happens, and
+ * the sync of a file waits for all that came before.  (ext4 without a journal
+ * writes the parents of a new file along.)  The call spared is a flush of the
+ * disk's cache.
+ */
+bool
+fs_syncs_names(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 &&
+	       (fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC);
 }
 
 int

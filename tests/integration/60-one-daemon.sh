@@ -64,8 +64,8 @@ script -qec 'exec 7<"$TMP/inherited" 9>>"$TMP/inherited"; "$BERTHD" serve --deta
 wait_for 5 T_answers "$BERTH_HOME"
 pid=$(daemon_pid)
 id=$(start_exec '{"argv":["tail","-f","/dev/null"]}')
-holder=$(jq .holder_pid "$(exec_dir "$id")/state.json")
-command=$(jq .pid "$(exec_dir "$id")/state.json")
+holder=$(tail -n 1 "$(exec_dir "$id")/state.json" | jq .holder_pid)
+command=$(tail -n 1 "$(exec_dir "$id")/state.json" | jq .pid)
 spawner=$(cut -d' ' -f1 "/proc/$pid/task/$pid/children")
 
 fds() {

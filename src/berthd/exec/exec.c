@@ -285,6 +285,11 @@ on_gone(struct run *run UNUSED, void *owner)
 	struct err err = ERR_INIT;
 
 	exec_leave(exec);
+	/* It had said its last word. */
+	if (exec_is_ended(exec) && !exec->output_open) {
+		tell_watches(exec, NULL);
+		return;
+	}
 	if (settle(exec, &state, &err) < 0) {
 		if (exec->is_acknowledged)
 			err_set(&err, ERR_NOT_FOUND,
