@@ -26,7 +26,8 @@
 #define ROUNDS 7
 #define MAX_FILE (1u << 20)
 
-static const char *const names[] = { "spec.json", "state.json", "out", "timeline" };
+static const char *const names[] = { "spec.json", "state.json", "out",
+				     "timeline" };
 
 struct model {
 	char id[27];

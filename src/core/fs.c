@@ -75,9 +75,30 @@ pread_full(int fd, void *bytes, size_t n, uint64_t offset)
 	return (ssize_t)done;
 }
 
+/* What a regular file holds now; 0 for others, and for those of /proc. */
+static size_t
+size_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? (size_t)st.st_size
+							  : 0;
+}
+
 int
 fs_read_fd(int fd, struct buf *out, struct err *err)
 {
+	size_t size = size_of(fd);
+
+	/* Most files say how large they are: no more memory, one read. */
+	if (size > 0 && size <= out->max - out->len) {
+		ssize_t got = read_full(fd, buf_reserve(out, size), size);
+
+		if (got < 0)
+			return err_sys(err, "read");
+		buf_commit(out, (size_t)got);
+		return 0;
+	}
 	for (;;) {
 		size_t want = MIN(out->max - out->len, (size_t)65536);
 		uint8_t *room;

@@ -99,7 +99,6 @@ void holder_finish(struct holder *h);
 /* It never ran: `code' as a shell would say it. */
 void holder_finish_unstarted(struct holder *h, int code, const char *why);
 
-
 /* The checkout, as its parts are in the order. */
 struct checkout holder_checkout(const struct holder *h);
 
