@@ -94,18 +94,22 @@ can_run() {
 	[ "$2" -eq 42 ]
 }
 
-# Where a new program goes: $dir, number $at; the daemon lives in $home, which
-# is empty for its usual places.
-choose() {
-	home=$1
-	if [ -z "$home" ] && { ! has_room 0 || ! is_ours "$state"; }; then
-		for at in 1 2 3 4; do
-			fallback $at
-			has_room $at && is_ours_in_public "$place" &&
-				home=$place && break
-		done
-		[ -n "$home" ] || return
+# Where a daemon lives: $home, which is empty for its usual places; left as it
+# is if it is another one.
+choose_home() {
+	if [ -n "$home" ] || { has_room 0 && is_ours "$state"; }; then
+		return 0
 	fi
+	for at in 1 2 3 4; do
+		fallback $at
+		has_room $at && is_ours_in_public "$place" && home=$place &&
+			return
+	done
+	return 1
+}
+
+# Where a new program goes: $dir, number $at.
+choose_dir() {
 	at=0
 	if [ -z "$home" ]; then
 		for dir in "$bin1" "$bin2"; do
@@ -147,14 +151,15 @@ look() {
 	fi
 }
 
-# look_at PROGRAM: in each home there is.
+# look_at PROGRAM: in each home there is.  One that was needed once comes first:
+# what ran there is there.
 look_at() {
-	look '' "$1"
 	for i in 1 2 3 4; do
 		fallback $i
 		[ -d "$place/state" ] && [ ! -L "$place" ] && [ -O "$place" ] &&
 			look "$place" "$1"
 	done
+	look '' "$1"
 }
 
 packaged=$(command -v berthd) || packaged=
@@ -180,7 +185,7 @@ sweep() {
 receive() {
 	home=
 	[ "$3" -eq 0 ] || eval "home=\$home$3"
-	if ! choose "$home"; then
+	if ! choose_home || ! choose_dir; then
 		say nowhere
 		return
 	fi
@@ -208,11 +213,24 @@ receive() {
 
 # --- what the client asks ---------------------------------------------------
 
-# answer WORD N COMMAND...: what the program says, if it succeeds.
+# start N OPTION...: as that program's daemon, where it can write.
+start() {
+	number=$1
+	eval "home=\$home$1"
+	if ! choose_home; then
+		echo 'no directory takes a file'
+		return 1
+	fi
+	eval "home$1=\$home"
+	shift
+	berthd "$number" up "$@"
+}
+
+# answer WORD COMMAND...: what the command says, if it succeeds.
 answer() {
 	word=$1
 	shift
-	if said=$(berthd "$@"); then
+	if said=$("$@"); then
 		say "$word" "$said"
 	else
 		say failed "$(flat "$said")"
@@ -224,8 +242,8 @@ say ready
 while read -r verb a b c; do
 	case $verb in
 	install) receive "$a" "$b" "$c" ;;
-	up) answer up "$a" up ;;
-	replace) answer up "$a" up --replace ;;
-	stop) answer stopped "$a" stop ;;
+	up) answer up start "$a" ;;
+	replace) answer up start "$a" --replace ;;
+	stop) answer stopped berthd "$a" stop ;;
 	esac
 done

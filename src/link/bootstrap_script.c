@@ -8,5 +8,5 @@
 #include "link/bootstrap_script.h"
 
 const char bootstrap_script[] =
-#include "bootstrap.sh.inc"
+#include "link/bootstrap.sh.inc"
     ;
