@@ -718,7 +718,7 @@ on_data(struct channel *channel, int fd, const void *bytes, size_t n,
 	struct err err = ERR_INIT;
 
 	if (fd == 2) {
-		talk_noise(&b->talk, bytes, n);
+		talk_feed_error(&b->talk, bytes, n);
 		return;
 	}
 	if (b->step == STEP_DONE)

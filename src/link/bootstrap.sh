@@ -127,8 +127,8 @@ choose_dir() {
 
 # --- programs ---------------------------------------------------------------
 
-# berthd N COMMAND...: program number N, in its home.
-berthd() {
+# run N COMMAND...: program number N, in its home.
+run() {
 	eval "program=\$program$1 home=\$home$1"
 	shift
 	if [ -n "$home" ]; then
@@ -144,7 +144,7 @@ look() {
 	[ -x "$2" ] || return 0
 	n=$((n + 1))
 	eval "home$n=\$1 program$n=\$2"
-	if said=$(berthd $n hello); then
+	if said=$(run $n hello); then
 		say program $n "$said"
 	else
 		say broken "$2: $(flat "$said")"
@@ -223,7 +223,7 @@ start() {
 	fi
 	eval "home$1=\$home"
 	shift
-	berthd "$number" up "$@"
+	run "$number" up "$@"
 }
 
 # answer WORD COMMAND...: what the command says, if it succeeds.
@@ -244,6 +244,6 @@ while read -r verb a b c; do
 	install) receive "$a" "$b" "$c" ;;
 	up) answer up start "$a" ;;
 	replace) answer up start "$a" --replace ;;
-	stop) answer stopped berthd "$a" stop ;;
+	stop) answer stopped run "$a" stop ;;
 	esac
 done

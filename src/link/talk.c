@@ -23,8 +23,8 @@ talk_fini(struct talk *talk)
 	buf_fini(&talk->noise);
 }
 
-void
-talk_noise(struct talk *talk, const void *bytes, size_t n)
+static void
+add_noise(struct talk *talk, const void *bytes, size_t n)
 {
 	const uint8_t *from = bytes;
 
@@ -60,7 +60,7 @@ make_room(struct talk *talk, struct err *err)
 	if (find_token(talk, at, talk->in.len))
 		return err_set(err, ERR_PROTO, "a line of %zu bytes came",
 			       talk->in.len);
-	talk_noise(talk, at, talk->in.len - keep);
+	add_noise(talk, at, talk->in.len - keep);
 	buf_consume(&talk->in, talk->in.len - keep);
 	return 0;
 }
@@ -104,7 +104,7 @@ talk_next(struct talk *talk, struct talk_line *ret)
 		n = (size_t)(end - at) + 1;
 		token = find_token(talk, at, n);
 		if (token) {
-			talk_noise(talk, at, (size_t)(token - at));
+			add_noise(talk, at, (size_t)(token - at));
 			*end = '\0';
 			if (end > at && end[-1] == '\r')
 				end[-1] = '\0';
@@ -113,9 +113,23 @@ talk_next(struct talk *talk, struct talk_line *ret)
 			cut((char *)token + (*token == ' '), ret);
 			return true;
 		}
-		talk_noise(talk, at, n);
+		add_noise(talk, at, n);
 		buf_consume(&talk->in, n);
 	}
+}
+
+void
+talk_feed_error(struct talk *talk, const void *bytes, size_t n)
+{
+	const uint8_t *token = memmem(bytes, n, talk->token,
+				      strlen(talk->token));
+	const uint8_t *from = bytes, *end = from + n;
+
+	if (token) {
+		talk_forget_noise(talk);
+		from = token + strlen(talk->token);
+	}
+	add_noise(talk, from, (size_t)(end - from));
 }
 
 void

@@ -40,8 +40,10 @@ void talk_fini(struct talk *talk);
 /* Bytes of standard output.  ERR_PROTO: a line of ours is too long. */
 int talk_feed(struct talk *talk, const void *bytes, size_t n, struct err *err);
 
-/* Bytes that cannot be ours: standard error. */
-void talk_noise(struct talk *talk, const void *bytes, size_t n);
+/*
+ * Bytes of standard error: noise, but for a token, before which nothing counts.
+ */
+void talk_feed_error(struct talk *talk, const void *bytes, size_t n);
 
 /*
  * The next line of ours; false when there is none yet.  Its strings are valid
