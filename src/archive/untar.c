@@ -19,10 +19,10 @@
 #include "core/mem.h"
 #include "core/path.h"
 #include "core/text.h"
-#include "berthd/file/confine.h"
-#include "berthd/file/newfile.h"
-#include "berthd/file/tar.h"
-#include "berthd/file/untar.h"
+#include "archive/beneath.h"
+#include "archive/newfile.h"
+#include "archive/tar.h"
+#include "archive/untar.h"
 
 #define DIR_FLAGS (O_PATH | O_DIRECTORY)
 #define DIR_MODE 0755
@@ -100,9 +100,9 @@ enter_parent(struct untar *u, const char *name, struct err *err)
 	if (u->parent && str_eq(u->parent, parent))
 		return 0;
 	drop_parent(u);
-	fd = confine_beneath(u->root_fd, parent, DIR_FLAGS);
+	fd = beneath_open(u->root_fd, parent, DIR_FLAGS);
 	if (fd < 0 && errno == ENOENT)
-		fd = confine_mkdirs(u->root_fd, parent, DIR_MODE);
+		fd = beneath_mkdirs(u->root_fd, parent, DIR_MODE);
 	if (fd < 0)
 		return fail("mkdir failed:", name, err);
 	u->parent_fd = fd;
@@ -123,8 +123,8 @@ make_dir(struct untar *u, const struct tar_entry *entry, struct err *err)
 	is_new = mkdirat(u->parent_fd, base, 0700) == 0;
 	if (!is_new && errno != EEXIST)
 		return fail("failed to create dir:", entry->name, err);
-	fd = confine_beneath(u->parent_fd, base,
-			     is_new ? O_RDONLY | O_DIRECTORY : DIR_FLAGS);
+	fd = beneath_open(u->parent_fd, base,
+			  is_new ? O_RDONLY | O_DIRECTORY : DIR_FLAGS);
 	if (fd < 0 || (is_new && fchmod(fd, entry->mode | 0700) < 0))
 		return fail("failed to create dir:", entry->name, err);
 	return 0;
@@ -157,7 +157,7 @@ make_symlink(struct untar *u, const struct tar_entry *entry, struct err *err)
 static int
 make_hardlink(struct untar *u, const struct tar_entry *entry, struct err *err)
 {
-	AUTO_CLOSE int fd = confine_beneath(u->root_fd, entry->link, O_PATH);
+	AUTO_CLOSE int fd = beneath_open(u->root_fd, entry->link, O_PATH);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef BERTHD_FILE_NEWFILE_H
-#define BERTHD_FILE_NEWFILE_H
+#ifndef BERTH_ARCHIVE_NEWFILE_H
+#define BERTH_ARCHIVE_NEWFILE_H
 
 /*
  * A file that appears under its name whole, or not at all.

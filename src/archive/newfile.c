@@ -19,7 +19,7 @@
 #include "core/macros.h"
 #include "core/rand.h"
 #include "core/text.h"
-#include "berthd/file/newfile.h"
+#include "archive/newfile.h"
 
 /* Begin to write back early, so that the sync at the end is short. */
 #define WRITEBACK (1u << 20)

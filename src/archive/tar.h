@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef BERTHD_FILE_TAR_H
-#define BERTHD_FILE_TAR_H
+#ifndef BERTH_ARCHIVE_TAR_H
+#define BERTH_ARCHIVE_TAR_H
 
 /*
  * tar archives as a stream of bytes, read and written.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef BERTHD_FILE_UNTAR_H
-#define BERTHD_FILE_UNTAR_H
+#ifndef BERTH_ARCHIVE_UNTAR_H
+#define BERTH_ARCHIVE_UNTAR_H
 
 /*
  * An archive unpacked below a directory, as its bytes arrive.

@@ -19,7 +19,7 @@
 #include "core/parse.h"
 #include "core/path.h"
 #include "core/text.h"
-#include "berthd/file/tar.h"
+#include "archive/tar.h"
 
 /* As other readers; nobody's names and records come near. */
 #define MAX_RECORDS (1u << 20)
