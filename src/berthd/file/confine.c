@@ -124,3 +124,35 @@ confine_existing(const struct file_policy *policy, const char *path,
 		*ret_missing = xstrdup(clean + len + (clean[len] == '/'));
 	return fd;
 }
+
+static bool
+is_root(const struct file_policy *policy, const char *clean)
+{
+	for (char **root = policy->roots; root && *root; root++) {
+		if (str_eq(*root, clean))
+			return true;
+	}
+	return false;
+}
+
+int
+confine_parent(const struct file_policy *policy, const char *path,
+	       char **ret_base, struct err *err)
+{
+	AUTO_FREE char *clean = clean_in_roots(policy, path, err);
+	AUTO_FREE char *base = NULL;
+	AUTO_FREE char *dir = NULL;
+	int fd;
+
+	if (clean == NULL)
+		return -1;
+	base = xstrdup(is_root(policy, clean) ? "." : path_base(clean));
+	dir = xstrndup(clean,
+		       str_eq(base, ".")
+			   ? strlen(clean)
+			   : MAX(strlen(clean) - strlen(base), (size_t)1));
+	fd = confine_open(policy, dir, O_PATH | O_DIRECTORY, err);
+	if (fd >= 0)
+		*ret_base = TAKE(base);
+	return fd;
+}

@@ -36,4 +36,12 @@ int confine_open(const struct file_policy *policy, const char *path, int flags,
 int confine_existing(const struct file_policy *policy, const char *path,
 		     char **ret_missing, struct err *err);
 
+/*
+ * The directory in which `path' lies, as an O_PATH descriptor, and its last
+ * component, which may be missing or a link; the caller frees it.  It is "." if
+ * `path' is a root itself.
+ */
+int confine_parent(const struct file_policy *policy, const char *path,
+		   char **ret_base, struct err *err);
+
 #endif
