@@ -83,7 +83,7 @@ is 'so does the holder' "$(readlink "/proc/$holder/cwd")" /
 unlike 'the command has no descriptor of the daemon' "$(fds "$command")" \
 	'socket:|anon_inode|daemon.lock|timeline'
 like 'the lock is not in a holder' "$(fds "$holder" | grep -c daemon.lock)" '^0$'
-is 'umask keeps files private' "$(stat -c %a "$(exec_dir "$id")/out")" 600
+is 'umask keeps files private' "$(stat -c %a "$(exec_dir "$id")/timeline")" 600
 
 # The runtime directory goes, as at the last logout.
 rm -rf "$BERTH_HOME/run" 2>/dev/null
