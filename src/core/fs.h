@@ -48,6 +48,12 @@ int fs_mkdir_parents(const char *path, struct err *err);
  */
 int fs_mkdir_private(const char *path, struct err *err);
 
+/*
+ * Hold the lock in the file `path', which is made (0600) and stays; closing
+ * the descriptor lets go.  ERR_TIMEOUT if another holds it longer than `ms'.
+ */
+int fs_lock(const char *path, uint64_t ms, struct err *err);
+
 /* Remove a file or a tree, never following a link.  Absence is success. */
 int fs_remove_tree(int dir_fd, const char *name, struct err *err);
 

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BERTH_SECRET_ASK_H
+#define BERTH_SECRET_ASK_H
+
+/*
+ * Secrets that only a person knows.
+ *
+ * Whoever has a terminal takes ask_passphrase or ask_terminal; a process in the
+ * background brings its own function, which asks whoever is there.
+ */
+
+#include <stdbool.h>
+
+#include "core/err.h"
+
+struct secret;
+
+enum ask_flags {
+	ASK_TWICE = 1u << 0, /* it is new: a slip would lose what it locks */
+};
+
+/* ERR_DENIED: there is no one to ask, or they gave up. */
+typedef int ask_fn(const char *prompt, unsigned flags, struct secret **ret,
+		   void *owner, struct err *err);
+
+/* On the controlling terminal, without echo.  `owner' is not used. */
+int ask_terminal(const char *prompt, unsigned flags, struct secret **ret,
+		 void *owner, struct err *err);
+
+/* From the file that BERTH_PASSPHRASE_FILE names, else from the terminal. */
+int ask_passphrase(const char *prompt, unsigned flags, struct secret **ret,
+		   void *owner, struct err *err);
+
+#endif
