@@ -159,6 +159,21 @@ fs_write_atomic(int dir_fd, const char *name, const void *bytes, size_t n,
 	return 0;
 }
 
+int
+fs_replace(const char *path, const void *bytes, size_t n, unsigned flags,
+	   struct err *err)
+{
+	const char *base = path_base(path);
+	AUTO_FREE char *dir = base == path
+				  ? xstrdup(".")
+				  : xstrndup(path, (size_t)(base - path));
+	AUTO_CLOSE int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir_fd < 0)
+		return err_sys(err, "open %s", dir);
+	return fs_write_atomic(dir_fd, base, bytes, n, flags, err);
+}
+
 /* How long until the next try. */
 #define LOCK_TRY_MS 20
 

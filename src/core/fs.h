@@ -39,6 +39,10 @@ enum fs_write_flags {
 int fs_write_atomic(int dir_fd, const char *name, const void *bytes, size_t n,
 		    unsigned flags, struct err *err);
 
+/* The same for a whole path. */
+int fs_replace(const char *path, const void *bytes, size_t n, unsigned flags,
+	       struct err *err);
+
 /* Create the directory and its parents; 0700 for those that are made. */
 int fs_mkdir_parents(const char *path, struct err *err);
 

@@ -258,8 +258,7 @@ write_text(struct config_file *file, const char *path, const void *text,
 		text = buf_bytes(&sealed);
 		n = sealed.len;
 	}
-	return fs_write_atomic(AT_FDCWD, real ? real : path, text, n,
-			       FS_WRITE_SYNC, err);
+	return fs_replace(real ? real : path, text, n, FS_WRITE_SYNC, err);
 }
 
 int

@@ -381,6 +381,7 @@ keys_add_json(struct jsonw *w, const char *key, const struct machine *m)
 	jsonw_object(w, key);
 	jsonw_str(w, "name", m->name);
 	jsonw_str(w, "label", m->label);
+	jsonw_str(w, "source", m->is_alias ? "ssh" : "config");
 	add_way(w, m);
 	add_daemon(w, m);
 	add_place(w, m);

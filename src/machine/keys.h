@@ -10,8 +10,8 @@
 #include <stddef.h>
 
 #include "core/err.h"
+#include "core/json.h"
 
-struct json_field;
 struct jsonw;
 struct machine;
 

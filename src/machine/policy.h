@@ -22,8 +22,7 @@
 #include <stddef.h>
 
 #include "core/err.h"
-
-struct json_field;
+#include "core/json.h"
 
 struct policy {
 	char **allow_hosts;    /* patterns with "*" and "?"; NULL: all */

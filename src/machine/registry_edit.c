@@ -122,7 +122,7 @@ change_end(struct change *change, const char *was, const char *is,
 	   struct err *err)
 {
 	const struct registry_edit *edit = change->edit;
-	AUTO_REGISTRY after;
+	AUTO_REGISTRY after = { .file = NULL };
 	size_t at;
 
 	if (registry_decode(&after, change->file.path, buf_bytes(&change->text),
@@ -277,7 +277,7 @@ registry_add(const struct registry_edit *edit,
 	     const struct text_edit_change *changes, size_t n, struct err *err)
 {
 	const char *name = name_in(changes, n);
-	AUTO_CHANGE change;
+	AUTO_CHANGE change = { .file = { .lock = -1 } };
 	size_t at;
 
 	if (change_begin(&change, edit, err) < 0)
@@ -307,7 +307,7 @@ registry_change(const struct registry_edit *edit, const char *name,
 		struct err *err)
 {
 	const char *renamed = name_in(changes, n);
-	AUTO_CHANGE change;
+	AUTO_CHANGE change = { .file = { .lock = -1 } };
 	size_t at;
 
 	if (change_begin(&change, edit, err) < 0)
@@ -323,7 +323,7 @@ int
 registry_remove(const struct registry_edit *edit, const char *name,
 		struct err *err)
 {
-	AUTO_CHANGE change;
+	AUTO_CHANGE change = { .file = { .lock = -1 } };
 	size_t at;
 
 	if (change_begin(&change, edit, err) < 0)

@@ -162,3 +162,31 @@ ask_passphrase(const char *prompt, unsigned flags, struct secret **ret,
 			      "BERTH_PASSPHRASE_FILE");
 	return -1;
 }
+
+int
+ask_remembering(const char *prompt, unsigned flags, struct secret **ret,
+		void *owner, struct err *err)
+{
+	struct ask_memory *memory = owner;
+
+	if (memory->answer == NULL &&
+	    ask_passphrase(prompt, flags, &memory->answer, NULL, err) < 0)
+		return -1;
+	*ret = secret_new(secret_reveal(memory->answer),
+			  secret_len(memory->answer));
+	return 0;
+}
+
+void
+ask_memory_fini(struct ask_memory *memory)
+{
+	secret_free(memory->answer);
+	memory->answer = NULL;
+}
+
+int
+ask_nobody(const char *prompt, unsigned flags UNUSED,
+	   struct secret **ret UNUSED, void *owner UNUSED, struct err *err)
+{
+	return err_set(err, ERR_DENIED, "%s: there is no one to ask", prompt);
+}

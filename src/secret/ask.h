@@ -31,4 +31,23 @@ int ask_terminal(const char *prompt, unsigned flags, struct secret **ret,
 int ask_passphrase(const char *prompt, unsigned flags, struct secret **ret,
 		   void *owner, struct err *err);
 
+/*
+ * As ask_passphrase, for one command that reads the same file twice: `owner' is
+ * a struct ask_memory, which keeps the first answer until its fini.
+ */
+struct ask_memory {
+	struct secret *answer;
+};
+
+int ask_remembering(const char *prompt, unsigned flags, struct secret **ret,
+		    void *owner, struct err *err);
+void ask_memory_fini(struct ask_memory *memory);
+
+#define AUTO_ASK_MEMORY                                                        \
+	__attribute__((cleanup(ask_memory_fini))) struct ask_memory
+
+/* For whoever must not ask: always ERR_DENIED. */
+int ask_nobody(const char *prompt, unsigned flags, struct secret **ret,
+	       void *owner, struct err *err);
+
 #endif

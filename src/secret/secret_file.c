@@ -256,8 +256,8 @@ write_file(struct secret_file *file, const struct secret_file_entries *entries,
 	    sealed_make(plain, file->passphrase, SEALED_BY_PASSPHRASE, &sealed,
 			err) < 0)
 		return -1;
-	return fs_write_atomic(AT_FDCWD, file->path, buf_bytes(&sealed),
-			       sealed.len, FS_WRITE_SYNC, err);
+	return fs_replace(file->path, buf_bytes(&sealed), sealed.len,
+			  FS_WRITE_SYNC, err);
 }
 
 /* The lock, and what the file holds under it. */

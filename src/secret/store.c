@@ -176,7 +176,7 @@ store_list(struct store *store, struct store_list *ret, struct err *err)
 	*ret = (struct store_list){ 0 };
 	if (store->ops->list(store, ret, err) < 0) {
 		store_list_fini(ret);
-		return err_wrap(err, "%s", store->where);
+		return -1;
 	}
 	if (ret->n > 1)
 		qsort(ret->items, ret->n, sizeof(*ret->items), compare);
