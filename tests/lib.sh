@@ -187,6 +187,11 @@ cannot() {
 	echo "ok $T_n - $1 # SKIP $2"
 }
 
+# Sizes of processes mean nothing then: the sanitizers' shadows are not ours.
+is_sanitized() {
+	[ -n "${BERTH_TEST_SANITIZED:-}" ]
+}
+
 needs_root() {
 	[ "$(id -u)" -eq 0 ] || skip_all 'needs root' root
 }

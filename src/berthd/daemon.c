@@ -59,7 +59,6 @@ struct daemon_own {
 	uv_fs_event_t runtime_watch;
 	uv_poll_t spawner_watch;
 	int spawner_pidfd;
-	char host_buffers[4][80];
 	struct handover taken; /* from the daemon before */
 	uint64_t stop_at_ms;
 	bool gave_away; /* the socket's name belongs to a successor */
@@ -154,19 +153,18 @@ take_lock(struct daemon *daemon, bool replace, struct err *err)
 	return 0;
 }
 
-/* Which Host a request by TCP may name. */
+/*
+ * Which Host a request by TCP may name: no name that the resolver of somebody
+ * else could point at us.  The port is no matter of ours, since a client comes
+ * through a forwarded one.
+ */
 static void
 allow_hosts(struct daemon *daemon)
 {
-	const char *port = strrchr(daemon->tcp_name, ':');
-	char(*texts)[80] = daemon->own->host_buffers;
-
-	snprintf(texts[0], sizeof(texts[0]), "%s", daemon->tcp_name);
-	snprintf(texts[1], sizeof(texts[1]), "127.0.0.1%s", port);
-	snprintf(texts[2], sizeof(texts[2]), "localhost%s", port);
-	snprintf(texts[3], sizeof(texts[3]), "[::1]%s", port);
-	for (unsigned i = 0; i < 4; i++)
-		daemon->tcp_hosts[i] = texts[i];
+	daemon->tcp_hosts[0] = daemon->tcp_name;
+	daemon->tcp_hosts[1] = "127.0.0.1:*";
+	daemon->tcp_hosts[2] = "localhost:*";
+	daemon->tcp_hosts[3] = "[::1]:*";
 }
 
 /* The server takes one descriptor; a duplicate stays for the handover. */

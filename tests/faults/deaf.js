@@ -39,7 +39,7 @@ f.main(async () => {
 		await f.ask('GET', '/v1/hello');
 	const grown = rss(pid) - before;
 	f.note(`${CLIENTS} that never read: ${grown} KiB more`);
-	f.point(grown < CLIENTS * MAX_KIB_PER_CLIENT,
+	f.memory(grown < CLIENTS * MAX_KIB_PER_CLIENT,
 		'who never reads costs little memory', `${grown} KiB`);
 	const all = await f.request('GET', `/v1/exec/${id}/logs?stream=stdout` +
 		'&format=raw&offset=0', undefined, { seconds: 30 });

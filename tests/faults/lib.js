@@ -21,6 +21,7 @@ const berthd = process.env.BERTHD;
 const berth = process.env.BERTH;
 const tmp = process.env.TMP;
 const slow = Number(process.env.BERTH_TEST_SLOW || 1);
+const sanitized = Boolean(process.env.BERTH_TEST_SANITIZED);
 const scale = Number(process.env.BERTH_SCALE || 1);
 const seed = Number(process.env.BERTH_SEED || 1);
 const socket = path.join(home, 'run', 'berthd.sock');
@@ -52,6 +53,11 @@ function point(isOk, what, why) {
 		note(typeof why === 'string' ? why
 			: JSON.stringify(why, null, 1).slice(0, 4000));
 	return isOk;
+}
+
+/* A point about the size of a process; the sanitizers' shadows are not ours. */
+function memory(isOk, what, why) {
+	return sanitized || point(isOk, what, why);
 }
 
 /* None of `bad' may be there; a few of them are shown. */
@@ -299,7 +305,7 @@ function main(work) {
 
 module.exports = {
 	home, berth, berthd, tmp, scale, seed, slow, socket,
-	random, between, note, point, none, request, ask, run, ensureDaemon,
+	sanitized, random, between, note, point, memory, none, request, ask, run, ensureDaemon,
 	until, inParallel, execRoot, readJson, readTimeline, timelineFault,
 	isAlive, commandLine, processesWith, killHolder, killDaemon,
 	replaceKilled, main,

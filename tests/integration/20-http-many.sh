@@ -59,8 +59,7 @@ hold idle - 1000
 ok '1000 idle clients are let in' wait_for 10 has_conns idle 1001
 is 'others are served' \
 	"$(curl -sS --unix-socket "$TMP/idle" http://x/json | jq .ok)" true
-# The sanitizers' shadows are not ours.
-[ -n "${BERTH_TEST_SLOW:-}" ] ||
+is_sanitized ||
 	at_most 'each costs less than 4 KiB' $(($(stats idle .rss_kb) - before)) 4096
 release
 ok 'they are forgotten' wait_for 10 has_conns idle 1
@@ -93,7 +92,7 @@ stopped() {
 }
 ok 'the handlers are told to stop' wait_for 10 stopped
 at_most 'each was handed less than 1 MiB' "$(stats deaf .zeros)" $((100 << 20))
-[ -n "${BERTH_TEST_SLOW:-}" ] ||
+is_sanitized ||
 	at_most 'and keeps less than 512 KiB' $(($(stats deaf .rss_kb) - before)) $((100 * 512))
 is 'others are served' \
 	"$(curl -sS --unix-socket "$TMP/deaf" 'http://x/zeros?n=20000000' | wc -c)" \
