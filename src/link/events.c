@@ -160,10 +160,12 @@ events_write(struct events *events, const struct event *event)
 	list_for_each (follower, &events->followers, link)
 		follower->on_line(buf_text(&line), line.len, follower->owner);
 	if (event->err)
-		log_info("link", event->type, KV_STR("machine", events->machine),
+		log_info("link", event->type,
+			 KV_STR("machine", events->machine),
 			 KV_STR("stage", event->stage), KV_ERR(event->err));
 	else
-		log_info("link", event->type, KV_STR("machine", events->machine),
+		log_info("link", event->type,
+			 KV_STR("machine", events->machine),
 			 KV_STR("stage", event->stage));
 }
 
@@ -178,11 +180,10 @@ events_recent(const struct events *events,
 	      void (*on_line)(const char *line, size_t n, void *owner),
 	      void *owner)
 {
-	const struct list *at = events->recent.next;
+	struct list *at = events->recent.next;
 
 	for (; at != &events->recent; at = at->next) {
-		const struct line *line = list_entry(at, const struct line,
-						     link);
+		const struct line *line = list_entry(at, struct line, link);
 
 		on_line(line->text, line->n, owner);
 	}

@@ -13,7 +13,7 @@
 #include "core/buf.h"
 
 enum frame_type {
-	FRAME_STDIN,  /* nothing in it: the end */
+	FRAME_STDIN, /* nothing in it: the end */
 	FRAME_STDOUT,
 	FRAME_STDERR,
 	FRAME_RESIZE, /* {"cols":80,"rows":24} */
@@ -46,7 +46,6 @@ void frame_reader_init(struct frame_reader *reader);
 void frame_reader_fini(struct frame_reader *reader);
 
 enum frame_event frame_next(struct frame_reader *reader, const uint8_t **bytes,
-			    size_t *n, const uint8_t **ret_data,
-			    size_t *ret_n);
+			    size_t *n, const uint8_t **ret_data, size_t *ret_n);
 
 #endif

@@ -185,9 +185,8 @@ serve(struct visitor *visitor)
 	if (link_state(link) != LINK_ACTIVE) {
 		uint64_t now = clock_mono_ms();
 
-		look_in(visitor->front, visitor->until_ms > now
-					    ? visitor->until_ms - now
-					    : 0);
+		look_in(visitor->front,
+			visitor->until_ms > now ? visitor->until_ms - now : 0);
 		return;
 	}
 	visitor->pump = link_take(link, &pump_events, visitor, &err);

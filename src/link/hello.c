@@ -71,8 +71,7 @@ hello_judge(const struct buf *body, const struct hello_expected *expected,
 		return err_wrap(err, "the daemon's hello");
 	}
 	if (json_get_int(hello, "uid", -1) == expected->uid &&
-	    !differs(expected->host_id,
-		     json_get_text(hello, "host_id", "")) &&
+	    !differs(expected->host_id, json_get_text(hello, "host_id", "")) &&
 	    !differs(expected->nonce, json_get_text(hello, "nonce", "")))
 		return 0;
 	err_set(err, ERR_PROTO,
@@ -117,9 +116,9 @@ on_data(struct pump *pump UNUSED, const void *bytes, size_t n, void *owner)
 	size_t size;
 
 	do {
-		event = n > 0 ? parser_next(&check->parser, &at, &n, &data,
-					    &size)
-			      : parser_finish(&check->parser);
+		event = n > 0
+			    ? parser_next(&check->parser, &at, &n, &data, &size)
+			    : parser_finish(&check->parser);
 		if (event == PARSER_DATA &&
 		    buf_add(&check->body, data, size) < 0)
 			event = PARSER_BAD;

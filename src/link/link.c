@@ -15,6 +15,7 @@
  */
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <uv.h>
@@ -205,8 +206,8 @@ may_try_again(struct link *link, uint64_t *ret_ms)
 
 	if (!retry_may_help(&link->why))
 		return false;
-	if (!link->was_active &&
-	    (link->retry.n + 1 >= FIRST_LIMIT || str_eq(link->stage, "resolve")))
+	if (!link->was_active && (link->retry.n + 1 >= FIRST_LIMIT ||
+				  str_eq(link->stage, "resolve")))
 		return false;
 	return retry_next(&link->retry, clock_mono_ms(), hurry, ret_ms);
 }
@@ -342,6 +343,8 @@ reach_stage(struct link *link, const char *stage)
 	uint64_t ms = clock_mono_ms() - link->attempt_ms;
 	struct link_watcher *watcher;
 
+	if (str_eq(link->stage, stage))
+		return;
 	snprintf(link->stage, sizeof(link->stage), "%s", stage);
 	log_debug("link", "stage", KV_STR("stage", stage), KV_INT("ms", ms));
 	list_for_each (watcher, &link->watchers, link) {
@@ -413,11 +416,14 @@ static void
 on_bootstrap_stage(struct bootstrap *bootstrap UNUSED, const char *stage,
 		   void *owner)
 {
-	reach_stage(owner, stage);
+	bool is_shell = str_eq(stage, "shell");
+
+	log_debug("link", "bootstrap", KV_STR("stage", stage));
+	reach_stage(owner, is_shell ? stage : "daemon");
 }
 
 static void
-on_bootstrapped(struct bootstrap *bootstrap UNUSED,
+on_bootstrapped(struct bootstrap *bootstrap,
 		const struct bootstrap_result *result, void *owner)
 {
 	struct link *link = owner;
@@ -425,7 +431,7 @@ on_bootstrapped(struct bootstrap *bootstrap UNUSED,
 					       .transport = link->transport,
 					       .traffic = &link->traffic,
 					       .socket = result->socket,
-					       .binary = result->binary,
+					       .binary = result->program,
 					       .on_absent = on_absent,
 					       .owner = link };
 	const struct hello_expected expected = { .uid = result->uid,
@@ -433,24 +439,28 @@ on_bootstrapped(struct bootstrap *bootstrap UNUSED,
 						 .nonce = result->nonce };
 	struct err err = ERR_INIT;
 
-	link->bootstrap = NULL;
-	reach_stage(link, "daemon");
 	link->streams = streams_new(&config);
 	link->check = hello_check_start(link->streams, &expected, on_hello,
 					link, &err);
+	/* A daemon that dies with its login keeps it. */
+	if (!result->keeps_channel) {
+		link->bootstrap = NULL;
+		bootstrap_cancel(bootstrap);
+	}
 	if (link->check == NULL)
 		drop_later(link, &err);
 }
 
 static void
-on_bootstrap_failed(struct bootstrap *bootstrap UNUSED, const struct err *err,
-		    const char *stage, void *owner)
+on_bootstrap_failed(struct bootstrap *bootstrap, const struct err *err,
+		    const char *stage, const char *seen UNUSED, void *owner)
 {
 	struct link *link = owner;
 
+	drop_later(link, err);
+	bootstrap_cancel(bootstrap);
 	link->bootstrap = NULL;
 	snprintf(link->stage, sizeof(link->stage), "%s", stage);
-	drop_later(link, err);
 }
 
 static const struct bootstrap_events bootstrap_events = {
@@ -463,11 +473,17 @@ static void
 start_bootstrap(struct link *link)
 {
 	const struct machine *machine = link->config.machine;
-	bool may_install = !machine->no_install || link->wants_upgrade;
+	const struct bootstrap_config config = {
+		.loop = link->config.loop,
+		.machine = machine,
+		.goal = BOOTSTRAP_UP,
+		.may_install = !machine->no_install || link->wants_upgrade,
+		.may_upgrade = link->wants_upgrade,
+	};
 	struct err err = ERR_INIT;
 
 	drop_daemon(link);
-	link->bootstrap = bootstrap_start(link->transport, machine, may_install,
+	link->bootstrap = bootstrap_start(link->transport, &config,
 					  &bootstrap_events, link, &err);
 	if (link->bootstrap == NULL)
 		drop_later(link, &err);
@@ -577,7 +593,7 @@ start_attempt(struct link *link)
 	note(link, "attempt", NULL);
 	snprintf(link->stage, sizeof(link->stage), "resolve");
 	start_deadline(link);
-	link->transport = link->config.ops->new(&config, &err);
+	link->transport = link->config.ops->new (&config, &err);
 	if (link->transport == NULL)
 		drop(link, &err);
 }

@@ -47,8 +47,8 @@ struct link_config {
 	struct uv_loop_s *loop;
 	const struct machine *machine; /* borrowed for good */
 	const struct transport_ops *ops;
-	const char *directory;	/* for sockets; borrowed for good */
-	struct events *events;	/* borrowed for good */
+	const char *directory;	      /* for sockets; borrowed for good */
+	struct events *events;	      /* borrowed for good */
 	void (*on_idle)(void *owner); /* nobody used it for machine->idle */
 	void *owner;
 };

@@ -232,8 +232,8 @@ void
 traffic_cut(struct traffic *traffic, const struct err *why)
 {
 	while (!list_is_empty(&traffic->pumps)) {
-		struct pump *pump = list_entry(traffic->pumps.next,
-					       struct pump, link);
+		struct pump *pump = list_entry(traffic->pumps.next, struct pump,
+					       link);
 
 		list_unlink(&pump->link);
 		pump->channel = NULL;
@@ -243,8 +243,8 @@ traffic_cut(struct traffic *traffic, const struct err *why)
 
 struct pump *
 pump_open(struct transport *transport, const struct channel_spec *spec,
-	  struct traffic *traffic, const struct pump_events *events, void *owner,
-	  struct err *err)
+	  struct traffic *traffic, const struct pump_events *events,
+	  void *owner, struct err *err)
 {
 	struct pump *pump = xcalloc(1, sizeof(*pump));
 

@@ -259,11 +259,10 @@ streams_give(struct streams *s, struct pump *pump)
 size_t
 streams_n_spare(const struct streams *s)
 {
-	const struct list *at = s->spares.next;
+	struct list *at = s->spares.next;
 	size_t n = 0;
 
 	for (; at != &s->spares; at = at->next)
-		n += pump_is_open(
-		    list_entry(at, const struct spare, link)->pump);
+		n += pump_is_open(list_entry(at, struct spare, link)->pump);
 	return n;
 }

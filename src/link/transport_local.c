@@ -467,8 +467,9 @@ static const char *
 find_sftp_server(void)
 {
 	static const char *const places[] = {
-		"/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server",
-		"/usr/lib/ssh/sftp-server", "/usr/libexec/sftp-server"
+		"/usr/lib/openssh/sftp-server",
+		"/usr/libexec/openssh/sftp-server", "/usr/lib/ssh/sftp-server",
+		"/usr/libexec/sftp-server"
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
