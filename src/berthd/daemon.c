@@ -248,9 +248,13 @@ open_store(struct daemon *daemon, struct err *err)
 	daemon->store = exec_store_new(&config, err);
 	if (daemon->store == NULL)
 		return -1;
-	return file_policy_init(&daemon->files, daemon->loop,
-				daemon->config->allowed_cwd_roots, data,
-				daemon->config->max_file_size, err);
+	if (file_policy_init(&daemon->files, daemon->loop,
+			     daemon->config->allowed_cwd_roots, data,
+			     daemon->config->max_file_size, err) < 0)
+		return -1;
+	file_policy_init_own(&daemon->own_files, &daemon->files,
+			     daemon->config->allowed_cwd_roots != NULL);
+	return 0;
 }
 
 static int
@@ -472,6 +476,7 @@ go_down(struct daemon *daemon)
 	(void)uv_loop_close(daemon->loop);
 	spawner_stop(&daemon->spawner);
 	file_policy_fini(&daemon->files);
+	file_policy_fini(&daemon->own_files);
 	/* The lock last: until here nobody else may touch the state. */
 	close_fd(daemon->own->spawner_pidfd);
 	close_fd(daemon->unix_fd);

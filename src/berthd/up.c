@@ -36,14 +36,18 @@
 
 extern char **environ;
 
+/* By its name, also if another client has just put a newer file there. */
 static int
 own_path(char path[MAX_PATH_LEN], struct err *err)
 {
+	static const char mark[] = " (deleted)";
 	ssize_t n = readlink(SELF, path, MAX_PATH_LEN - 1);
 
 	if (n < 0)
 		return err_sys(err, "read %s", SELF);
 	path[n] = '\0';
+	if (access(path, F_OK) < 0 && str_ends(path, mark))
+		path[(size_t)n - strlen(mark)] = '\0';
 	return 0;
 }
 

@@ -13,16 +13,21 @@
 #include <assert.h>
 #include <limits.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/mem.h"
 #include "core/parse.h"
 #include "core/path.h"
 #include "core/text.h"
-#include "berthd/file/tar.h"
+#include "archive/tar.h"
 
 /* As other readers; nobody's names and records come near. */
 #define MAX_RECORDS (1u << 20)
+
+/* In seconds; later ones do not fit as nanoseconds. */
+#define MAX_MTIME 9000000000
+#define NS_PER_S 1000000000u
 
 #define MAX_SIZE ((uint64_t)INT64_MAX - TAR_BLOCK)
 
@@ -70,8 +75,9 @@ struct tar_reader {
 	char *name, *link; /* the current entry's */
 	char *long_name, *long_link;
 	char *pax_name, *pax_link; /* these win */
-	bool has_pax_size;
+	bool has_pax_size, has_pax_mtime;
 	uint64_t pax_size;
+	int64_t pax_mtime_ns;
 };
 
 struct tar_reader *
@@ -99,7 +105,7 @@ forget_advance(struct tar_reader *r)
 	replace(&r->long_link, NULL);
 	replace(&r->pax_name, NULL);
 	replace(&r->pax_link, NULL);
-	r->has_pax_size = false;
+	r->has_pax_size = r->has_pax_mtime = false;
 }
 
 void
@@ -250,16 +256,16 @@ safe_name(const char *name, struct err *err)
  * the text does not show.  The directory of `name' is no link, so each ".."
  * there is one level.
  */
-static bool
-link_is_safe(const struct tar_reader *r, const char *name, const char *target)
+bool
+tar_link_is_safe(const char *root, const char *name, const char *target)
 {
 	size_t depth = 0;
 
 	if (target[0] == '\0' || strlen(target) > TAR_NAME_MAX)
 		return false;
 	if (target[0] == '/')
-		return r->root && !has_dotdot(target) &&
-		       path_is_within(r->root, target);
+		return root && !has_dotdot(target) &&
+		       path_is_within(root, target);
 	for (const char *p = name; *p; p++)
 		depth += *p == '/';
 	while (str_starts(target, "..") && strchr("/", target[2])) {
@@ -306,6 +312,27 @@ value_or_null(const char *value)
 	return value[0] ? xstrdup(value) : NULL;
 }
 
+/* "1700000000.123456789"; what is no such time says nothing. */
+static bool
+parse_mtime(const char *text, int64_t *ret_ns)
+{
+	char seconds[16] = "", fraction[10] = "000000000";
+	size_t n = strcspn(text, ".");
+	uint64_t s, ns;
+
+	if (n >= sizeof(seconds))
+		return false;
+	memcpy(seconds, text, n);
+	if (text[n] == '.')
+		memcpy(fraction, text + n + 1,
+		       MIN(strlen(text + n + 1), sizeof(fraction) - 1));
+	if (parse_u64(seconds, 0, MAX_MTIME, &s, &(struct err)ERR_INIT) < 0 ||
+	    parse_u64(fraction, 0, 999999999, &ns, &(struct err)ERR_INIT) < 0)
+		return false;
+	*ret_ns = (int64_t)(s * NS_PER_S + ns);
+	return true;
+}
+
 static int
 take_record(struct tar_reader *r, const char *key, const char *value,
 	    struct err *err)
@@ -316,6 +343,8 @@ take_record(struct tar_reader *r, const char *key, const char *value,
 		replace(&r->pax_name, value_or_null(value));
 	else if (str_eq(key, "linkpath"))
 		replace(&r->pax_link, value_or_null(value));
+	else if (str_eq(key, "mtime"))
+		r->has_pax_mtime = parse_mtime(value, &r->pax_mtime_ns);
 	else if (str_eq(key, "size") && value[0] == '\0')
 		r->has_pax_size = false;
 	else if (str_eq(key, "size")) {
@@ -413,7 +442,7 @@ check_links(struct tar_reader *r, enum tar_type type, struct err *err)
 		return err_set(err, ERR_INVALID,
 			       "invalid tar: %.256s is a link to nothing",
 			       r->name);
-	if (type == TAR_SYMLINK && !link_is_safe(r, r->name, r->link))
+	if (type == TAR_SYMLINK && !tar_link_is_safe(r->root, r->name, r->link))
 		return err_set(err, ERR_INVALID, "symlink traversal: %.256s",
 			       r->link);
 	if (type == TAR_HARDLINK) {
@@ -426,6 +455,19 @@ check_links(struct tar_reader *r, enum tar_type type, struct err *err)
 	if (type != TAR_DIR && r->name[0] == '\0')
 		return invalid(err, "an entry without a name");
 	return 0;
+}
+
+static int64_t
+entry_mtime(const struct tar_reader *r)
+{
+	const struct header *h = &r->header;
+	uint64_t s;
+
+	if (r->has_pax_mtime)
+		return r->pax_mtime_ns;
+	if (!parse_number(h->mtime, sizeof(h->mtime), &s) || s > MAX_MTIME)
+		return 0;
+	return (int64_t)(s * NS_PER_S);
 }
 
 static int
@@ -462,6 +504,7 @@ begin_entry(struct tar_reader *r, uint64_t size, uint64_t mode,
 		.link = r->link,
 		.mode = (uint32_t)mode & 0777,
 		.size = r->left,
+		.mtime_ns = entry_mtime(r),
 	};
 	forget_advance(r);
 	return 0;
@@ -631,6 +674,31 @@ add_long_text(struct buf *out, char type, const char *text)
 	return tar_add_padding(out, n);
 }
 
+/* The whole time of change: a pax record, which GNU tar understands. */
+static int
+add_mtime(struct buf *out, const struct tar_attr *attr)
+{
+	struct header h = { .name = "./PaxHeaders/mtime", .type = 'x' };
+	char record[64];
+	int n;
+
+	/* "30 mtime=1700000000.123456789\n": the length counts itself. */
+	n = snprintf(record, sizeof(record), "%lld.%09ld",
+		     (long long)attr->mtime, attr->mtime_nsec);
+	n += (int)strlen("30 mtime=\n");
+	n = snprintf(record, sizeof(record), "%d mtime=%lld.%09ld\n", n,
+		     (long long)attr->mtime, attr->mtime_nsec);
+	put_number(h.mode, sizeof(h.mode), 0);
+	put_number(h.uid, sizeof(h.uid), 0);
+	put_number(h.gid, sizeof(h.gid), 0);
+	put_number(h.size, sizeof(h.size), (uint64_t)n);
+	put_number(h.mtime, sizeof(h.mtime), 0);
+	if (add_header_block(out, &h) < 0 ||
+	    buf_add(out, record, (size_t)n) < 0)
+		return -1;
+	return tar_add_padding(out, (uint64_t)n);
+}
+
 int
 tar_add_header(struct buf *out, const struct tar_entry *entry,
 	       const struct tar_attr *attr)
@@ -643,6 +711,10 @@ tar_add_header(struct buf *out, const struct tar_entry *entry,
 	};
 	struct header h = { .type = flags[entry->type] };
 
+	/* Ten digits of seconds: what the length of the record counts on. */
+	if (attr->mtime_nsec && attr->mtime >= 1000000000 &&
+	    attr->mtime <= MAX_MTIME && add_mtime(out, attr) < 0)
+		return -1;
 	if (strlen(entry->name) > sizeof(h.name) &&
 	    add_long_text(out, 'L', entry->name) < 0)
 		return -1;

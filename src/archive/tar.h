@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef BERTHD_FILE_TAR_H
-#define BERTHD_FILE_TAR_H
+#ifndef BERTH_ARCHIVE_TAR_H
+#define BERTH_ARCHIVE_TAR_H
 
 /*
  * tar archives as a stream of bytes, read and written.
@@ -32,6 +32,7 @@ struct tar_entry {
 	const char *link; /* as it came; of a TAR_HARDLINK as `name' */
 	uint32_t mode;	  /* permission bits */
 	uint64_t size;	  /* of a TAR_FILE, else 0 */
+	int64_t mtime_ns; /* read: as far as the archive tells */
 };
 
 enum tar_event_kind {
@@ -72,9 +73,15 @@ int tar_read(struct tar_reader *reader, const uint8_t **in, size_t *n,
  */
 bool tar_reader_is_complete(const struct tar_reader *reader);
 
+/*
+ * Would a symbolic link `name' to `target' be let in?  `root' as above.
+ */
+bool tar_link_is_safe(const char *root, const char *name, const char *target);
+
 struct tar_attr {
 	uint32_t uid, gid;
-	int64_t mtime; /* s */
+	int64_t mtime;	 /* s */
+	long mtime_nsec; /* not 0: told as well, for 1 KiB more */
 };
 
 /*

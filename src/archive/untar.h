@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef BERTHD_FILE_UNTAR_H
-#define BERTHD_FILE_UNTAR_H
+#ifndef BERTH_ARCHIVE_UNTAR_H
+#define BERTH_ARCHIVE_UNTAR_H
 
 /*
  * An archive unpacked below a directory, as its bytes arrive.
@@ -9,7 +9,8 @@
  * through a link, whether the link came with the archive or was there before,
  * and the reader (tar.h) refuses links that lead out.  A file appears under its
  * name when its last byte is there.  Modes are kept within 0777, and
- * directories stay usable by their owner; times and owners are not kept.
+ * directories stay usable by their owner; owners are not kept, nor times, but
+ * see untar_keep.
  *
  * Calling sequence: untar_new, untar_step until it returns 0 or there is no
  * more input, untar_finish once, untar_free in every state.
@@ -20,6 +21,7 @@
 
 #include "core/err.h"
 
+struct tar_entry;
 struct untar;
 
 /*
@@ -28,6 +30,24 @@ struct untar;
  */
 struct untar *untar_new(int dir_fd, const char *root, uint64_t max_entries);
 void untar_free(struct untar *untar);
+
+/*
+ * Keep times, and give directories the modes and times of the archive, also
+ * those that were there: when all is unpacked, by untar_finish.
+ */
+void untar_keep(struct untar *untar);
+
+struct untar_events {
+	/* Before an entry: -1 with an error refuses it and all that follows. */
+	int (*on_entry)(const struct tar_entry *entry, void *owner,
+			struct err *err);
+	/* It is there, under its name. */
+	void (*on_done)(const char *name, void *owner);
+};
+
+/* `events' is borrowed for good. */
+void untar_watch(struct untar *untar, const struct untar_events *events,
+		 void *owner);
 
 /*
  * Do one step with the input, which moves on: 1 something was done, 0 all

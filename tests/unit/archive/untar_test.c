@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 
-#include "berthd/file/untar.h"
+#include "archive/untar.h"
 #include "tests/unit/unit.h"
 
 #include <dirent.h>
@@ -12,7 +12,7 @@
 #include "core/fs.h"
 #include "core/mem.h"
 #include "core/path.h"
-#include "tests/unit/berthd/file/tarball.h"
+#include "tests/unit/archive/tarball.h"
 
 #define MAX_ARCHIVE (4u << 20)
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/macros.h"
-#include "tests/unit/berthd/file/tarball.h"
+#include "tests/unit/archive/tarball.h"
 
 #define BLOCK 512
 

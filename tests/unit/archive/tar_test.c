@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 
-#include "berthd/file/tar.h"
+#include "archive/tar.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 #include "core/mem.h"
 #include "core/text.h"
-#include "tests/unit/berthd/file/tarball.h"
+#include "tests/unit/archive/tarball.h"
 
 #define MAX_ARCHIVE (4u << 20)
 

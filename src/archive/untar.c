@@ -19,13 +19,20 @@
 #include "core/mem.h"
 #include "core/path.h"
 #include "core/text.h"
-#include "berthd/file/confine.h"
-#include "berthd/file/newfile.h"
-#include "berthd/file/tar.h"
-#include "berthd/file/untar.h"
+#include "archive/beneath.h"
+#include "archive/newfile.h"
+#include "archive/tar.h"
+#include "archive/untar.h"
 
 #define DIR_FLAGS (O_PATH | O_DIRECTORY)
 #define DIR_MODE 0755
+
+/* A directory whose mode and time are set when all is in it. */
+struct late_dir {
+	char *name;
+	uint32_t mode;
+	int64_t mtime_ns;
+};
 
 struct untar {
 	int root_fd;
@@ -38,6 +45,14 @@ struct untar {
 	struct newfile file; /* the current one, to be called: */
 	char *base;
 	uint32_t mode;
+	int64_t mtime_ns;
+
+	bool keeps;
+	struct late_dir *late;
+	size_t n_late, max_late;
+	const struct untar_events *events; /* may be NULL */
+	void *owner;
+	char *name; /* of the current entry, for them */
 };
 
 typedef int make_fn(struct untar *, const struct tar_entry *, struct err *);
@@ -66,10 +81,27 @@ drop_parent(struct untar *u)
 }
 
 void
+untar_keep(struct untar *u)
+{
+	u->keeps = true;
+}
+
+void
+untar_watch(struct untar *u, const struct untar_events *events, void *owner)
+{
+	u->events = events;
+	u->owner = owner;
+}
+
+void
 untar_free(struct untar *u)
 {
 	if (u == NULL)
 		return;
+	for (size_t i = 0; i < u->n_late; i++)
+		free(u->late[i].name);
+	free(u->late);
+	free(u->name);
 	newfile_fini(&u->file);
 	free(u->base);
 	drop_parent(u);
@@ -100,9 +132,9 @@ enter_parent(struct untar *u, const char *name, struct err *err)
 	if (u->parent && str_eq(u->parent, parent))
 		return 0;
 	drop_parent(u);
-	fd = confine_beneath(u->root_fd, parent, DIR_FLAGS);
+	fd = beneath_open(u->root_fd, parent, DIR_FLAGS);
 	if (fd < 0 && errno == ENOENT)
-		fd = confine_mkdirs(u->root_fd, parent, DIR_MODE);
+		fd = beneath_mkdirs(u->root_fd, parent, DIR_MODE);
 	if (fd < 0)
 		return fail("mkdir failed:", name, err);
 	u->parent_fd = fd;
@@ -110,7 +142,57 @@ enter_parent(struct untar *u, const char *name, struct err *err)
 	return 0;
 }
 
-/* An existing directory keeps its mode. */
+static void
+remember_dir(struct untar *u, const struct tar_entry *entry)
+{
+	if (u->n_late == u->max_late) {
+		u->max_late = MAX(2 * u->max_late, (size_t)64);
+		u->late = xrealloc(u->late, u->max_late * sizeof(*u->late));
+	}
+	u->late[u->n_late++] = (struct late_dir){
+		.name = xstrdup(entry->name),
+		.mode = entry->mode,
+		.mtime_ns = entry->mtime_ns,
+	};
+}
+
+static void
+split_time(int64_t ns, struct timespec out[2])
+{
+	out[0] = (struct timespec){ .tv_nsec = UTIME_OMIT };
+	out[1] = (struct timespec){ .tv_sec = ns / 1000000000,
+				    .tv_nsec = ns % 1000000000 };
+}
+
+static int
+finish_dir(struct untar *u, const struct late_dir *dir, struct err *err)
+{
+	AUTO_CLOSE int fd = beneath_open(u->root_fd, dir->name,
+					 O_RDONLY | O_DIRECTORY);
+	struct timespec times[2];
+
+	split_time(dir->mtime_ns, times);
+	if (fd < 0 || futimens(fd, times) < 0 || fchmod(fd, dir->mode) < 0)
+		return fail("failed to set mode:", dir->name, err);
+	return 0;
+}
+
+/* What is deeper came later, and is finished first. */
+static int
+finish_dirs(struct untar *u, struct err *err)
+{
+	while (u->n_late > 0) {
+		struct late_dir *dir = &u->late[u->n_late - 1];
+
+		if (finish_dir(u, dir, err) < 0)
+			return -1;
+		free(dir->name);
+		u->n_late--;
+	}
+	return 0;
+}
+
+/* An existing directory keeps its mode, unless modes are kept. */
 static int
 make_dir(struct untar *u, const struct tar_entry *entry, struct err *err)
 {
@@ -123,10 +205,12 @@ make_dir(struct untar *u, const struct tar_entry *entry, struct err *err)
 	is_new = mkdirat(u->parent_fd, base, 0700) == 0;
 	if (!is_new && errno != EEXIST)
 		return fail("failed to create dir:", entry->name, err);
-	fd = confine_beneath(u->parent_fd, base,
-			     is_new ? O_RDONLY | O_DIRECTORY : DIR_FLAGS);
+	fd = beneath_open(u->parent_fd, base,
+			  is_new ? O_RDONLY | O_DIRECTORY : DIR_FLAGS);
 	if (fd < 0 || (is_new && fchmod(fd, entry->mode | 0700) < 0))
 		return fail("failed to create dir:", entry->name, err);
+	if (u->keeps)
+		remember_dir(u, entry);
 	return 0;
 }
 
@@ -139,6 +223,7 @@ make_file(struct untar *u, const struct tar_entry *entry, struct err *err)
 	free(u->base);
 	u->base = xstrdup(path_base(entry->name));
 	u->mode = entry->mode;
+	u->mtime_ns = entry->mtime_ns;
 	u->in_file = true;
 	return 0;
 }
@@ -150,6 +235,13 @@ make_symlink(struct untar *u, const struct tar_entry *entry, struct err *err)
 	    0)
 		return fail("failed to create symlink:", entry->name, err);
 	u->n_files++;
+	if (u->keeps) {
+		struct timespec times[2];
+
+		split_time(entry->mtime_ns, times);
+		(void)utimensat(u->parent_fd, path_base(entry->name), times,
+				AT_SYMLINK_NOFOLLOW);
+	}
 	return 0;
 }
 
@@ -157,7 +249,7 @@ make_symlink(struct untar *u, const struct tar_entry *entry, struct err *err)
 static int
 make_hardlink(struct untar *u, const struct tar_entry *entry, struct err *err)
 {
-	AUTO_CLOSE int fd = confine_beneath(u->root_fd, entry->link, O_PATH);
+	AUTO_CLOSE int fd = beneath_open(u->root_fd, entry->link, O_PATH);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -186,6 +278,10 @@ begin_entry(struct untar *u, const struct tar_entry *entry, struct err *err)
 		return err_set(err, ERR_LIMIT,
 			       "the archive has more than %llu entries",
 			       (unsigned long long)u->max_entries);
+	if (u->events && u->events->on_entry(entry, u->owner, err) < 0)
+		return -1;
+	free(u->name);
+	u->name = xstrdup(entry->name);
 	if (enter_parent(u, entry->name, err) < 0)
 		return -1;
 	return makers[entry->type](u, entry, err);
@@ -197,6 +293,8 @@ end_entry(struct untar *u, struct err *err)
 	if (!u->in_file)
 		return 0;
 	u->in_file = false;
+	if (u->keeps && newfile_set_mtime(&u->file, u->mtime_ns) < 0)
+		return fail("failed to set time:", u->base, err);
 	if (newfile_commit(&u->file, u->parent_fd, u->base, u->mode, 0, err) <
 	    0)
 		return err_wrap(err, "failed to create file: %.256s", u->base);
@@ -221,6 +319,8 @@ untar_step(struct untar *u, const uint8_t **in, size_t *n, struct err *err)
 		break;
 	case TAR_EVENT_ENTRY_END:
 		rc = end_entry(u, err);
+		if (rc == 0 && u->events)
+			u->events->on_done(u->name, u->owner);
 		break;
 	case TAR_EVENT_END:
 		/* What follows the mark is nobody's. */
@@ -247,7 +347,7 @@ untar_finish(struct untar *u, struct err *err)
 		return -1;
 	if (!tar_reader_is_complete(u->reader))
 		return err_set(err, ERR_INVALID, "invalid tar: unexpected EOF");
-	return 0;
+	return finish_dirs(u, err);
 }
 
 uint64_t

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 
-#include "berthd/file/newfile.h"
+#include "archive/newfile.h"
 #include "tests/unit/unit.h"
 
 #include <dirent.h>
