@@ -254,6 +254,7 @@ on_prompt(const struct prompt_card *card, void *owner)
 	jsonw_str(&w, "kind", prompt_kind_name(card->kind));
 	jsonw_str(&w, "text", card->text);
 	jsonw_bool(&w, "echo", card->echo);
+	jsonw_bool(&w, "notice", card->is_notice);
 	if (card->fingerprint[0])
 		jsonw_str(&w, "fingerprint", card->fingerprint);
 	send_line(waiter->x, &w);

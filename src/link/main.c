@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "core/proc.h"
 #include "wire/errors.h"
+#include "link/askpass.h"
 #include "link/serve.h"
 
 static const struct cli_option options[] = {
@@ -68,8 +69,12 @@ main(int argc, char **argv)
 {
 	struct cli_call call = CLI_CALL_INIT;
 	struct err err = ERR_INIT;
-	int status = cli_parse(&program, argc, argv, &call, &err);
+	int status;
 
+	/* ssh runs us to ask a question for it. */
+	if (askpass_is_meant(argv))
+		return askpass_main(argc, argv);
+	status = cli_parse(&program, argc, argv, &call, &err);
 	if (status == 0) {
 		proc_title_init(argc, argv);
 		status = cli_run(&call, &err);

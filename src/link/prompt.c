@@ -3,7 +3,6 @@
 /* Questions and who is asked them; see prompt.h. */
 
 #include <stdio.h>
-#include <string.h>
 
 #include "core/clock.h"
 #include "core/text.h"
@@ -19,18 +18,6 @@ const char *
 prompt_kind_name(enum prompt_kind kind)
 {
 	return kinds[kind];
-}
-
-void
-prompt_find_fingerprint(const char *text, char *out, size_t size)
-{
-	const char *at = strstr(text, "SHA256:");
-	size_t n = 0;
-
-	if (at)
-		n = strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			       "abcdefghijklmnopqrstuvwxyz0123456789+/=:");
-	snprintf(out, size, "%.*s", (int)MIN(n, size - 1), at ? at : "");
 }
 
 void
@@ -57,25 +44,34 @@ prompts_leave(struct prompts *prompts, struct prompt_asker *asker)
 	prompts->on_answer(NULL, prompts->owner);
 }
 
-bool
-prompts_ask(struct prompts *prompts, const struct prompt *prompt)
+static void
+fill_card(struct prompt_card *card, const struct prompt *prompt)
 {
-	struct prompt_card *card = &prompts->card;
-	struct prompt_asker *asker;
-
-	if (prompts->asked || list_is_empty(&prompts->askers))
-		return false;
-	asker = list_entry(prompts->askers.next, struct prompt_asker, link);
 	id_new(card->id, clock_wall_ns());
 	card->kind = prompt->kind;
 	card->echo = prompt->echo;
+	card->is_notice = prompt->is_notice;
 	snprintf(card->text, sizeof(card->text), "%s", prompt->text);
-	card->fingerprint[0] = '\0';
-	if (prompt->kind == PROMPT_HOST_KEY)
-		prompt_find_fingerprint(prompt->text, card->fingerprint,
-					sizeof(card->fingerprint));
-	prompts->asked = asker;
-	asker->on_prompt(card, asker->owner);
+	snprintf(card->fingerprint, sizeof(card->fingerprint), "%s",
+		 prompt->fingerprint ? prompt->fingerprint : "");
+}
+
+bool
+prompts_ask(struct prompts *prompts, const struct prompt *prompt)
+{
+	struct prompt_asker *asker;
+	struct prompt_card card;
+
+	if (list_is_empty(&prompts->askers) ||
+	    (prompts->asked && !prompt->is_notice))
+		return prompt->is_notice;
+	asker = list_entry(prompts->askers.next, struct prompt_asker, link);
+	fill_card(&card, prompt);
+	if (!prompt->is_notice) {
+		prompts->asked = asker;
+		prompts->card = card;
+	}
+	asker->on_prompt(&card, asker->owner);
 	return true;
 }
 

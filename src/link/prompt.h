@@ -26,6 +26,7 @@ struct prompt_card {
 	char text[PROMPT_MAX_TEXT];
 	char fingerprint[128]; /* of PROMPT_HOST_KEY, or "" */
 	bool echo;
+	bool is_notice; /* needs no answer */
 };
 
 struct prompt_asker {
@@ -52,7 +53,10 @@ void prompts_join(struct prompts *prompts, struct prompt_asker *asker);
 /* Harmless for one that did not join. */
 void prompts_leave(struct prompts *prompts, struct prompt_asker *asker);
 
-/* False: there is no one to ask, or another question is open. */
+/*
+ * False: there is no one to ask, or another question is open.  A notice is
+ * shown, if there is anyone, and is done with.
+ */
 bool prompts_ask(struct prompts *prompts, const struct prompt *prompt);
 
 /* `text' NULL: cancel.  ERR_NOT_FOUND: no such question is open. */
@@ -66,8 +70,5 @@ bool prompts_is_open(const struct prompts *prompts);
 
 /* "host_key" */
 const char *prompt_kind_name(enum prompt_kind kind);
-
-/* "SHA256:..." within a text of ssh; "" if there is none. */
-void prompt_find_fingerprint(const char *text, char *out, size_t size);
 
 #endif

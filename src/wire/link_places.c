@@ -14,6 +14,7 @@
 #include "wire/places.h"
 
 #define MAX_NAME 64
+#define N_HASHED 8 /* bytes of a hash */
 
 /*
  * Of the 107 bytes of a socket's path; ssh binds its own under a temporary
@@ -33,6 +34,14 @@ link_name_is_valid(const char *machine)
 	return *p == '\0';
 }
 
+/* What a name was replaced by; one who lists links has nothing else. */
+static bool
+is_stem(const char *machine)
+{
+	return machine[0] == '+' && strlen(machine) == 1 + 2 * N_HASHED &&
+	       strspn(machine + 1, "0123456789abcdef") == 2 * N_HASHED;
+}
+
 void
 link_stem(char out[LINK_STEM_SIZE], const char *machine, size_t n_dir)
 {
@@ -45,7 +54,7 @@ link_stem(char out[LINK_STEM_SIZE], const char *machine, size_t n_dir)
 	/* '+' begins no name. */
 	sha1(machine, strlen(machine), digest);
 	out[0] = '+';
-	hex_encode(out + 1, digest, 8);
+	hex_encode(out + 1, digest, N_HASHED);
 }
 
 int
@@ -54,14 +63,17 @@ link_places_find(struct link_places *ret, const char *machine, struct err *err)
 	AUTO_PLACES places = PLACES_INIT;
 	char stem[LINK_STEM_SIZE], shown[80];
 
-	if (!link_name_is_valid(machine))
+	if (!link_name_is_valid(machine) && !is_stem(machine))
 		return err_set(err, ERR_INVALID,
 			       "\"%s\" is no name of a machine",
 			       vis(shown, sizeof(shown), machine));
 	if (places_find(&places, err) < 0)
 		return -1;
 	ret->dir = path_join(places.runtime, "link");
-	link_stem(stem, machine, strlen(ret->dir));
+	if (is_stem(machine))
+		snprintf(stem, sizeof(stem), "%s", machine);
+	else
+		link_stem(stem, machine, strlen(ret->dir));
 	ret->sock = xasprintf("%s/%s.sock", ret->dir, stem);
 	ret->ctl = xasprintf("%s/%s.ctl", ret->dir, stem);
 	ret->lock = xasprintf("%s/%s.lock", ret->dir, stem);
