@@ -6,11 +6,13 @@
 #include "berth/cmd_about.h"
 #include "berth/cmd_complete.h"
 #include "berth/cmd_doctor.h"
+#include "berth/cmd_events.h"
 #include "berth/cmd_exec_list.h"
 #include "berth/cmd_exec_logs.h"
 #include "berth/cmd_exec_result.h"
 #include "berth/cmd_exec_run.h"
 #include "berth/cmd_exec_steer.h"
+#include "berth/cmd_link.h"
 #include "berth/commands.h"
 #include "berth/common.h"
 
@@ -66,9 +68,9 @@ static const struct cli_command berth_command = {
 	.commands =
 	    (const struct cli_command *const[]){
 		&run_alias, &ps_alias, &logs_alias, &exec_command,
-		&doctor_command, &capabilities_command, &version_command,
-		&cli_help_command, &cli_completion_command, &complete_command,
-		NULL },
+		&link_command, &events_command, &doctor_command,
+		&capabilities_command, &version_command, &cli_help_command,
+		&cli_completion_command, &complete_command, NULL },
 };
 
 const struct cli_program berth_program = {
@@ -102,6 +104,7 @@ const struct cli_program berth_program = {
 		  "A directory for all that berth keeps, instead of "
 		  "the usual places" },
 		{ "BERTHD", "The daemon to start" },
+		{ "BERTH_LINK", "The link to start, for other machines" },
 		{ "XDG_CONFIG_HOME",
 		  "Where the configuration lies, in berth/" },
 		{ "XDG_STATE_HOME",
