@@ -13,8 +13,10 @@
 #include "core/path.h"
 #include "core/sock.h"
 #include "core/text.h"
+#include "wire/link_places.h"
 #include "wire/living.h"
 #include "wire/places.h"
+#include "client/link_control.h"
 #include "client/reach.h"
 #include "client/spawn.h"
 
@@ -87,18 +89,36 @@ name_machine(struct reach *reach, const struct reach_config *config,
 	reach->machine = xstrdup(machine);
 	if (config->addr || str_eq(machine, "local"))
 		return 0;
-	err_set(err, ERR_NOT_FOUND, "there is no machine \"%s\"",
-		vis(shown, sizeof(shown), machine));
-	return err_hint(err, "this release knows \"local\", and the address of "
-			     "a daemon with --addr");
+	reach->is_linked = true;
+	reach->asker = config->asker;
+	if (link_name_is_valid(machine))
+		return 0;
+	return err_set(err, ERR_INVALID, "\"%s\" is no name of a machine",
+		       vis(shown, sizeof(shown), machine));
+}
+
+static int
+name_socket(struct reach *reach, struct err *err)
+{
+	AUTO_LINK_PLACES link = LINK_PLACES_INIT;
+	AUTO_PLACES places = PLACES_INIT;
+
+	if (reach->is_linked) {
+		if (link_places_find(&link, reach->machine, err) < 0)
+			return -1;
+		reach->base_url = xasprintf("unix:%s", link.sock);
+		return 0;
+	}
+	if (places_find(&places, err) < 0)
+		return -1;
+	reach->base_url = xasprintf("unix:%s", places.socket);
+	return 0;
 }
 
 int
 reach_init(struct reach *reach, const struct reach_config *config,
 	   struct err *err)
 {
-	AUTO_PLACES places = PLACES_INIT;
-
 	*reach = (struct reach)REACH_INIT;
 	reach->no_start = config->no_start;
 	if (name_machine(reach, config, err) < 0)
@@ -108,10 +128,7 @@ reach_init(struct reach *reach, const struct reach_config *config,
 		return -1;
 	if (config->addr)
 		return parse_addr(reach, config->addr, err);
-	if (places_find(&places, err) < 0)
-		return -1;
-	reach->base_url = xasprintf("unix:%s", places.socket);
-	return 0;
+	return name_socket(reach, err);
 }
 
 void
@@ -178,11 +195,48 @@ connect_local(const struct reach *reach, struct err *err)
 }
 
 int
-reach_connect(const struct reach *reach, struct err *err)
+reach_prepare(struct reach *reach, struct err *err)
+{
+	unsigned flags = reach->no_start ? LINK_NO_START : 0;
+
+	if (!reach->is_linked || reach->is_up)
+		return 0;
+	if (link_control_connect(reach->machine, flags, reach->asker, err) < 0)
+		return -1;
+	reach->is_up = true;
+	return 0;
+}
+
+/*
+ * A stream by the link.  One that has died since is started again, and the
+ * stream waits within it until it is active: this call must not.
+ */
+static int
+connect_link(struct reach *reach, struct err *err)
+{
+	int fd;
+
+	if (reach_prepare(reach, err) < 0)
+		return -1;
+	fd = link_control_stream(reach->machine, err);
+	if (fd >= 0 || err->code != ERR_NOT_FOUND || reach->no_start)
+		return fd;
+	if (link_control_connect(reach->machine, LINK_NO_WAIT, NULL, err) < 0)
+		return -1;
+	fd = link_control_stream(reach->machine, err);
+	if (fd < 0 && err->code == ERR_NOT_FOUND)
+		err->code = ERR_UNREACHABLE;
+	return fd;
+}
+
+int
+reach_connect(struct reach *reach, struct err *err)
 {
 	int fd;
 
 	log_debug("client", "connecting", KV_STR("to", reach->base_url));
+	if (reach->is_linked)
+		return connect_link(reach, err);
 	if (reach->address == NULL)
 		return connect_local(reach, err);
 	fd = sock_connect_tcp(reach->address, err);
