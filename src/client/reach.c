@@ -13,6 +13,9 @@
 #include "core/path.h"
 #include "core/sock.h"
 #include "core/text.h"
+#include "machine/registry.h"
+#include "secret/secret.h"
+#include "secret/store.h"
 #include "wire/link_places.h"
 #include "wire/living.h"
 #include "wire/places.h"
@@ -79,22 +82,62 @@ parse_addr(struct reach *reach, const char *addr, struct err *err)
 	return 0;
 }
 
+/* The token that the configuration has, or refers to. */
+static int
+find_token(struct reach *reach, const struct machine *machine, struct err *err)
+{
+	const char *name = machine->token_ref;
+	AUTO_SECRET *secret = NULL;
+	AUTO_STORE *store = NULL;
+
+	if (machine->token && store_reference(machine->token) == NULL) {
+		reach->token = xstrdup(machine->token);
+		return 0;
+	}
+	if (machine->token)
+		name = store_reference(machine->token);
+	if (name == NULL)
+		return 0;
+	store = store_open(NULL, err);
+	if (store == NULL || store_get(store, name, &secret, err) < 0)
+		return err_wrap(err, "token of %s", reach->machine);
+	reach->token = xstrdup(secret_reveal(secret));
+	return 0;
+}
+
+/* As it is configured: at an address, or behind a link. */
+static int
+find_machine(struct reach *reach, const struct reach_config *config,
+	     struct err *err)
+{
+	const struct config_file_config usual = { .path = NULL };
+	const struct machine *machine;
+	AUTO_REGISTRY registry = { .n = 0 };
+
+	if (registry_load(&registry, &usual, err) < 0)
+		return -1;
+	machine = registry_find(&registry, reach->machine, err);
+	if (machine == NULL)
+		return -1;
+	reach->is_linked = machine->addr == NULL;
+	reach->asker = config->asker;
+	if (reach->is_linked)
+		return 0;
+	if (parse_addr(reach, machine->addr, err) < 0)
+		return err_wrap(err, "machine %s", reach->machine);
+	return config->token_file ? 0 : find_token(reach, machine, err);
+}
+
 static int
 name_machine(struct reach *reach, const struct reach_config *config,
 	     struct err *err)
 {
 	const char *machine = config->machine ? config->machine : "local";
-	char shown[80];
 
 	reach->machine = xstrdup(machine);
 	if (config->addr || str_eq(machine, "local"))
 		return 0;
-	reach->is_linked = true;
-	reach->asker = config->asker;
-	if (link_name_is_valid(machine))
-		return 0;
-	return err_set(err, ERR_INVALID, "\"%s\" is no name of a machine",
-		       vis(shown, sizeof(shown), machine));
+	return find_machine(reach, config, err);
 }
 
 static int
@@ -128,6 +171,8 @@ reach_init(struct reach *reach, const struct reach_config *config,
 		return -1;
 	if (config->addr)
 		return parse_addr(reach, config->addr, err);
+	if (reach->address)
+		return 0;
 	return name_socket(reach, err);
 }
 

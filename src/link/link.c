@@ -26,6 +26,7 @@
 #include "core/mem.h"
 #include "core/text.h"
 #include "machine/machine.h"
+#include "secret/secret.h"
 #include "link/bootstrap.h"
 #include "link/events.h"
 #include "link/hello.h"
@@ -96,6 +97,7 @@ struct link {
 	bool was_rechecked; /* in this attempt */
 	bool had_no_one;    /* a question of this attempt had no answer */
 	enum prompt_kind unanswered;
+	unsigned tried_secrets; /* bits of kinds, in this attempt */
 	bool wants_upgrade;
 
 	struct err why;
@@ -495,6 +497,24 @@ on_stage(struct transport *transport UNUSED, const char *stage, void *owner)
 	reach_stage(owner, stage);
 }
 
+/* Once in an attempt: what was wrong the first time stays wrong. */
+static bool
+answer_from_store(struct link *link, const struct prompt *prompt)
+{
+	unsigned bit = BIT(prompt->kind);
+	AUTO_SECRET *secret = NULL;
+
+	if (link->config.find_secret == NULL || prompt->is_notice ||
+	    link->tried_secrets & bit)
+		return false;
+	link->tried_secrets |= bit;
+	secret = link->config.find_secret(prompt->kind, link->config.owner);
+	if (secret == NULL)
+		return false;
+	link->transport->ops->answer(link->transport, secret_reveal(secret));
+	return true;
+}
+
 static void
 on_prompt(struct transport *transport, const struct prompt *prompt, void *owner)
 {
@@ -503,6 +523,8 @@ on_prompt(struct transport *transport, const struct prompt *prompt, void *owner)
 				     .stage = link->stage,
 				     .text = prompt_kind_name(prompt->kind) };
 
+	if (answer_from_store(link, prompt))
+		return;
 	if (prompts_ask(&link->prompts, prompt)) {
 		events_write(link->config.events, &event);
 		return;
@@ -590,6 +612,7 @@ start_attempt(struct link *link)
 	link->attempt_ms = clock_mono_ms();
 	link->stage[0] = '\0';
 	link->was_rechecked = link->had_no_one = false;
+	link->tried_secrets = 0;
 	note(link, "attempt", NULL);
 	snprintf(link->stage, sizeof(link->stage), "resolve");
 	start_deadline(link);

@@ -28,6 +28,7 @@ struct channel_spec;
 struct events;
 struct link;
 struct machine;
+struct secret;
 struct transport_ops;
 struct uv_loop_s;
 
@@ -47,8 +48,10 @@ struct link_config {
 	struct uv_loop_s *loop;
 	const struct machine *machine; /* borrowed for good */
 	const struct transport_ops *ops;
-	const char *directory;	      /* for sockets; borrowed for good */
-	struct events *events;	      /* borrowed for good */
+	const char *directory; /* for sockets; borrowed for good */
+	struct events *events; /* borrowed for good */
+	/* A stored answer, which is taken; NULL: none.  May be NULL. */
+	struct secret *(*find_secret)(enum prompt_kind kind, void *owner);
 	void (*on_idle)(void *owner); /* nobody used it for machine->idle */
 	void *owner;
 };

@@ -31,11 +31,12 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/sock.h"
-#include "machine/machine.h"
+#include "machine/registry.h"
+#include "secret/secret.h"
+#include "secret/store.h"
 #include "wire/link_places.h"
 #include "link/control.h"
 #include "link/events.h"
-#include "link/find_machine.h"
 #include "link/front.h"
 #include "link/link.h"
 #include "link/serve.h"
@@ -56,7 +57,8 @@ struct process {
 	uv_loop_t loop;
 	uv_signal_t on_term, on_int;
 	uv_timer_t stop_look;
-	struct machine machine;
+	struct registry registry;
+	const struct machine *machine;
 	struct link_places places;
 	struct events events;
 	struct link *link;
@@ -87,7 +89,7 @@ take_lock(struct process *p, struct err *err)
 	}
 	if (errno == EWOULDBLOCK)
 		err_set(err, ERR_CONFLICT, "a link to %s runs already",
-			p->machine.name);
+			p->machine->name);
 	else
 		err_sys(err, "lock %s", p->places.lock);
 	close(fd);
@@ -165,22 +167,47 @@ find_transport(const struct machine *machine, const struct transport_ops **ret,
 		       machine->name);
 }
 
+/* What the store keeps for such a question, or NULL. */
+static struct secret *
+find_secret(enum prompt_kind kind, void *owner)
+{
+	const struct process *p = owner;
+	const struct store_config config = { .ask = ask_nobody };
+	struct secret *secret = NULL;
+	struct err err = ERR_INIT;
+	const char *name = NULL;
+	AUTO_STORE *store = NULL;
+
+	if (kind == PROMPT_PASSWORD && registry_allows_password(&p->registry))
+		name = p->machine->password_ref;
+	else if (kind == PROMPT_PASSPHRASE)
+		name = p->machine->passphrase_ref;
+	if (name == NULL)
+		return NULL;
+	store = store_open(&config, &err);
+	if (store == NULL || store_get(store, name, &secret, &err) < 0)
+		log_info("link", "no stored secret", KV_STR("name", name),
+			 KV_ERR(&err));
+	return secret;
+}
+
 static int
 start_link(struct process *p, struct err *err)
 {
 	struct link_config link = { .loop = &p->loop,
-				    .machine = &p->machine,
+				    .machine = p->machine,
 				    .directory = p->places.dir,
 				    .events = &p->events,
+				    .find_secret = find_secret,
 				    .on_idle = stop,
 				    .owner = p };
 	struct control_config control = { .loop = &p->loop,
-					  .machine = p->machine.name,
+					  .machine = p->machine->name,
 					  .events = &p->events,
 					  .on_stop = stop,
 					  .owner = p };
 
-	if (find_transport(&p->machine, &link.ops, err) < 0)
+	if (find_transport(p->machine, &link.ops, err) < 0)
 		return -1;
 	p->link = control.link = link_new(&link);
 	p->front = control.front = front_new(&p->loop, p->link, p->sock_fd,
@@ -195,12 +222,29 @@ start_link(struct process *p, struct err *err)
 	return 0;
 }
 
+/*
+ * The machine as it is configured now.  A configuration that is sealed needs
+ * its passphrase, which in the background only a file can tell.
+ */
+static int
+find_machine(struct process *p, const char *name, struct err *err)
+{
+	const struct config_file_config usual = { .path = NULL };
+
+	if (registry_load(&p->registry, &usual, err) < 0)
+		return -1;
+	p->machine = registry_find(&p->registry, name, err);
+	if (p->machine == NULL)
+		return -1;
+	return registry_check(&p->registry, p->machine, err);
+}
+
 static int
 come_up(struct process *p, const char *machine, struct err *err)
 {
 	const struct event event = { .type = "start" };
 
-	if (find_machine(machine, &p->machine, err) < 0 ||
+	if (find_machine(p, machine, err) < 0 ||
 	    link_places_find(&p->places, machine, err) < 0 ||
 	    fs_mkdir_private(p->places.dir, err) < 0 ||
 	    fs_mkdir_private(p->places.state, err) < 0 ||
@@ -249,6 +293,7 @@ go_down(struct process *p)
 	close_fd(p->ctl_fd);
 	close_fd(p->lock_fd);
 	link_places_fini(&p->places);
+	registry_fini(&p->registry);
 }
 
 /* `ready_fd' is told, if there is one; it is closed then. */
