@@ -175,9 +175,7 @@ client_stop(struct client *client)
 static struct conn *
 conn_new(struct client *client, struct err *err)
 {
-	struct http_client_config config = { .loop = &client->loop,
-					     .host = client->reach.host,
-					     .token = client->reach.token };
+	struct http_client_config config = { .loop = &client->loop };
 	struct http_client *http;
 	struct conn *conn;
 	int fd;
@@ -185,6 +183,9 @@ conn_new(struct client *client, struct err *err)
 	fd = reach_connect(&client->reach, err);
 	if (fd < 0)
 		return NULL;
+	/* Known by now: a tunnel ends at another port each time. */
+	config.host = client->reach.host;
+	config.token = client->reach.token;
 	config.in_fd = config.out_fd = fd;
 	http = http_client_new(&config, err);
 	if (http == NULL) {
