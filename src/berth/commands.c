@@ -11,6 +11,7 @@
 #include "berth/cmd_exec_result.h"
 #include "berth/cmd_exec_run.h"
 #include "berth/cmd_exec_steer.h"
+#include "berth/cmd_session.h"
 #include "berth/commands.h"
 #include "berth/common.h"
 
@@ -38,6 +39,20 @@ static const struct cli_command exec_command = {
 		&exec_rm_command, &exec_doctor_command, NULL },
 };
 
+static const struct cli_command session_command = {
+	.name = "session",
+	.summary = "Keep agents on terminals of their own",
+	.about = "A session is one agent, or any command, on a terminal that "
+		 "outlives every viewer. It is looked at and left, by several "
+		 "at once, from anywhere.",
+	.commands =
+	    (const struct cli_command *const[]){
+		&session_new_command, &session_ls_command,
+		&session_attach_command, &session_send_command,
+		&session_capture_command, &session_wait_command,
+		&session_kill_command, &session_rename_command, NULL },
+};
+
 #define ALIAS(variable, name_, target)                                         \
 	static const struct cli_command variable = { .name = (name_),          \
 						     .alias_of = (target) }
@@ -45,6 +60,7 @@ static const struct cli_command exec_command = {
 ALIAS(run_alias, "run", "exec run");
 ALIAS(ps_alias, "ps", "exec ls");
 ALIAS(logs_alias, "logs", "exec logs");
+ALIAS(attach_alias, "attach", "session attach");
 
 static const struct cli_command berth_command = {
 	.name = "berth",
@@ -65,10 +81,10 @@ static const struct cli_command berth_command = {
 		{ 0 } },
 	.commands =
 	    (const struct cli_command *const[]){
-		&run_alias, &ps_alias, &logs_alias, &exec_command,
-		&doctor_command, &capabilities_command, &version_command,
-		&cli_help_command, &cli_completion_command, &complete_command,
-		NULL },
+		&run_alias, &ps_alias, &logs_alias, &attach_alias,
+		&exec_command, &session_command, &doctor_command,
+		&capabilities_command, &version_command, &cli_help_command,
+		&cli_completion_command, &complete_command, NULL },
 };
 
 const struct cli_program berth_program = {
