@@ -72,7 +72,9 @@ enter(struct client *client, const struct session_args *args, const char *name,
 						    ? NULL
 						    : sizes[args->size] };
 
-	if (check_not_inside(args, name, err) < 0)
+	/* Questions are asked before the terminal is the session's. */
+	if (check_not_inside(args, name, err) < 0 ||
+	    client_prepare(client, err) < 0)
 		return -1;
 	return attach_stay(&config, err);
 }

@@ -62,7 +62,7 @@ struct daemon {
 	struct runner_process runner;
 	struct exec_store *store;
 	struct sessions *sessions;
-	struct file_policy files;
+	struct file_policy files, own_files;
 	struct daemon_stats stats;
 	uint64_t started_ns;
 	char nonce[NONCE_SIZE];

@@ -23,7 +23,6 @@
 #include "wire/duplex.h"
 #include "wire/errors.h"
 #include "client/client.h"
-#include "client/reach.h"
 #include "client/session_attach.h"
 #include "client/target.h"
 
@@ -271,27 +270,15 @@ start_call(struct session_attach *a, struct err *err)
 	static const struct http_header headers[] = {
 		{ "Connection", "Upgrade" }, { "Upgrade", DUPLEX_PROTOCOL }
 	};
-	const struct reach *reach = client_reach(a->config.client);
-	struct http_client_config config = {
-		.loop = client_loop(a->config.client),
-		.host = reach->host,
-		.token = reach->token,
-	};
 	struct http_request request = { .method = "GET",
 					.target = a->target,
 					.headers = headers,
 					.n_headers = ARRAY_SIZE(headers),
 					.timeout_ms = HEAD_TIMEOUT_MS };
-	int fd = reach_connect(reach, err);
 
-	if (fd < 0)
+	a->http = client_open_http(a->config.client, err);
+	if (a->http == NULL)
 		return -1;
-	config.in_fd = config.out_fd = fd;
-	a->http = http_client_new(&config, err);
-	if (a->http == NULL) {
-		close(fd);
-		return -1;
-	}
 	buf_clear(&a->error_body);
 	a->call = http_call_start(a->http, &request, &events, a, err);
 	return a->call ? 0 : -1;
