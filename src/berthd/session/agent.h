@@ -21,7 +21,6 @@ struct agent_order {
 	char **argv; /* argv[0] is searched in PATH of `env' */
 	char **env;  /* what tmux sets for the pane is put in: TERM ... */
 	char *cwd;   /* absolute */
-	char *path;  /* of the file it was read from */
 };
 
 void agent_order_fini(struct agent_order *order);
