@@ -10,6 +10,7 @@
 #include "berthd/ask.h"
 #include "berthd/commands.h"
 #include "berthd/health.h"
+#include "berthd/login_commands.h"
 #include "berthd/serve.h"
 #include "berthd/stdio.h"
 #include "core/buf.h"
@@ -242,9 +243,10 @@ static const struct cli_command version_command = {
 };
 
 static const struct cli_command *const commands[] = {
-	&serve_command,	   &stdio_command,	    &status_command,
-	&health_command,   &stop_command,	    &version_command,
-	&cli_help_command, &cli_completion_command, NULL,
+	&serve_command,	       &stdio_command,		&status_command,
+	&health_command,       &stop_command,		&version_command,
+	&login_commands_login, &login_commands_audit,	&login_commands_agent,
+	&cli_help_command,     &cli_completion_command, NULL,
 };
 
 static const struct cli_command root = {
