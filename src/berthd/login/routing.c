@@ -67,6 +67,17 @@ routing_plain(const struct policy *policy, const struct policy_role *role,
 
 /* Listed commands */
 
+/* "..." stands for any words but options: those are listed, or not taken. */
+static bool
+rest_fits(char *const *words)
+{
+	for (; *words; words++) {
+		if (words[0][0] == '-')
+			return false;
+	}
+	return true;
+}
+
 static bool
 command_fits(const struct policy_command *command, char *const *words)
 {
@@ -74,7 +85,7 @@ command_fits(const struct policy_command *command, char *const *words)
 
 	for (; *pattern && *words; pattern++, words++) {
 		if (str_eq(*pattern, "...") && !pattern[1])
-			return words[0][0] != '-';
+			return rest_fits(words);
 		if (!policy_word_fits(*pattern, *words))
 			return false;
 	}
