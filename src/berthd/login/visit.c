@@ -81,31 +81,48 @@ terminal_size(uint64_t *ret_cols, uint64_t *ret_rows)
 
 /* Sessions that ended */
 
-/* The last lines that are not empty, made harmless. */
+/*
+ * The last lines that are not empty, made harmless.  Below what the agent said
+ * tmux has written that the pane is dead; that is told in our words.
+ */
+static void
+show_lines(const char *text, size_t n)
+{
+	AUTO_BUF shown = BUF_INIT(8 * MAX_SCREEN);
+	size_t lines = 0;
+
+	while (n > 0 && lines < LAST_LINES) {
+		const char *before = memrchr(text, '\n', n);
+		const char *line = before ? before + 1 : text;
+		size_t len = n - (size_t)(line - text);
+		AUTO_BUF one = BUF_INIT(8 * MAX_SCREEN);
+
+		n = before ? (size_t)(before - text) : 0;
+		if (strspn(line, " ") >= len ||
+		    (lines == 0 && str_starts(line, "Pane is dead")))
+			continue;
+		lines++;
+		(void)vis_add(&one, line, len);
+		(void)buf_addc(&one, '\n');
+		(void)buf_add(&one, buf_bytes(&shown), shown.len);
+		buf_clear(&shown);
+		(void)buf_add(&shown, buf_bytes(&one), one.len);
+	}
+	fputs(buf_text(&shown), stderr);
+}
+
 static void
 show_screen(const struct tmux *tmux, const char *name)
 {
 	AUTO_FREE char *target = xasprintf("=%s:", name);
-	const char *const words[] = { "capture-pane", "-p", "-t", target,
-				      NULL };
+	/* What tmux wrote may have pushed lines up, out of the screen. */
+	const char *const words[] = { "capture-pane", "-p",   "-S", "-50",
+				      "-t",	      target, NULL };
 	AUTO_STRV char **argv = tmux_argv(tmux, words);
 	AUTO_BUF out = BUF_INIT(MAX_SCREEN);
-	AUTO_BUF shown = BUF_INIT(8 * MAX_SCREEN);
-	size_t n, from;
 
-	if (tmux_run(tmux, argv, &out, &(struct err)ERR_INIT) < 0)
-		return;
-	n = out.len;
-	while (n > 0 && strchr("\n ", buf_text(&out)[n - 1]))
-		n--;
-	from = n;
-	for (size_t lines = 0; from > 0; from--) {
-		if (buf_text(&out)[from - 1] == '\n' && ++lines == LAST_LINES)
-			break;
-	}
-	(void)vis_add(&shown, buf_text(&out) + from, n - from);
-	if (shown.len > 0)
-		fprintf(stderr, "%s\n", buf_text(&shown));
+	if (tmux_run(tmux, argv, &out, &(struct err)ERR_INIT) == 0)
+		show_lines(buf_text(&out), out.len);
 }
 
 static void
