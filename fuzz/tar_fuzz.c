@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "berthd/file/tar.h"
+#include "archive/tar.h"
 #include "core/macros.h"
 #include "core/mem.h"
 #include "core/path.h"

@@ -7,8 +7,11 @@
 #include "berthd/api.h"
 #include "berthd/daemon.h"
 #include "berthd/exec/exec_api.h"
+#include "berthd/file/bulk_api.h"
+#include "berthd/file/content_api.h"
 #include "berthd/file/file_api.h"
 #include "berthd/file/sync_api.h"
+#include "berthd/file/tree_api.h"
 #include "berthd/reply.h"
 #include "core/mem.h"
 #include "core/sock.h"
@@ -20,7 +23,27 @@
 
 static api_fn on_file_read, on_file_write, on_sync_upload, on_sync_download;
 
-static api_fn *const handlers[] = {
+/* berth's own file routes, which ask nothing of the daemon but their policy. */
+typedef void own_file_fn(struct http_exchange *x,
+			 const struct file_policy *policy);
+
+static own_file_fn *const own_file_handlers[ROUTES] = {
+	[ROUTE_FILE_GET] = content_api_get,
+	[ROUTE_FILE_PUT] = content_api_put,
+	[ROUTE_FILE_UPLOAD] = content_api_upload,
+	[ROUTE_FILE_LIST] = tree_api_list,
+	[ROUTE_FILE_STAT] = tree_api_stat,
+	[ROUTE_FILE_MKDIR] = tree_api_mkdir,
+	[ROUTE_FILE_REMOVE] = tree_api_remove,
+	[ROUTE_FILE_RENAME] = tree_api_rename,
+	[ROUTE_FILE_COPY] = bulk_api_copy,
+	[ROUTE_FILE_LINK] = tree_api_link,
+	[ROUTE_FILE_SET] = tree_api_set,
+	[ROUTE_SYNC_PACK] = bulk_api_pack,
+	[ROUTE_SYNC_UNPACK] = bulk_api_unpack,
+};
+
+static api_fn *const handlers[ROUTES] = {
 	[ROUTE_HEALTH] = api_health,
 	[ROUTE_METRICS] = api_metrics,
 	[ROUTE_HELLO] = api_hello,
@@ -43,7 +66,6 @@ static api_fn *const handlers[] = {
 	[ROUTE_SYNC_UPLOAD] = on_sync_upload,
 	[ROUTE_SYNC_DOWNLOAD] = on_sync_download,
 };
-_Static_assert(ARRAY_SIZE(handlers) == ROUTES, "a handler per route");
 
 static void
 on_file_read(struct daemon *daemon, struct http_exchange *x,
@@ -166,6 +188,8 @@ api_on_request(struct http_exchange *x, void *owner)
 	}
 	if (route == ROUTES)
 		reply_no_route(x, head, other_method);
+	else if (own_file_handlers[route])
+		own_file_handlers[route](x, &daemon->own_files);
 	else
 		handlers[route](daemon, x, id);
 }

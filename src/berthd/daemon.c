@@ -59,7 +59,6 @@ struct daemon_own {
 	uv_fs_event_t runtime_watch;
 	uv_poll_t spawner_watch;
 	int spawner_pidfd;
-	char host_buffers[4][80];
 	struct handover taken; /* from the daemon before */
 	uint64_t stop_at_ms;
 	bool gave_away; /* the socket's name belongs to a successor */
@@ -154,19 +153,18 @@ take_lock(struct daemon *daemon, bool replace, struct err *err)
 	return 0;
 }
 
-/* Which Host a request by TCP may name. */
+/*
+ * Which Host a request by TCP may name: no name that the resolver of somebody
+ * else could point at us.  The port is no matter of ours, since a client comes
+ * through a forwarded one.
+ */
 static void
 allow_hosts(struct daemon *daemon)
 {
-	const char *port = strrchr(daemon->tcp_name, ':');
-	char(*texts)[80] = daemon->own->host_buffers;
-
-	snprintf(texts[0], sizeof(texts[0]), "%s", daemon->tcp_name);
-	snprintf(texts[1], sizeof(texts[1]), "127.0.0.1%s", port);
-	snprintf(texts[2], sizeof(texts[2]), "localhost%s", port);
-	snprintf(texts[3], sizeof(texts[3]), "[::1]%s", port);
-	for (unsigned i = 0; i < 4; i++)
-		daemon->tcp_hosts[i] = texts[i];
+	daemon->tcp_hosts[0] = daemon->tcp_name;
+	daemon->tcp_hosts[1] = "127.0.0.1:*";
+	daemon->tcp_hosts[2] = "localhost:*";
+	daemon->tcp_hosts[3] = "[::1]:*";
 }
 
 /* The server takes one descriptor; a duplicate stays for the handover. */
@@ -250,9 +248,13 @@ open_store(struct daemon *daemon, struct err *err)
 	daemon->store = exec_store_new(&config, err);
 	if (daemon->store == NULL)
 		return -1;
-	return file_policy_init(&daemon->files, daemon->loop,
-				daemon->config->allowed_cwd_roots, data,
-				daemon->config->max_file_size, err);
+	if (file_policy_init(&daemon->files, daemon->loop,
+			     daemon->config->allowed_cwd_roots, data,
+			     daemon->config->max_file_size, err) < 0)
+		return -1;
+	file_policy_init_own(&daemon->own_files, &daemon->files,
+			     daemon->config->allowed_cwd_roots != NULL);
+	return 0;
 }
 
 static int
@@ -474,6 +476,7 @@ go_down(struct daemon *daemon)
 	(void)uv_loop_close(daemon->loop);
 	spawner_stop(&daemon->spawner);
 	file_policy_fini(&daemon->files);
+	file_policy_fini(&daemon->own_files);
 	/* The lock last: until here nobody else may touch the state. */
 	close_fd(daemon->own->spawner_pidfd);
 	close_fd(daemon->unix_fd);

@@ -60,7 +60,7 @@ struct daemon {
 	struct spawner spawner;
 	struct runner_process runner;
 	struct exec_store *store;
-	struct file_policy files;
+	struct file_policy files, own_files;
 	struct daemon_stats stats;
 	uint64_t started_ns;
 	char nonce[NONCE_SIZE];

@@ -54,6 +54,9 @@ struct client_call {
 
 	/* The request, to repeat it. */
 	char *method, *target, *type;
+	struct http_header *headers;
+	size_t n_headers;
+	bool streams_body;
 	const void *body;
 	size_t body_len;
 	bool may_repeat, is_patient;
@@ -84,6 +87,11 @@ on_call_closed(uv_handle_t *handle)
 	free(call->method);
 	free(call->target);
 	free(call->type);
+	for (size_t i = 0; i < call->n_headers; i++) {
+		free((char *)(uintptr_t)call->headers[i].name);
+		free((char *)(uintptr_t)call->headers[i].value);
+	}
+	free(call->headers);
 	buf_fini(&call->error_body);
 	free(call);
 }
@@ -132,6 +140,12 @@ client_free(struct client *client)
 	uv_loop_close(&client->loop);
 	reach_fini(&client->reach);
 	free(client);
+}
+
+int
+client_prepare(struct client *client, struct err *err)
+{
+	return reach_prepare(&client->reach, err);
 }
 
 struct uv_loop_s *
@@ -286,15 +300,28 @@ on_end(struct http_call *http UNUSED, const struct err *why, void *owner)
 	end_call(call, why);
 }
 
+static void
+on_drain(struct http_call *http UNUSED, void *owner)
+{
+	struct client_call *call = owner;
+
+	if (call->events->on_drain)
+		call->events->on_drain(call, call->owner);
+}
+
 static int
 start_http(struct client_call *call, struct err *err)
 {
 	static const struct http_call_events events = { .on_head = on_head,
 							.on_data = on_data,
-							.on_end = on_end };
+							.on_end = on_end,
+							.on_drain = on_drain };
 	struct http_request request = { .method = call->method,
 					.target = call->target,
 					.type = call->type,
+					.headers = call->headers,
+					.n_headers = call->n_headers,
+					.stream_body = call->streams_body,
 					.body = call->body,
 					.body_len = call->body_len,
 					.timeout_ms = call->is_patient
@@ -315,6 +342,18 @@ start_http(struct client_call *call, struct err *err)
 	return 0;
 }
 
+static void
+copy_headers(struct client_call *call, const struct http_request *request)
+{
+	call->n_headers = request->n_headers;
+	call->headers = xcalloc(MAX(request->n_headers, (size_t)1),
+				sizeof(*call->headers));
+	for (size_t i = 0; i < request->n_headers; i++) {
+		call->headers[i].name = xstrdup(request->headers[i].name);
+		call->headers[i].value = xstrdup(request->headers[i].value);
+	}
+}
+
 struct client_call *
 client_call_start(struct client *client, const struct http_request *request,
 		  unsigned flags, const struct client_call_events *events,
@@ -330,7 +369,9 @@ client_call_start(struct client *client, const struct http_request *request,
 	call->type = request->type ? xstrdup(request->type) : NULL;
 	call->body = request->body;
 	call->body_len = request->body_len;
-	call->may_repeat = flags & CLIENT_REPEAT;
+	copy_headers(call, request);
+	call->streams_body = request->stream_body;
+	call->may_repeat = (flags & CLIENT_REPEAT) && !request->stream_body;
 	call->is_patient = flags & CLIENT_PATIENT;
 	buf_init(&call->error_body, MAX_ERROR_BODY);
 	uv_timer_init(&client->loop, &call->retry);
@@ -340,6 +381,33 @@ client_call_start(struct client *client, const struct http_request *request,
 		return NULL;
 	}
 	return call;
+}
+
+bool
+client_call_write(struct client_call *call, const void *bytes, size_t n)
+{
+	return call->http && http_call_write(call->http, bytes, n);
+}
+
+void
+client_call_write_end(struct client_call *call)
+{
+	if (call->http)
+		http_call_write_end(call->http);
+}
+
+void
+client_call_pause(struct client_call *call)
+{
+	if (call->http)
+		http_call_pause(call->http);
+}
+
+void
+client_call_resume(struct client_call *call)
+{
+	if (call->http)
+		http_call_resume(call->http);
 }
 
 void

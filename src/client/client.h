@@ -33,6 +33,9 @@ struct client *client_new(const struct reach_config *config, struct err *err);
 /* Breaks calls that are under way; of their events only on_drop comes. */
 void client_free(struct client *client);
 
+/* See reach_prepare. */
+int client_prepare(struct client *client, struct err *err);
+
 struct uv_loop_s *client_loop(struct client *client);
 const struct reach *client_reach(const struct client *client);
 
@@ -52,6 +55,8 @@ struct client_call_events {
 		       void *owner);
 	/* The client is freed before the end; may be NULL. */
 	void (*on_drop)(void *owner);
+	/* More of a streamed body may be written; may be NULL. */
+	void (*on_drain)(struct client_call *, void *owner);
 };
 
 enum client_flags {
@@ -61,13 +66,22 @@ enum client_flags {
 
 /*
  * Connecting is part of it, and may start a daemon.  `request' is read during
- * the call only, except that its body is borrowed until on_end.
+ * the call only, except that its body is borrowed until on_end.  A request with
+ * a streamed body is never repeated.
  */
 struct client_call *client_call_start(struct client *client,
 				      const struct http_request *request,
 				      unsigned flags,
 				      const struct client_call_events *events,
 				      void *owner, struct err *err);
+
+/* A streamed body; true: stop until on_drain. */
+bool client_call_write(struct client_call *call, const void *bytes, size_t n);
+void client_call_write_end(struct client_call *call);
+
+/* Back-pressure on the answer. */
+void client_call_pause(struct client_call *call);
+void client_call_resume(struct client_call *call);
 
 /* Forget the call; on_end does not come. */
 void client_call_cancel(struct client_call *call);

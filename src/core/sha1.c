@@ -55,24 +55,56 @@ add_block(uint32_t state[5], const uint8_t block[BLOCK])
 }
 
 void
+sha1_init(struct sha1 *s)
+{
+	*s = (struct sha1){ .state = { 0x67452301, 0xefcdab89, 0x98badcfe,
+				       0x10325476, 0xc3d2e1f0 } };
+}
+
+void
+sha1_add(struct sha1 *s, const void *bytes, size_t n)
+{
+	const uint8_t *p = bytes;
+	size_t have = s->n % BLOCK;
+
+	s->n += n;
+	while (n > 0) {
+		size_t take = n < BLOCK - have ? n : BLOCK - have;
+
+		if (take == BLOCK) {
+			add_block(s->state, p);
+		} else {
+			memcpy(s->block + have, p, take);
+			have += take;
+			if (have == BLOCK)
+				add_block(s->state, s->block);
+			have %= BLOCK;
+		}
+		p += take;
+		n -= take;
+	}
+}
+
+void
+sha1_end(struct sha1 *s, uint8_t out[SHA1_SIZE])
+{
+	uint64_t bits = s->n * 8;
+	size_t have = s->n % BLOCK, zeros = (have < 56 ? 55 : 119) - have;
+	uint8_t tail[BLOCK + 8] = { 0x80 };
+
+	for (unsigned i = 0; i < 8; i++)
+		tail[1 + zeros + i] = (uint8_t)(bits >> (56 - 8 * i));
+	sha1_add(s, tail, 1 + zeros + 8);
+	for (unsigned i = 0; i < SHA1_SIZE; i++)
+		out[i] = (uint8_t)(s->state[i / 4] >> (24 - 8 * (i % 4)));
+}
+
+void
 sha1(const void *bytes, size_t n, uint8_t out[SHA1_SIZE])
 {
-	uint32_t state[5] = { 0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476,
-			      0xc3d2e1f0 };
-	uint64_t bits = (uint64_t)n * 8;
-	const uint8_t *p = bytes;
-	uint8_t tail[2 * BLOCK] = { 0 };
-	size_t rest = n % BLOCK, tail_len = rest < 56 ? BLOCK : 2 * BLOCK;
+	struct sha1 s;
 
-	for (size_t i = 0; i + BLOCK <= n; i += BLOCK)
-		add_block(state, p + i);
-	if (rest > 0)
-		memcpy(tail, p + n - rest, rest);
-	tail[rest] = 0x80;
-	for (unsigned i = 0; i < 8; i++)
-		tail[tail_len - 1 - i] = (uint8_t)(bits >> (8 * i));
-	for (size_t i = 0; i < tail_len; i += BLOCK)
-		add_block(state, tail + i);
-	for (unsigned i = 0; i < SHA1_SIZE; i++)
-		out[i] = (uint8_t)(state[i / 4] >> (24 - 8 * (i % 4)));
+	sha1_init(&s);
+	sha1_add(&s, bytes, n);
+	sha1_end(&s, out);
 }

@@ -30,8 +30,21 @@ enum route {
 	ROUTE_EXEC_ARTIFACT,
 	ROUTE_FILE_READ,
 	ROUTE_FILE_WRITE,
+	ROUTE_FILE_GET,
+	ROUTE_FILE_PUT,
+	ROUTE_FILE_UPLOAD,
+	ROUTE_FILE_LIST,
+	ROUTE_FILE_STAT,
+	ROUTE_FILE_MKDIR,
+	ROUTE_FILE_REMOVE,
+	ROUTE_FILE_RENAME,
+	ROUTE_FILE_COPY,
+	ROUTE_FILE_LINK,
+	ROUTE_FILE_SET,
 	ROUTE_SYNC_UPLOAD,
 	ROUTE_SYNC_DOWNLOAD,
+	ROUTE_SYNC_PACK,
+	ROUTE_SYNC_UNPACK,
 	ROUTES
 };
 
@@ -46,7 +59,7 @@ struct route_row {
 	const char *method;
 	const char *pattern; /* "{id}" stands for one segment */
 	unsigned flags;
-	const char *query[8]; /* known parameters, NULL-terminated */
+	const char *query[9]; /* known parameters, NULL-terminated */
 };
 
 const struct route_row *route_row(enum route route);

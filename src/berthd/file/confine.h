@@ -37,19 +37,11 @@ int confine_existing(const struct file_policy *policy, const char *path,
 		     char **ret_missing, struct err *err);
 
 /*
- * Like openat, but `path' (relative, cleaned, "" for the directory itself) is
- * never followed through a link and never leaves `dir_fd'.  -1 with errno:
- * ELOOP or EXDEV when it would.
+ * The directory in which `path' lies, as an O_PATH descriptor, and its last
+ * component, which may be missing or a link; the caller frees it.  It is "." if
+ * `path' is a root itself.
  */
-int confine_beneath(int dir_fd, const char *path, int flags);
-
-/* What confine_beneath does where the kernel has no openat2. */
-int confine_walk(int dir_fd, const char *path, int flags);
-
-/*
- * Make the directories of `path' below `dir_fd' that are missing and return
- * the last as an O_PATH descriptor; -1 with errno as above.
- */
-int confine_mkdirs(int dir_fd, const char *path, mode_t mode);
+int confine_parent(const struct file_policy *policy, const char *path,
+		   char **ret_base, struct err *err);
 
 #endif

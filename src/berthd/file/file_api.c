@@ -34,10 +34,11 @@
 #include "core/text.h"
 #include "http/server.h"
 #include "berthd/file/base64in.h"
+#include "archive/beneath.h"
 #include "berthd/file/confine.h"
 #include "berthd/file/divert.h"
 #include "berthd/file/file_api.h"
-#include "berthd/file/newfile.h"
+#include "archive/newfile.h"
 #include "berthd/file/policy.h"
 #include "berthd/file/refusal.h"
 #include "berthd/reply.h"
@@ -385,7 +386,7 @@ enter_dir(struct write_op *op, struct err *err)
 			"failed to create temp file: no such directory");
 		return err_hint(err, "mkdir_p makes the directories");
 	}
-	fd = confine_mkdirs(op->dir_fd, op->missing, DIR_MODE);
+	fd = beneath_mkdirs(op->dir_fd, op->missing, DIR_MODE);
 	if (fd < 0)
 		return err_sys(err, "failed to create directory");
 	close(op->dir_fd);

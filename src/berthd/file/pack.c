@@ -22,7 +22,7 @@
 #include "core/mem.h"
 #include "core/strv.h"
 #include "core/text.h"
-#include "berthd/file/tar.h"
+#include "archive/tar.h"
 #include "berthd/file/pack.h"
 
 /* Each level costs a descriptor while it is open. */

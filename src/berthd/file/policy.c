@@ -39,6 +39,17 @@ file_policy_init(struct file_policy *policy, struct uv_loop_s *loop,
 }
 
 void
+file_policy_init_own(struct file_policy *own, const struct file_policy *files,
+		     bool is_confined)
+{
+	*own = *files;
+	own->max_file_size = 0;
+	own->roots = is_confined ? strv_copy(files->roots) : NULL;
+	if (!is_confined)
+		strv_add(&own->roots, "/");
+}
+
+void
 file_policy_fini(struct file_policy *policy)
 {
 	strv_free(policy->roots);

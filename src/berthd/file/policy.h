@@ -9,6 +9,7 @@
  * them both as text and after all links in it are resolved; see confine.h.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,14 @@ struct file_policy {
 int file_policy_init(struct file_policy *policy, struct uv_loop_s *loop,
 		     char *const *allowed, const char *data_dir,
 		     uint64_t max_file_size, struct err *err);
+
+/*
+ * The same for berth's own routes: the roots of `files' if `is_confined', and
+ * otherwise all that this user can reach, who can run commands anyway.  Files
+ * may have any size.
+ */
+void file_policy_init_own(struct file_policy *own,
+			  const struct file_policy *files, bool is_confined);
 void file_policy_fini(struct file_policy *policy);
 
 #endif

@@ -29,13 +29,14 @@
 #include "core/path.h"
 #include "core/text.h"
 #include "http/server.h"
+#include "archive/beneath.h"
 #include "berthd/file/confine.h"
 #include "berthd/file/gzip.h"
 #include "berthd/file/policy.h"
 #include "berthd/file/refusal.h"
 #include "berthd/file/sync_api.h"
 #include "berthd/file/pack.h"
-#include "berthd/file/untar.h"
+#include "archive/untar.h"
 #include "berthd/reply.h"
 
 #define MAX_REQUEST (256u << 10)
@@ -300,7 +301,7 @@ open_dst(const struct file_policy *policy, const char *dst, bool mkdir_p,
 		err_set(err, ERR_NOT_FOUND, "dst not found");
 		return err_hint(err, "mkdir_p=true makes it");
 	}
-	made = confine_mkdirs(fd, missing, DIR_MODE);
+	made = beneath_mkdirs(fd, missing, DIR_MODE);
 	return made < 0 ? err_sys(err, "failed to create directory") : made;
 }
 

@@ -248,109 +248,6 @@ a_path_that_no_file_can_have_is_invalid(void **state)
 	assert_err(err, ERR_INVALID, "path is too long");
 }
 
-typedef int open_fn(int dir_fd, const char *path, int flags);
-
-/* Both ways of opening must say the same. */
-static void
-assert_strict(open_fn *open_strictly, struct world *w)
-{
-	static const struct {
-		const char *path;
-		int flags, error;
-	} cases[] = {
-		{ "dir/file", O_RDONLY, 0 },
-		{ "dir/sub", O_RDONLY | O_DIRECTORY, 0 },
-		{ "dir/sub", O_PATH | O_DIRECTORY, 0 },
-		{ "", O_PATH | O_DIRECTORY, 0 },
-		{ "in/file", O_RDONLY, ELOOP },
-		{ "in", O_RDONLY, ELOOP },
-		{ "in", O_PATH, ELOOP },
-		{ "in", O_PATH | O_DIRECTORY, ELOOP },
-		{ "in", O_RDONLY | O_DIRECTORY, ELOOP },
-		{ "out/file", O_RDONLY, ELOOP },
-		{ "dir/up/file", O_RDONLY, ELOOP },
-		{ "gone", O_RDONLY, ELOOP },
-		{ "..", O_PATH, EXDEV },
-		{ "../outside/file", O_RDONLY, EXDEV },
-		{ "dir/none", O_RDONLY, ENOENT },
-		{ "none/none", O_RDONLY, ENOENT },
-		{ "dir/file/x", O_RDONLY, ENOTDIR },
-		{ "dir/file", O_RDONLY | O_DIRECTORY, ENOTDIR },
-	};
-	AUTO_CLOSE int root = open(w->root, O_PATH | O_DIRECTORY);
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		AUTO_CLOSE int fd = -1;
-
-		errno = 0;
-		fd = open_strictly(root, cases[i].path, cases[i].flags);
-		if (fd >= 0)
-			errno = 0;
-		if (errno != cases[i].error)
-			print_message("%s\n", cases[i].path);
-		assert_int_equal(errno, cases[i].error);
-	}
-}
-
-static void
-the_kernel_opens_strictly(void **state)
-{
-	assert_strict(confine_beneath, *state);
-}
-
-static void
-so_does_the_walk_for_old_kernels(void **state)
-{
-	assert_strict(confine_walk, *state);
-}
-
-static void
-directories_are_made_where_they_are_missing(void **state)
-{
-	struct world *w = *state;
-	AUTO_CLOSE int root = open(w->root, O_PATH | O_DIRECTORY);
-	AUTO_CLOSE int made = confine_mkdirs(root, "dir/x/y", 0755);
-	AUTO_CLOSE int again = confine_mkdirs(root, "dir/x/y", 0755);
-	AUTO_CLOSE int same = confine_mkdirs(root, "", 0755);
-	AUTO_FREE char *path = path_join(w->root, "dir/x/y");
-	struct stat st, fst;
-
-	assert_true(made >= 0 && again >= 0 && same >= 0);
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(fstat(made, &fst), 0);
-	assert_int_equal(st.st_ino, fst.st_ino);
-}
-
-static void
-directories_are_never_made_through_a_link(void **state)
-{
-	struct world *w = *state;
-	AUTO_CLOSE int root = open(w->root, O_PATH | O_DIRECTORY);
-	AUTO_FREE char *path = path_join(w->top, "outside/x");
-
-	assert_int_equal(confine_mkdirs(root, "out/x", 0755), -1);
-	assert_int_equal(errno, ELOOP);
-	assert_int_equal(confine_mkdirs(root, "gone/x", 0755), -1);
-	assert_int_equal(errno, ELOOP);
-	assert_int_equal(confine_mkdirs(root, "dir/file/x", 0755), -1);
-	assert_int_equal(errno, ENOTDIR);
-	assert_int_equal(access(path, F_OK), -1);
-}
-
-static void
-a_name_that_is_too_long_is_not_cut(void **state)
-{
-	struct world *w = *state;
-	AUTO_CLOSE int root = open(w->root, O_PATH | O_DIRECTORY);
-	char name[301] = { 0 };
-
-	memset(name, 'x', sizeof(name) - 1);
-	assert_int_equal(confine_walk(root, name, O_RDONLY), -1);
-	assert_int_equal(errno, ENAMETOOLONG);
-	assert_int_equal(confine_mkdirs(root, name, 0755), -1);
-	assert_int_equal(errno, ENAMETOOLONG);
-}
-
 #define WORLD_TEST(fn)                                                         \
 	cmocka_unit_test_setup_teardown(fn, make_world, end_world)
 
@@ -369,11 +266,6 @@ main(void)
 		WORLD_TEST(the_part_that_exists_is_found),
 		WORLD_TEST(missing_parts_below_a_link_to_outside_are_denied),
 		WORLD_TEST(a_path_that_no_file_can_have_is_invalid),
-		WORLD_TEST(the_kernel_opens_strictly),
-		WORLD_TEST(so_does_the_walk_for_old_kernels),
-		WORLD_TEST(directories_are_made_where_they_are_missing),
-		WORLD_TEST(directories_are_never_made_through_a_link),
-		WORLD_TEST(a_name_that_is_too_long_is_not_cut),
 	};
 
 	return RUN_TESTS(tests);

@@ -11,8 +11,8 @@
 #include "core/mem.h"
 #include "core/path.h"
 #include "core/strv.h"
-#include "berthd/file/tar.h"
-#include "berthd/file/untar.h"
+#include "archive/tar.h"
+#include "archive/untar.h"
 
 #define MAX_ARCHIVE (8u << 20)
 

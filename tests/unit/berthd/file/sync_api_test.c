@@ -14,9 +14,9 @@
 #include "core/mem.h"
 #include "http/head.h"
 #include "berthd/file/gzip.h"
-#include "berthd/file/tar.h"
+#include "archive/tar.h"
 #include "tests/unit/berthd/file/api.h"
-#include "tests/unit/berthd/file/tarball.h"
+#include "tests/unit/archive/tarball.h"
 
 #define MAX_ARCHIVE (256u << 20)
 

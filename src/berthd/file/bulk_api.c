@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Many files at once; see bulk_api.h.
+ *
+ * One callback does about a slice of work, counted in bytes; an entry costs
+ * some 50 us of system calls, whatever its size, so its steps count as bytes.
+ * While input is left over, the exchange is paused and an idle handle goes on.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "core/jsonw.h"
+#include "core/log.h"
+#include "core/macros.h"
+#include "core/mem.h"
+#include "core/path.h"
+#include "core/text.h"
+#include "http/server.h"
+#include "archive/beneath.h"
+#include "archive/newfile.h"
+#include "archive/picked.h"
+#include "archive/untar.h"
+#include "berthd/file/bulk_api.h"
+#include "berthd/file/confine.h"
+#include "berthd/file/policy.h"
+#include "berthd/file/query.h"
+#include "berthd/file/refusal.h"
+#include "berthd/reply.h"
+
+/* Names of one request: some 100,000. */
+#define MAX_NAMES (16u << 20)
+
+/* The most that one piece of a body can be. */
+#define MAX_PIECE (1u << 20)
+
+#define SLICE (512u << 10)
+#define STEP_COST 2048
+#define COPY_SLICE (8u << 20)
+
+#define DIR_MODE 0755
+#define TAR_TYPE "application/x-tar"
+
+struct pack_op {
+	struct http_exchange *x;
+	const struct file_policy *policy;
+	uv_idle_t idle; /* active while a slice can be sent */
+	char *path;
+	char *names;
+	struct picked *picked;
+	struct buf out;
+};
+
+struct unpack_op {
+	struct http_exchange *x;
+	uv_idle_t idle; /* active while the exchange is paused */
+	char *path;
+	struct untar *untar;
+	struct buf in; /* of the body, not unpacked yet */
+	bool is_ended;
+	struct refusal refusal;
+};
+
+struct copy_op {
+	struct http_exchange *x;
+	uv_idle_t idle;
+	int from_fd, dir_fd;
+	char *base;
+	struct stat st;
+	struct newfile file;
+};
+
+/*
+ * Packing
+ */
+
+static void
+on_pack_closed(uv_handle_t *handle)
+{
+	struct pack_op *op = container_of((uv_idle_t *)handle, struct pack_op,
+					  idle);
+
+	picked_free(op->picked);
+	buf_fini(&op->out);
+	free(op->names);
+	free(op->path);
+	free(op);
+}
+
+static void
+on_pack_gone(struct http_exchange *x UNUSED, void *owner)
+{
+	struct pack_op *op = owner;
+
+	uv_close((uv_handle_t *)&op->idle, on_pack_closed);
+}
+
+static void
+on_pack_idle(uv_idle_t *idle)
+{
+	struct pack_op *op = container_of(idle, struct pack_op, idle);
+	struct err err = ERR_INIT;
+	size_t cost = 0;
+	bool is_full;
+	int rc = 1;
+
+	buf_clear(&op->out);
+	while (rc > 0 && op->out.len + cost < SLICE) {
+		rc = picked_read(op->picked, &op->out, &err);
+		cost += STEP_COST;
+	}
+	if (rc < 0) {
+		uv_idle_stop(idle);
+		http_exchange_abort(op->x);
+		return;
+	}
+	is_full = op->out.len > 0 &&
+		  http_reply_write(op->x, buf_bytes(&op->out), op->out.len);
+	if (rc == 0) {
+		uv_idle_stop(idle);
+		http_reply_end(op->x);
+	} else if (is_full) {
+		uv_idle_stop(idle);
+	}
+}
+
+static void
+on_pack_drain(struct http_exchange *x UNUSED, void *owner)
+{
+	struct pack_op *op = owner;
+
+	uv_idle_start(&op->idle, on_pack_idle);
+}
+
+static void
+on_pack_body(struct http_exchange *x, const struct buf *body, void *owner)
+{
+	struct pack_op *op = owner;
+	struct err err = ERR_INIT;
+	int fd;
+
+	op->path = query_path(x, "path", &err);
+	fd = op->path ? confine_open(op->policy, op->path, O_PATH | O_DIRECTORY,
+				     &err)
+		      : -1;
+	if (fd < 0) {
+		if (op->path)
+			err_wrap(&err, "%.200s", op->path);
+		reply_error(x, &err);
+		return;
+	}
+	op->names = xmalloc(body->len + 1);
+	memcpy(op->names, buf_bytes(body), body->len);
+	op->picked = picked_new(fd, op->names, body->len);
+	http_reply_on_drain(x, on_pack_drain);
+	http_reply_start(x, 200, TAR_TYPE, -1);
+	uv_idle_start(&op->idle, on_pack_idle);
+}
+
+void
+bulk_api_pack(struct http_exchange *x, const struct file_policy *policy)
+{
+	struct pack_op *op = xcalloc(1, sizeof(*op));
+
+	op->x = x;
+	op->policy = policy;
+	buf_init(&op->out, 4 * SLICE);
+	uv_idle_init(policy->loop, &op->idle);
+	http_exchange_own(x, op, on_pack_gone);
+	http_exchange_collect(x, MAX_NAMES, on_pack_body);
+}
+
+/*
+ * Unpacking
+ */
+
+static void
+on_unpack_closed(uv_handle_t *handle)
+{
+	struct unpack_op *op = container_of((uv_idle_t *)handle,
+					    struct unpack_op, idle);
+
+	untar_free(op->untar);
+	buf_fini(&op->in);
+	free(op->path);
+	free(op);
+}
+
+static void
+on_unpack_gone(struct http_exchange *x UNUSED, void *owner)
+{
+	struct unpack_op *op = owner;
+
+	uv_close((uv_handle_t *)&op->idle, on_unpack_closed);
+}
+
+/* If it was paused. */
+static void
+go_on_reading(struct unpack_op *op)
+{
+	if (!uv_is_active((uv_handle_t *)&op->idle))
+		return;
+	uv_idle_stop(&op->idle);
+	http_exchange_resume(op->x);
+}
+
+static void
+fail_unpack(struct unpack_op *op, const struct err *err)
+{
+	log_info("file", "archive refused", KV_STR("path", op->path),
+		 KV_ERR(err));
+	refusal_make(&op->refusal, err);
+	untar_free(TAKE(op->untar));
+	buf_fini(&op->in);
+	if (op->is_ended)
+		refusal_take(&op->refusal, op->x, 0);
+	go_on_reading(op);
+}
+
+static void
+answer_unpacked(struct unpack_op *op)
+{
+	AUTO_BUF body = BUF_INIT(256);
+	struct jsonw w = JSONW_INIT(&body);
+
+	uv_idle_stop(&op->idle);
+	jsonw_object(&w, NULL);
+	jsonw_bool(&w, "ok", true);
+	jsonw_u64(&w, "files_written", untar_n_files(op->untar));
+	jsonw_object_end(&w);
+	log_info("file", "unpacked", KV_STR("path", op->path),
+		 KV_INT("files", untar_n_files(op->untar)));
+	reply_json(op->x, &body);
+}
+
+static void on_unpack_idle(uv_idle_t *);
+
+static void
+work_unpack(struct unpack_op *op)
+{
+	const uint8_t *in = buf_bytes(&op->in);
+	size_t n = op->in.len, cost = 0;
+	struct err err = ERR_INIT;
+	int rc = 1;
+
+	while (rc > 0 && cost < SLICE) {
+		rc = untar_step(op->untar, &in, &n, &err);
+		cost += STEP_COST;
+	}
+	buf_consume(&op->in, op->in.len - n);
+	if (rc == 0 && op->is_ended)
+		rc = untar_finish(op->untar, &err);
+	if (rc < 0) {
+		fail_unpack(op, &err);
+	} else if (rc > 0) {
+		http_exchange_pause(op->x);
+		uv_idle_start(&op->idle, on_unpack_idle);
+	} else if (op->is_ended) {
+		answer_unpacked(op);
+	} else {
+		go_on_reading(op);
+	}
+}
+
+static void
+on_unpack_idle(uv_idle_t *idle)
+{
+	work_unpack(container_of(idle, struct unpack_op, idle));
+}
+
+static void
+on_unpack_data(struct http_exchange *x, const void *bytes, size_t n,
+	       void *owner)
+{
+	struct unpack_op *op = owner;
+	struct err err = ERR_INIT;
+
+	if (op->refusal.is_made) {
+		refusal_take(&op->refusal, x, n);
+		return;
+	}
+	op->is_ended = n == 0;
+	if (buf_add(&op->in, bytes, n) < 0) {
+		err_set(&err, ERR_LIMIT, "too much body at once");
+		fail_unpack(op, &err);
+		return;
+	}
+	work_unpack(op);
+}
+
+static int
+open_dst(const struct file_policy *policy, const char *path, struct err *err)
+{
+	AUTO_FREE char *missing = NULL;
+	AUTO_CLOSE int fd = confine_existing(policy, path, &missing, err);
+	int made;
+
+	if (fd < 0)
+		return err_wrap(err, "%.200s", path);
+	made = beneath_mkdirs(fd, missing, DIR_MODE);
+	return made < 0 ? err_sys(err, "failed to make %.200s", path) : made;
+}
+
+void
+bulk_api_unpack(struct http_exchange *x, const struct file_policy *policy)
+{
+	struct err err = ERR_INIT;
+	AUTO_FREE char *path = query_path(x, "path", &err);
+	struct unpack_op *op;
+	int fd = path ? open_dst(policy, path, &err) : -1;
+
+	if (fd < 0) {
+		refuse_unread(x, &err);
+		return;
+	}
+	op = xcalloc(1, sizeof(*op));
+	op->x = x;
+	op->path = path_clean(path);
+	op->untar = untar_new(fd, op->path, policy->max_tree_entries);
+	untar_keep(op->untar);
+	buf_init(&op->in, MAX_PIECE + SLICE);
+	uv_idle_init(policy->loop, &op->idle);
+	http_exchange_own(x, op, on_unpack_gone);
+	http_exchange_read(x, on_unpack_data);
+}
+
+/*
+ * Copying
+ */
+
+static void
+on_copy_closed(uv_handle_t *handle)
+{
+	struct copy_op *op = container_of((uv_idle_t *)handle, struct copy_op,
+					  idle);
+
+	newfile_fini(&op->file);
+	if (op->from_fd >= 0)
+		close(op->from_fd);
+	if (op->dir_fd >= 0)
+		close(op->dir_fd);
+	free(op->base);
+	free(op);
+}
+
+static void
+on_copy_gone(struct http_exchange *x UNUSED, void *owner)
+{
+	struct copy_op *op = owner;
+
+	uv_close((uv_handle_t *)&op->idle, on_copy_closed);
+}
+
+/* A slice, inside the kernel where it can: 1 there may be more, 0 the end. */
+static int
+copy_slice(struct copy_op *op, struct err *err)
+{
+	uint8_t piece[32768];
+	ssize_t n = copy_file_range(op->from_fd, NULL, op->file.fd, NULL,
+				    COPY_SLICE, 0);
+
+	if (n > 0)
+		op->file.size += (uint64_t)n;
+	if (n >= 0 && (n > 0 || op->st.st_size > 0))
+		return n > 0;
+	/* Between file systems of old kernels, or out of /proc. */
+	n = read(op->from_fd, piece, sizeof(piece));
+	if (n < 0)
+		return err_sys(err, "failed to read");
+	if (n > 0 && newfile_write(&op->file, piece, (size_t)n, err) < 0)
+		return -1;
+	return n > 0;
+}
+
+static void
+on_copy_idle(uv_idle_t *idle)
+{
+	struct copy_op *op = container_of(idle, struct copy_op, idle);
+	struct err err = ERR_INIT;
+	int rc = copy_slice(op, &err);
+
+	if (rc > 0)
+		return;
+	uv_idle_stop(idle);
+	if (rc < 0 || newfile_commit(&op->file, op->dir_fd, op->base,
+				     op->st.st_mode & 0777, 0, &err) < 0)
+		reply_error(op->x, &err);
+	else
+		http_reply(op->x, 200, REPLY_JSON, "{\"ok\":true}\n", 12);
+}
+
+static int
+open_source(struct copy_op *op, const struct file_policy *policy,
+	    const char *path, struct err *err)
+{
+	op->from_fd = confine_open(policy, path,
+				   O_RDONLY | O_NONBLOCK | O_NOCTTY, err);
+	if (op->from_fd < 0)
+		return err_wrap(err, "%.200s", path);
+	if (fstat(op->from_fd, &op->st) < 0)
+		return err_sys(err, "%.200s", path);
+	if (!S_ISREG(op->st.st_mode))
+		return err_set(err, ERR_INVALID, "%.200s: is not a file", path);
+	return 0;
+}
+
+static int
+begin_copy(struct copy_op *op, const struct file_policy *policy,
+	   struct err *err)
+{
+	AUTO_FREE char *path = query_path(op->x, "path", err);
+	AUTO_FREE char *to = path ? query_path(op->x, "to", err) : NULL;
+
+	if (to == NULL || open_source(op, policy, path, err) < 0)
+		return -1;
+	op->dir_fd = confine_parent(policy, to, &op->base, err);
+	if (op->dir_fd < 0)
+		return err_wrap(err, "%.200s", to);
+	if (query_flag(op->x, "new") &&
+	    faccessat(op->dir_fd, op->base, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return err_set(err, ERR_CONFLICT, "%.200s exists already", to);
+	return newfile_open(&op->file, op->dir_fd, NEWFILE_NAMELESS, err);
+}
+
+void
+bulk_api_copy(struct http_exchange *x, const struct file_policy *policy)
+{
+	struct copy_op *op = xcalloc(1, sizeof(*op));
+	struct err err = ERR_INIT;
+
+	op->x = x;
+	op->from_fd = op->dir_fd = -1;
+	op->file = (struct newfile)NEWFILE_INIT;
+	uv_idle_init(policy->loop, &op->idle);
+	http_exchange_own(x, op, on_copy_gone);
+	if (begin_copy(op, policy, &err) < 0)
+		reply_error(x, &err);
+	else
+		uv_idle_start(&op->idle, on_copy_idle);
+}

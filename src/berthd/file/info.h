@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BERTHD_FILE_INFO_H
+#define BERTHD_FILE_INFO_H
+
+/*
+ * What is told about a file, and the tag that tells two states of it apart.
+ */
+
+#include <sys/stat.h>
+
+#include "core/jsonw.h"
+
+#define ETAG_SIZE 80
+
+/* A quoted text that changes when the file does; the caller's storage. */
+const char *etag_of(char out[ETAG_SIZE], const struct stat *st);
+
+/*
+ * The members of one file in an object that is open: name, type, mode, size,
+ * mtime, mtime_ns, etag and, of a link, target.  A name or target that is not
+ * UTF-8 comes once more as base64.  `dir_fd' and `base' say where it is;
+ * `dir_fd' is -1 if the target of a link is of no interest.
+ */
+void info_add(struct jsonw *w, const char *name, int dir_fd, const char *base,
+	      const struct stat *st);
+
+#endif
