@@ -16,6 +16,7 @@
 #include "berth/cmd_link.h"
 #include "berth/cmd_machine_add.h"
 #include "berth/cmd_machine_list.h"
+#include "berth/cmd_play.h"
 #include "berth/cmd_secret.h"
 #include "berth/commands.h"
 #include "berth/common.h"
@@ -88,9 +89,10 @@ static const struct cli_command berth_command = {
 	    (const struct cli_command *const[]){
 		&run_alias, &ps_alias, &logs_alias, &exec_command,
 		&machine_command, &link_command, &events_command,
-		&secret_command, &config_command, &doctor_command,
-		&capabilities_command, &version_command, &cli_help_command,
-		&cli_completion_command, &complete_command, NULL },
+		&secret_command, &config_command, &audit_command,
+		&session_play_command, &doctor_command, &capabilities_command,
+		&version_command, &cli_help_command, &cli_completion_command,
+		&complete_command, NULL },
 };
 
 const struct cli_program berth_program = {

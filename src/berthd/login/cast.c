@@ -95,13 +95,28 @@ unfinished(const uint8_t *bytes, size_t n)
 	return 0;
 }
 
+/* Terminals pass over NUL, and readers of JSON may not take it. */
+static void
+add_text(struct buf *out, const uint8_t *bytes, size_t n)
+{
+	while (n > 0) {
+		const uint8_t *nul = memchr(bytes, 0, n);
+		size_t part = nul ? (size_t)(nul - bytes) : n;
+
+		(void)buf_add(out, bytes, part);
+		part += nul != NULL;
+		bytes += part;
+		n -= part;
+	}
+}
+
 static void
 put_chunk(struct cast *cast, const uint8_t *bytes, size_t n)
 {
 	AUTO_BUF whole = BUF_INIT(MAX_CHUNK + sizeof(cast->held));
 
 	(void)buf_add(&whole, cast->held, cast->n_held);
-	(void)buf_add(&whole, bytes, n);
+	add_text(&whole, bytes, n);
 	cast->n_held = unfinished(buf_bytes(&whole), whole.len);
 	whole.len -= cast->n_held;
 	memcpy(cast->held, buf_bytes(&whole) + whole.len, cast->n_held);
@@ -126,7 +141,10 @@ cast_output(struct cast *cast, const void *bytes, size_t n)
 void
 cast_input(struct cast *cast, const void *bytes, size_t n)
 {
-	put_event(cast, "i", bytes, MIN(n, (size_t)MAX_CHUNK));
+	AUTO_BUF text = BUF_INIT(MAX_CHUNK);
+
+	add_text(&text, bytes, MIN(n, (size_t)MAX_CHUNK));
+	put_event(cast, "i", buf_bytes(&text), text.len);
 }
 
 void

@@ -13,16 +13,18 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "berthd/exec/environment.h"
 #include "berthd/login/audit.h"
+#include "berthd/login/cast.h"
 #include "berthd/login/env_file.h"
 #include "berthd/login/key.h"
 #include "berthd/login/login.h"
 #include "berthd/login/menu.h"
 #include "berthd/login/policy.h"
+#include "berthd/login/relay.h"
 #include "berthd/login/routing.h"
 #include "berthd/login/supervise.h"
 #include "berthd/login/visit.h"
@@ -463,9 +465,70 @@ do_errand(const struct login *login, const struct errand *errand, bool waits,
 	return status;
 }
 
+/* "v2" or "v3", or NULL: this session is not recorded. */
+static const char *
+record_format(const struct login *login)
+{
+	const char *format = login->policy.record ? login->policy.record
+						  : login->settings.record;
+
+	if (login->role->record && str_eq(format, "off"))
+		return "v3";
+	return str_eq(format, "off") ? NULL : format;
+}
+
+/* <state>/recordings/SESSION-LOGIN.cast, if no other place is set. */
+static char *
+record_path(const struct login *login, struct err *err)
+{
+	AUTO_PLACES places = PLACES_INIT;
+	AUTO_FREE char *usual = NULL;
+	AUTO_FREE char *name = xasprintf("%s-%s.cast", login->session,
+					 login->id);
+	const char *dir = login->policy.record_dir;
+
+	if (dir == NULL) {
+		if (places_find(&places, err) < 0)
+			return NULL;
+		dir = usual = path_join(places.state, "recordings");
+	}
+	if (fs_mkdir_parents(dir, err) < 0)
+		return NULL;
+	return path_join(dir, name);
+}
+
+/* Who is to be recorded, and cannot be, does not come in. */
+static int
+do_recorded(const struct login *login, const struct errand *errand,
+	    const char *format, struct err *err)
+{
+	AUTO_FREE char *path = record_path(login, err);
+	struct winsize size = { 0 };
+	struct cast_config config = { .version = str_eq(format, "v2") ? 2 : 3,
+				      .term = getenv("TERM"),
+				      .title = login->session,
+				      .max_bytes = login->policy.record_max };
+	struct cast cast = CAST_INIT;
+	uint64_t duration;
+	int status;
+
+	(void)ioctl(STDIN_FILENO, TIOCGWINSZ, &size);
+	config.cols = size.ws_col ? size.ws_col : 80;
+	config.rows = size.ws_row ? size.ws_row : 24;
+	if (path == NULL || cast_open(&cast, path, &config, err) < 0)
+		return -1;
+	status = relay_run(errand, &cast, login->policy.record_input, &duration,
+			   err);
+	if (status >= 0)
+		write_end(login, status, duration);
+	return status;
+}
+
 static int
 do_attach(const struct login *login, struct err *err)
 {
+	const char *format = record_format(login);
+	struct errand errand = { .argv = NULL };
 	const struct policy_project *project = login->route.project;
 	AUTO_STRV char **command = agent_command(login);
 	AUTO_STRV char **env = make_env(login);
@@ -481,9 +544,11 @@ do_attach(const struct login *login, struct err *err)
 
 	if (visit_prepare(&visit, &argv, &viewer_env, err) < 0)
 		return -1;
-	return do_errand(login,
-			 &(struct errand){ .argv = argv, .env = viewer_env },
-			 login->policy.audit_ends, err);
+	errand.argv = argv;
+	errand.env = viewer_env;
+	if (format)
+		return do_recorded(login, &errand, format, err);
+	return do_errand(login, &errand, login->policy.audit_ends, err);
 }
 
 static char *

@@ -3,9 +3,9 @@
 /*
  * A terminal in the middle; see relay.h.
  *
- * It ends when the program does: then the inner terminal has no user left and
- * reading from it fails.  When the outer one goes away (the connection was
- * cut), the inner one is closed, which the program is told by SIGHUP.
+ * It ends when the program does, once all that it wrote was passed on; others
+ * may hold its terminal longer.  When the outer one goes away (the connection
+ * was cut), the inner one is closed, which the program is told by SIGHUP.
  */
 
 #include <errno.h>
@@ -32,6 +32,9 @@
 struct relay {
 	int pty;
 	int signals;
+	pid_t pid;
+	int status; /* of the program, once it has ended */
+	bool ended;
 	struct cast *cast;
 	bool input;
 };
@@ -123,10 +126,19 @@ from_kernel(struct relay *relay)
 
 	if (read(relay->signals, &info, sizeof(info)) != sizeof(info))
 		return 0;
-	if (info.ssi_signo != SIGWINCH)
+	if (info.ssi_signo == SIGWINCH) {
+		copy_size(relay, true);
+		return 0;
+	}
+	if (info.ssi_signo != SIGCHLD)
 		return -1;
-	copy_size(relay, true);
-	return 0;
+	if (waitpid(relay->pid, &relay->status, WNOHANG) != relay->pid)
+		return 0;
+	relay->ended = true;
+	fd_set_nonblock(relay->pty);
+	while (from_program(relay) == 0)
+		;
+	return -1;
 }
 
 static void
@@ -162,13 +174,13 @@ watch_signals(void)
 	sigaddset(&set, SIGWINCH);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 static int
-start(struct relay *relay, const struct errand *errand, pid_t *ret_pid,
-      struct err *err)
+start(struct relay *relay, const struct errand *errand, struct err *err)
 {
 	char tty[64];
 
@@ -177,10 +189,10 @@ start(struct relay *relay, const struct errand *errand, pid_t *ret_pid,
 	if (relay->pty < 0)
 		return -1;
 	copy_size(relay, false);
-	*ret_pid = fork();
-	if (*ret_pid == 0)
+	relay->pid = fork();
+	if (relay->pid == 0)
 		be_child(errand, tty);
-	return *ret_pid < 0 ? err_sys(err, "fork") : 0;
+	return relay->pid < 0 ? err_sys(err, "fork") : 0;
 }
 
 int
@@ -190,24 +202,24 @@ relay_run(const struct errand *errand, struct cast *cast, bool input,
 	struct relay relay = { .pty = -1, .cast = cast, .input = input };
 	uint64_t began = clock_mono_ms();
 	struct termios before, raw;
-	int status = 0;
-	pid_t pid;
+	int status;
 
 	if (tcgetattr(STDIN_FILENO, &before) < 0)
 		return err_sys(err, "the terminal");
-	if (start(&relay, errand, &pid, err) < 0)
+	if (start(&relay, errand, err) < 0)
 		return -1;
 	raw = before;
 	cfmakeraw(&raw);
 	(void)tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 	pass_on(&relay);
 	close(relay.pty);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+	while (!relay.ended && waitpid(relay.pid, &relay.status, 0) < 0 &&
+	       errno == EINTR)
 		;
 	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
 	if (relay.signals >= 0)
 		close(relay.signals);
-	status = supervise_status(status);
+	status = supervise_status(relay.status);
 	cast_close(cast, status);
 	*ret_duration_ms = clock_mono_ms() - began;
 	return status;
