@@ -11,6 +11,7 @@
 #include "berth/cmd_exec_result.h"
 #include "berth/cmd_exec_run.h"
 #include "berth/cmd_exec_steer.h"
+#include "berth/cmd_file.h"
 #include "berth/commands.h"
 #include "berth/common.h"
 
@@ -66,9 +67,9 @@ static const struct cli_command berth_command = {
 	.commands =
 	    (const struct cli_command *const[]){
 		&run_alias, &ps_alias, &logs_alias, &exec_command,
-		&doctor_command, &capabilities_command, &version_command,
-		&cli_help_command, &cli_completion_command, &complete_command,
-		NULL },
+		&file_command, &doctor_command, &capabilities_command,
+		&version_command, &cli_help_command, &cli_completion_command,
+		&complete_command, NULL },
 };
 
 const struct cli_program berth_program = {
