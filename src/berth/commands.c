@@ -12,6 +12,7 @@
 #include "berth/cmd_exec_run.h"
 #include "berth/cmd_exec_steer.h"
 #include "berth/cmd_file.h"
+#include "berth/cmd_sync.h"
 #include "berth/commands.h"
 #include "berth/common.h"
 
@@ -67,9 +68,9 @@ static const struct cli_command berth_command = {
 	.commands =
 	    (const struct cli_command *const[]){
 		&run_alias, &ps_alias, &logs_alias, &exec_command,
-		&file_command, &doctor_command, &capabilities_command,
-		&version_command, &cli_help_command, &cli_completion_command,
-		&complete_command, NULL },
+		&file_command, &sync_command, &doctor_command,
+		&capabilities_command, &version_command, &cli_help_command,
+		&cli_completion_command, &complete_command, NULL },
 };
 
 const struct cli_program berth_program = {
