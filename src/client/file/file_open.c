@@ -3,6 +3,8 @@
 /* Ways to the files of a machine; see file_open.h. */
 
 #include <limits.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "core/macros.h"
@@ -12,12 +14,44 @@
 #include "client/client.h"
 #include "client/file/file_daemon.h"
 #include "client/file/file_open.h"
+#include "client/file/file_sftp.h"
+#include "client/file/process.h"
+
+/* Where distributions keep it; BERTH_SFTP_SERVER wins. */
+static const char *const servers[] = {
+	"/usr/lib/openssh/sftp-server",
+	"/usr/libexec/openssh/sftp-server",
+	"/usr/lib/ssh/sftp-server",
+};
+
+/* This host's own, without any SSH. */
+static struct files *
+open_local_sftp(struct client *client, struct err *err)
+{
+	const char *server = getenv("BERTH_SFTP_SERVER");
+	char *argv[2] = { NULL, NULL };
+	struct stream *stream;
+
+	for (size_t i = 0; server == NULL && i < ARRAY_SIZE(servers); i++) {
+		if (access(servers[i], X_OK) == 0)
+			server = servers[i];
+	}
+	if (server == NULL) {
+		err_set(err, ERR_UNSUPPORTED, "this host has no sftp-server");
+		return NULL;
+	}
+	argv[0] = (char *)(uintptr_t)server;
+	stream = process_stream(client_loop(client), argv, err);
+	return stream ? file_sftp_new(stream) : NULL;
+}
 
 struct files *
 file_open(struct client *client, const char *via, struct err *err)
 {
 	if (via == NULL || str_eq(via, "daemon"))
 		return file_daemon_new(client);
+	if (str_eq(via, "sftp"))
+		return open_local_sftp(client, err);
 	err_set(err, ERR_INVALID, "%.64s: no such way to files", via);
 	return NULL;
 }
