@@ -6,12 +6,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/fs.h"
 #include "core/mem.h"
 #include "core/path.h"
@@ -192,6 +195,43 @@ fs_syncs_names(int fd)
 
 	return fstatfs(fd, &fs) == 0 &&
 	       (fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC);
+}
+
+int
+fs_replace(const char *path, const void *bytes, size_t n, unsigned flags,
+	   struct err *err)
+{
+	const char *base = path_base(path);
+	AUTO_FREE char *dir = base == path
+				  ? xstrdup(".")
+				  : xstrndup(path, (size_t)(base - path));
+	AUTO_CLOSE int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir_fd < 0)
+		return err_sys(err, "open %s", dir);
+	return fs_write_atomic(dir_fd, base, bytes, n, flags, err);
+}
+
+/* How long until the next try. */
+#define LOCK_TRY_MS 20
+
+int
+fs_lock(const char *path, uint64_t ms, struct err *err)
+{
+	AUTO_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	uint64_t deadline = clock_mono_ms() + ms;
+
+	if (fd < 0)
+		return err_sys(err, "open %s", path);
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_sys(err, "lock %s", path);
+		if (clock_mono_ms() >= deadline)
+			return err_set(err, ERR_TIMEOUT,
+				       "another program holds %s", path);
+		(void)poll(NULL, 0, LOCK_TRY_MS);
+	}
+	return TAKE_FD(fd);
 }
 
 int
