@@ -66,8 +66,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	read_lines((const char *)bytes, n);
 	while (mux_frame(bytes, n, &body, &n_body, &need) > 0) {
 		assert(need == n_body + 4 && n_body <= MUX_MAX_BODY);
-		assert(mux_frame(bytes, need - 1, &again, &n_again,
-				 &n_again) == 0);
+		assert(mux_frame(bytes, need - 1, &again, &n_again, &n_again) ==
+		       0);
 		read_body(body, n_body);
 		bytes += need;
 		n -= need;

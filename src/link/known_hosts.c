@@ -73,8 +73,7 @@ read_line(char *text, struct line *ret)
 
 /* HMAC-SHA1 (RFC 2104) with a key of one block at most. */
 static void
-hmac(const uint8_t *key, size_t n_key, const char *text,
-     uint8_t out[SHA1_SIZE])
+hmac(const uint8_t *key, size_t n_key, const char *text, uint8_t out[SHA1_SIZE])
 {
 	uint8_t inner[BLOCK + MAX_HOST], outer[BLOCK + SHA1_SIZE];
 	size_t n = MIN(strlen(text), (size_t)MAX_HOST);
@@ -148,8 +147,7 @@ names_match(const char *names, const char *host)
 		size_t n = strcspn(names, ",");
 		bool is_negated = *names == '!';
 
-		if (pattern_matches(names + is_negated, n - is_negated,
-				    host)) {
+		if (pattern_matches(names + is_negated, n - is_negated, host)) {
 			if (is_negated)
 				return false;
 			found = true;

@@ -25,7 +25,7 @@ enum known_verdict {
 
 struct known_answer {
 	enum known_verdict verdict;
-	unsigned line;	   /* that decided it; from 1, 0: none */
+	unsigned line;	    /* that decided it; from 1, 0: none */
 	bool has_authority; /* a @cert-authority is for this host */
 };
 

@@ -22,8 +22,7 @@ static void
 assert_verdict(const char *text, const char *host, enum known_verdict verdict)
 {
 	if (check(text, host).verdict != verdict)
-		fail_msg("%s in %s: %d", host, text,
-			 check(text, host).verdict);
+		fail_msg("%s in %s: %d", host, text, check(text, host).verdict);
 }
 
 static void
@@ -64,7 +63,8 @@ static void
 hashed_names_are_matched(void **state)
 {
 	static const char line[] =
-	    "|1|122SORpQskZywRuuVwLSkmKHszo=|/77WOlrYqH1tcjTEwQPWU+PZf7A= ssh-ed25519 " KEY "\n";
+	    "|1|122SORpQskZywRuuVwLSkmKHszo=|/77WOlrYqH1tcjTEwQPWU+PZf7A= "
+	    "ssh-ed25519 " KEY "\n";
 
 	assert_verdict(line, "h.example", KNOWN_GOOD);
 	assert_verdict(line, "g.example", KNOWN_UNKNOWN);
@@ -78,8 +78,7 @@ another_key_is_a_change_unless_one_is_right(void **state)
 	assert_verdict("h ssh-rsa " KEY "\n", "h", KNOWN_CHANGED);
 	assert_verdict("h ssh-ed25519 " OTHER "\nh ssh-ed25519 " KEY "\n", "h",
 		       KNOWN_GOOD);
-	assert_int_equal(
-	    check("#\n\nh ssh-ed25519 " OTHER "\n", "h").line, 3);
+	assert_int_equal(check("#\n\nh ssh-ed25519 " OTHER "\n", "h").line, 3);
 }
 
 static void
