@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 
-#include "cli/suggest.h"
+#include "core/suggest.h"
 #include "tests/unit/unit.h"
 
 #include <string.h>

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/macros.h"
-#include "cli/suggest.h"
+#include "core/suggest.h"
 
 /* Longer words are not typing errors of anything we know. */
 #define MAX_WORD 32

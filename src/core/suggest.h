@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef BERTH_CLI_SUGGEST_H
-#define BERTH_CLI_SUGGEST_H
+#ifndef BERTH_CORE_SUGGEST_H
+#define BERTH_CORE_SUGGEST_H
 
 /*
  * What was meant by a word that nobody knows.
