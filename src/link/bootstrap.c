@@ -168,6 +168,7 @@ succeed(struct bootstrap *b)
 	if (b->has_ended)
 		return;
 	r->program = h->program;
+	r->home = h->home;
 	r->socket = h->socket;
 	r->version = h->version;
 	r->host_id = h->host_id;

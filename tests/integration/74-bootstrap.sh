@@ -133,6 +133,11 @@ is 'the daemon lives elsewhere' "$(said readonly socket)" \
 is 'where nobody else comes in' \
 	"$(logins_as root stat -c '%a %u' "/var/tmp/berth-$(logins_uid readonly)")" \
 	"700 $(logins_uid readonly)"
+is 'and where is told' "$(said readonly home)" "/var/tmp/berth-$(logins_uid readonly)"
+like 'so that it can be used without its socket' "$(printf \
+	'GET /v1/hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' |
+	logins_as readonly env "BERTH_HOME=$(said readonly home)" \
+		"$(said readonly program)" stdio)" "$(said readonly nonce)"
 nonce=$(said readonly nonce)
 ok 'a second time' bring readonly
 is 'it is found there' "$(said readonly nonce)" "$nonce"

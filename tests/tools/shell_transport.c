@@ -2,7 +2,7 @@
 
 /* Channels that are processes; see shell_transport.h. */
 
-#include <stdio.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 #include <uv.h>
@@ -257,6 +257,9 @@ shell_transport_new(struct uv_loop_s *loop, char *const *prefix,
 		    char *const *env)
 {
 	struct shell_transport *t = xcalloc(1, sizeof(*t));
+
+	/* A shell may end while it is written to. */
+	(void)signal(SIGPIPE, SIG_IGN);
 
 	t->transport.ops = &ops;
 	t->loop = loop;
