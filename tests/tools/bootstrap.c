@@ -106,5 +106,6 @@ main(int argc, char **argv)
 	}
 	(void)uv_run(&loop, UV_RUN_DEFAULT);
 	shell_transport_free(transport);
+	(void)uv_loop_close(&loop);
 	return status;
 }
