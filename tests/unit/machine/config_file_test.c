@@ -82,8 +82,8 @@ static void
 codex_remote_reads_its_own_where_ours_is_missing(void **state UNUSED)
 {
 	AUTO_FREE char *dir = home("codex");
-	AUTO_FREE char *theirs = path_join(unit_temp_dir(),
-					   ".config/codex-remote");
+	const char *user = unit_temp_dir();
+	AUTO_FREE char *theirs = path_join(user, ".config/codex-remote");
 	struct err err = ERR_INIT;
 	struct config_file file;
 
