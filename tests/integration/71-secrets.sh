@@ -77,6 +77,7 @@ T="tmux -L berth-$$ -f /dev/null"
 cleanup_at_exit $T kill-server
 unset TMUX
 shows() { $T capture-pane -p -J | grep -qF -- "$1"; }
+hidden() { ! shows "$1"; }
 answer() {
 	wait_for 10 shows "$1" || return
 	$T send-keys -l "$2"
@@ -91,13 +92,16 @@ answer 'Value of typed, again: ' "$SECRET"
 answer 'Passphrase for' "$PASS"
 wait_for 20 shows '=0'
 unlike 'what is typed is not shown' "$($T capture-pane -p -J)" "$SECRET|$PASS"
-$T send-keys -l 'clear; berth secret ls'
+$T send-keys -l 'clear; echo cleared'
 $T send-keys Enter
-wait_for 10 shows 'Passphrase for' && $T send-keys C-c
-wait_for 10 shows '$ '
+wait_for 10 hidden '=0'
+$T send-keys -l 'berth secret ls'
+$T send-keys Enter
+ok 'a list asks for the passphrase' wait_for 10 shows 'Passphrase for'
+$T send-keys C-c
 $T send-keys -l 'echo =$?'
 $T send-keys Enter
-wait_for 10 shows '=130'
+ok 'an interrupt ends it as it should' wait_for 10 shows '=130'
 $T send-keys -l 'stty -a | grep -o " echo "; echo done$((1 + 1))'
 $T send-keys Enter
 wait_for 10 shows 'done2'

@@ -70,8 +70,7 @@ usual_names_pass(void **state UNUSED)
 		"ssh://host",
 		"ssh://host/",
 		"first.last@corp@host",
-		"b\xc3\xbc"
-		"cher.example",
+		u8"b\u00fccher.example",
 	};
 	struct err err = ERR_INIT;
 
