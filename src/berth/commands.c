@@ -7,11 +7,13 @@
 #include "berth/cmd_complete.h"
 #include "berth/cmd_config.h"
 #include "berth/cmd_doctor.h"
+#include "berth/cmd_events.h"
 #include "berth/cmd_exec_list.h"
 #include "berth/cmd_exec_logs.h"
 #include "berth/cmd_exec_result.h"
 #include "berth/cmd_exec_run.h"
 #include "berth/cmd_exec_steer.h"
+#include "berth/cmd_link.h"
 #include "berth/cmd_machine_add.h"
 #include "berth/cmd_machine_list.h"
 #include "berth/cmd_secret.h"
@@ -85,10 +87,10 @@ static const struct cli_command berth_command = {
 	.commands =
 	    (const struct cli_command *const[]){
 		&run_alias, &ps_alias, &logs_alias, &exec_command,
-		&machine_command, &secret_command, &config_command,
-		&doctor_command, &capabilities_command, &version_command,
-		&cli_help_command, &cli_completion_command, &complete_command,
-		NULL },
+		&machine_command, &link_command, &events_command,
+		&secret_command, &config_command, &doctor_command,
+		&capabilities_command, &version_command, &cli_help_command,
+		&cli_completion_command, &complete_command, NULL },
 };
 
 const struct cli_program berth_program = {
@@ -122,6 +124,7 @@ const struct cli_program berth_program = {
 		  "A directory for all that berth keeps, instead of "
 		  "the usual places" },
 		{ "BERTHD", "The daemon to start" },
+		{ "BERTH_LINK", "The link to start, for other machines" },
 		{ "BERTH_SSH_CONFIG",
 		  "The file that ssh reads instead of ~/.ssh/config" },
 		{ "BERTH_PASSPHRASE_FILE",

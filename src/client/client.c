@@ -142,6 +142,12 @@ client_free(struct client *client)
 	free(client);
 }
 
+int
+client_prepare(struct client *client, struct err *err)
+{
+	return reach_prepare(&client->reach, err);
+}
+
 struct uv_loop_s *
 client_loop(struct client *client)
 {

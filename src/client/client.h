@@ -33,6 +33,9 @@ struct client *client_new(const struct reach_config *config, struct err *err);
 /* Breaks calls that are under way; of their events only on_drop comes. */
 void client_free(struct client *client);
 
+/* See reach_prepare. */
+int client_prepare(struct client *client, struct err *err);
+
 struct uv_loop_s *client_loop(struct client *client);
 const struct reach *client_reach(const struct client *client);
 
