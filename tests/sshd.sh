@@ -10,10 +10,12 @@
 #
 # A started server is a host NAME of the ssh configuration $BERTH_SSH_CONFIG,
 # reached with the key $SSHD/key; its host key is known.  So it is a machine of
-# that name, and `ssh -F "$BERTH_SSH_CONFIG" NAME' works too.  More may be
-# appended to that file.  What there is to know is in ${SSHD_PORT[NAME]},
-# ${SSHD_PID[NAME]} and $SSHD/NAME/{log,sshd_config,host_key}.
+# that name, and `ssh -F "$BERTH_SSH_CONFIG" NAME' works too.  A test adds hosts
+# of its own by sshd_host, and may change $SSHD/known_hosts.  What there is to
+# know is in ${SSHD_PORT[NAME]}, ${SSHD_PID[NAME]} and
+# $SSHD/NAME/{log,sshd_config,host_key}.
 #
+# $SSHD_WRAP is put before the command that runs a server (a namespace, say).
 # The server runs as the user of the test.  Root's can log in anybody, and can
 # use PAM (UsePAM yes).  A shell started by it reads no startup files of that
 # user: they belong to the person at this machine, not to the test.
@@ -29,14 +31,30 @@ chmod 700 "$SSHD"
 [ "$(id -u)" -ne 0 ] || mkdir -p /run/sshd
 ssh-keygen -q -t ed25519 -N '' -C test -f "$SSHD/key"
 : >"$SSHD/known_hosts"
+: >"$SSHD/hosts"
+
+# The first value of a keyword counts, so the hosts come first.
 cat >"$BERTH_SSH_CONFIG" <<CONFIG
-# Quick, and the same everywhere.
-KexAlgorithms curve25519-sha256
-UserKnownHostsFile $SSHD/known_hosts
-GlobalKnownHostsFile /dev/null
-UpdateHostKeys no
-IdentityAgent none
+Include $SSHD/hosts
+Host *
+	User $(id -un)
+	IdentityFile $SSHD/key
+	IdentitiesOnly yes
+	IdentityAgent none
+	UserKnownHostsFile $SSHD/known_hosts
+	GlobalKnownHostsFile /dev/null
+	UpdateHostKeys no
+	KexAlgorithms curve25519-sha256
 CONFIG
+
+# sshd_host NAME SERVER [LINE...]: one more way to reach a server.
+sshd_host() {
+	{
+		printf 'Host %s\n\tHostName 127.0.0.1\n\tPort %s\n' "$1" \
+			"${SSHD_PORT[$2]}"
+		[ $# -lt 3 ] || printf '\t%s\n' "${@:3}"
+	} >>"$SSHD/hosts"
+}
 
 # The default configuration of a server, after what a test asks for: the first
 # value of a keyword counts.
@@ -75,22 +93,10 @@ sshd_is_up() {
 sshd_run() {
 	local name=$1 dir=$SSHD/$1
 	: >"$dir/log"
-	"$(PATH=$PATH:/usr/sbin command -v sshd)" -D -e \
+	${SSHD_WRAP:-} "$(PATH=$PATH:/usr/sbin command -v sshd)" -D -e \
 		-f "$dir/sshd_config" >"$dir/log" 2>&1 &
 	SSHD_PID[$name]=$!
 	wait_for 10 sshd_is_up "$name" && grep -q '^Server listening' "$dir/log"
-}
-
-sshd_add_host() {
-	cat >>"$BERTH_SSH_CONFIG" <<CONFIG
-
-Host $1
-	HostName 127.0.0.1
-	Port ${SSHD_PORT[$1]}
-	User $(id -un)
-	IdentityFile $SSHD/key
-	IdentitiesOnly yes
-CONFIG
 }
 
 # Its present host key is the known one.
@@ -107,7 +113,7 @@ sshd_start() {
 		SSHD_PORT[$name]=$((20000 + (RANDOM + $$ + try) % 12000))
 		sshd_configure "$@"
 		if sshd_run "$name"; then
-			sshd_add_host "$name"
+			sshd_host "$name" "$name"
 			sshd_know "$name"
 			cleanup_at_exit sshd_stop "$name"
 			return

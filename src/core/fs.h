@@ -43,6 +43,12 @@ int fs_write_atomic(int dir_fd, const char *name, const void *bytes, size_t n,
 int fs_replace(const char *path, const void *bytes, size_t n, unsigned flags,
 	       struct err *err);
 
+/*
+ * Does syncing a new file keep the names that lead to it too?  Where not, or
+ * where that is not known, the directories must be synced as well.
+ */
+bool fs_syncs_names(int fd);
+
 /* Create the directory and its parents; 0700 for those that are made. */
 int fs_mkdir_parents(const char *path, struct err *err);
 

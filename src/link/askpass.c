@@ -124,8 +124,10 @@ askpass_read(const char *text, const char *hint, struct askpass_question *ret)
 {
 	AUTO_BUF shown = BUF_INIT(4 * MAX_QUESTION);
 	size_t n = strlen(text);
-	enum prompt_kind kind = kind_of(text, hint);
+	enum prompt_kind kind;
 
+	hint = hint ? hint : "";
+	kind = kind_of(text, hint);
 	*ret = (struct askpass_question){ .text = "" };
 	while (n > 0 && strchr(" \n", text[n - 1]))
 		n--;
@@ -172,7 +174,7 @@ ask_next(struct askpass *a)
 		hint = (char *)buf_bytes(&q->text);
 		end = strchr(hint, '\n');
 		*end = '\0';
-		askpass_read(end + 1, *hint ? hint : NULL, &question);
+		askpass_read(end + 1, hint, &question);
 		q->is_notice = question.prompt.is_notice;
 		if (!q->is_notice)
 			a->asked = q;
@@ -381,7 +383,8 @@ askpass_main(int argc, char **argv)
 		return 1;
 	if (receive(fd, answer, sizeof(answer)) == 0) {
 		/* A confirmation is the status. */
-		is_good = !str_eq(hint, "confirm") || str_eq(answer + 1, "yes");
+		is_good = hint == NULL || !str_eq(hint, "confirm") ||
+			  str_eq(answer + 1, "yes");
 		if (is_good && printf("%s\n", answer + 1) >= 0 &&
 		    fflush(stdout) == 0)
 			rc = 0;

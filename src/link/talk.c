@@ -138,7 +138,6 @@ talk_forget_noise(struct talk *talk)
 	buf_clear(&talk->noise);
 }
 
-/* Bytes that were cut in their middle are at the front, where nobody cares. */
 void
 talk_seen(const struct talk *talk, char *out, size_t size)
 {
@@ -154,6 +153,10 @@ talk_seen(const struct talk *talk, char *out, size_t size)
 		n--;
 	if (n > size - 1)
 		from = n - (size - 1);
+	/* Not from the middle of a character on. */
+	while (from > 0 && from < n &&
+	       (buf_bytes(&visible)[from] & 0xc0) == 0x80)
+		from++;
 	memcpy(out, buf_text(&visible) + from, n - from);
 	out[n - from] = '\0';
 }

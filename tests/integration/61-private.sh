@@ -49,7 +49,7 @@ leaks() {
 }
 is 'the secret is in no file, argument or answer' "$(leaks "$secret")" ''
 is 'its value is masked' "$(result_of "$id" env.API_TOKEN)" '***'
-has_secret() { grep -qaF -- "$secret" "/proc/$(jq .pid "$dir/state.json")/environ"; }
+has_secret() { grep -qaF -- "$secret" "/proc/$(tail -n 1 "$dir/state.json" | jq .pid)/environ"; }
 ok '(the search finds it where it has to be)' has_secret
 "$BERTH" exec cancel "$id" >/dev/null
 "$BERTH" exec cancel "$cli" >/dev/null

@@ -184,7 +184,6 @@ open_channel(struct transport *transport, const struct channel_spec *spec,
 			uv_strerror(rc));
 		return NULL;
 	}
-	uv_unref((uv_handle_t *)&c->process);
 	(void)uv_timer_start(&c->opened, on_opened, 0, 0);
 	return &c->channel;
 }
