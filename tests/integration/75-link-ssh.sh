@@ -29,6 +29,12 @@ link() {
 	curl -sS --max-time 60 --unix-socket "$BERTH_HOME/run/link/$1.ctl" \
 		"http://localhost$2" "${@:3}"
 }
+# The same in the background: $! is curl itself.
+ask_far() {
+	exec curl -sS -N --max-time 60 -X POST -d '{"interactive":true}' \
+		--unix-socket "$BERTH_HOME/run/link/far.ctl" \
+		http://localhost/v1/link/connect
+}
 state_is() { [ "$(link "$1" /v1/link | jq -r .state)" = "$2" ]; }
 n_logins() { grep -c 'Accepted publickey' "$SSHD/$1/log"; }
 
@@ -99,7 +105,7 @@ like 'and is not tried again' "$state" '"state":"disconnected"'
 is 'once' "$("$BERTH" events -m far --jsonl | grep -c '"type":"failure"')" 1
 
 # A person: the question comes by the API, and is answered there.
-link far /v1/link/connect -N -X POST -d '{"interactive":true}' >"$TMP/stages" &
+ask_far >"$TMP/stages" &
 asked=$!
 ok 'a person is asked' wait_for 20 file_has "$TMP/stages" '"type":"prompt"'
 like 'with the fingerprint' "$(cat "$TMP/stages")" '"fingerprint":"SHA256:'
@@ -113,7 +119,7 @@ wait_for 5 test ! -e "$BERTH_HOME/run/link/far.ctl"
 # The asker goes away.
 : >"$SSHD/known_hosts"
 "$BERTH_LINK" far
-link far /v1/link/connect -N -X POST -d '{"interactive":true}' >"$TMP/stages" &
+ask_far >"$TMP/stages" &
 asked=$!
 wait_for 20 file_has "$TMP/stages" '"type":"prompt"'
 kill "$asked"
