@@ -128,6 +128,31 @@ ok 'a question dies with who was asked' wait_for 10 state_is far disconnected
 cp "$TMP/known" "$SSHD/known_hosts"
 is 'and a person can try again' "$("$BERTH" run -m far --raw -- echo again)" again
 
+# At a terminal the question is shown there, and Ctrl-C is an answer.
+if command -v tmux >/dev/null; then
+	"$BERTH" link stop far
+	wait_for 5 test ! -e "$BERTH_HOME/run/link/far.ctl"
+	: >"$SSHD/known_hosts"
+	unset TMUX
+	T="tmux -L berth-$$ -f /dev/null"
+	$T new-session -d -x 120 -y 24 \
+		"env PS1='$ ' TERM=screen bash --norc --noprofile"
+	cleanup_at_exit $T kill-server
+	shows() { $T capture-pane -p -J | grep -qE -- "$1"; }
+	type_() { $T send-keys -l "$1"; $T send-keys Enter; }
+	wait_for 10 shows '^\$'
+	type_ "clear; '$BERTH' run -m far -- echo let in; echo =\$?"
+	ok 'the terminal shows the question' wait_for 20 shows 'SHA256:.*'
+	wait_for 10 shows 'yes/no'
+	$T send-keys C-c
+	ok 'and Ctrl-C ends it without a way in' wait_for 20 shows '^=76'
+	type_ "clear; '$BERTH' run -m far -- echo let in; echo =\$?"
+	wait_for 20 shows 'yes/no'
+	type_ yes
+	ok 'and yes lets in' wait_for 20 shows '^=0'
+	$T kill-server
+fi
+
 sshd_cut far
 ok 'without a machine' wait_for 10 state_is far reconnecting
 "$BERTH" link stop far
