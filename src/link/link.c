@@ -896,7 +896,7 @@ void
 link_refused(struct link *link, const struct err *why)
 {
 	if (link->streams)
-		(void)streams_refused(link->streams, why);
+		streams_refused(link->streams, why);
 }
 
 void
