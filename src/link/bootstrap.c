@@ -815,6 +815,7 @@ open_channel(struct bootstrap *b, struct err *err)
 	b->status = -1;
 	b->replaces = b->result.was_installed = b->result.was_upgraded = false;
 	b->step = STEP_SHELL;
+	b->stage = "shell";
 	b->channel = b->transport->ops->open(b->transport, &spec,
 					     &channel_events, b, err);
 	if (b->channel)
@@ -852,8 +853,7 @@ bootstrap_start(struct transport *transport,
 	*b = (struct bootstrap){ .transport = transport,
 				 .events = events,
 				 .owner = owner,
-				 .config = *config,
-				 .stage = "shell" };
+				 .config = *config };
 	rand_bytes(random, sizeof(random));
 	memcpy(b->token, "berth-", 6);
 	hex_encode(b->token + 6, random, sizeof(random));
