@@ -207,9 +207,11 @@ on_deadline(uv_timer_t *timer)
 static void
 enter(struct bootstrap *b, enum step step, const char *stage, uint64_t ms)
 {
+	if (b->has_ended)
+		return;
 	b->step = step;
 	(void)uv_timer_start(&b->timer, on_deadline, ms, 0);
-	if (b->stage == stage)
+	if (str_eq(b->stage, stage))
 		return;
 	b->stage = stage;
 	b->events->on_stage(b, stage, b->owner);
