@@ -434,6 +434,7 @@ on_bootstrapped(struct bootstrap *bootstrap,
 					       .traffic = &link->traffic,
 					       .socket = result->socket,
 					       .binary = result->program,
+					       .home = result->home,
 					       .on_absent = on_absent,
 					       .owner = link };
 	const struct hello_expected expected = { .uid = result->uid,

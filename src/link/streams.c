@@ -183,6 +183,13 @@ streams_new(const struct streams_config *config)
 	s->config = *config;
 	s->socket = xstrdup(config->socket);
 	(void)buf_adds(&command, "exec ");
+	if (config->home) {
+		AUTO_FREE char *home = xasprintf("BERTH_HOME=%s", config->home);
+
+		(void)buf_adds(&command, "env ");
+		(void)shell_quote(&command, home);
+		(void)buf_addc(&command, ' ');
+	}
 	(void)shell_quote(&command, config->binary);
 	(void)buf_adds(&command, " stdio");
 	s->command = buf_take(&command);

@@ -27,6 +27,7 @@ struct streams_config {
 	struct traffic *traffic;
 	const char *socket; /* of the daemon there; copied */
 	const char *binary; /* of berthd there; copied */
+	const char *home;   /* its BERTH_HOME, or NULL; copied */
 
 	/* Sockets were forwarded before, and now nobody answers. */
 	void (*on_absent)(const struct err *why, void *owner);
