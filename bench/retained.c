@@ -26,7 +26,7 @@
 #define ROUNDS 7
 #define MAX_FILE (1u << 20)
 
-static const char *const names[] = { "spec.json", "state.json", "out", "err",
+static const char *const names[] = { "spec.json", "state.json", "out",
 				     "timeline" };
 
 struct model {

@@ -29,7 +29,8 @@ fi
 TMP=$BERTH_TEST_TMP
 BERTH=$BUILD/src/berth/berth
 BERTHD=$BUILD/src/berthd/berthd
-export TMP BERTH BERTHD BUILD ROOT
+BERTH_LINK=$BUILD/src/link/berth-link
+export TMP BERTH BERTHD BERTH_LINK BUILD ROOT
 export TMPDIR=$TMP
 export BERTH_HOME=$TMP/h
 export HOME=$TMP/home

@@ -15,6 +15,8 @@
 #include "client/client.h"
 #include "client/exec.h"
 #include "client/exec_json.h"
+#include "machine/keys.h"
+#include "machine/registry.h"
 #include "berth/cmd_complete.h"
 #include "berth/common.h"
 
@@ -80,6 +82,75 @@ offer_signals(struct buf *out)
 	}
 }
 
+static void
+offer(const char *word, const char *about, const char *begin, struct buf *out)
+{
+	char shown[MAX_DESCRIPTION];
+
+	if (word == NULL || !str_starts(word, begin))
+		return;
+	vis(shown, sizeof(shown), about);
+	for (char *p = shown; *p; p++)
+		*p = *p == '\n' || *p == '\t' ? ' ' : *p;
+	(void)buf_addf(out, "%s\t%s\n", word, shown);
+}
+
+/* A key press is no time to ask for a passphrase. */
+static bool
+load_quietly(struct registry *registry)
+{
+	struct config_file_config config = { .ask = ask_nobody };
+	struct err ignored = ERR_INIT;
+
+	return registry_load(registry, &config, &ignored) == 0;
+}
+
+static void
+offer_machines(const char *begin, bool own, struct buf *out)
+{
+	AUTO_REGISTRY registry = { .file = NULL };
+
+	if (!own)
+		offer("local", "This machine", begin, out);
+	if (!load_quietly(&registry))
+		return;
+	for (size_t i = 0; i < (own ? registry.n_own : registry.n); i++) {
+		const struct machine *m = &registry.machines[i];
+		const char *about = m->label ? m->label : m->ssh;
+
+		offer(m->name,
+		      about	    ? about
+		      : m->addr	    ? m->addr
+		      : m->hostname ? m->hostname
+				    : "",
+		      begin, out);
+	}
+}
+
+/* The secrets that machines refer to: a store may be locked. */
+static void
+offer_secrets(const char *begin, struct buf *out)
+{
+	AUTO_REGISTRY registry = { .file = NULL };
+
+	if (!load_quietly(&registry))
+		return;
+	for (size_t i = 0; i < registry.n_own; i++) {
+		const struct machine *m = &registry.machines[i];
+
+		offer(m->password_ref, "A password", begin, out);
+		offer(m->passphrase_ref, "A passphrase", begin, out);
+		offer(m->token_ref, "A token", begin, out);
+	}
+}
+
+static void
+offer_keys(const char *begin, struct buf *out)
+{
+	for (size_t i = 0; i < keys_n_rows; i++)
+		offer(keys_rows[i].name, keys_rows[i].help, begin, out);
+}
+
 static int
 run_complete(const struct cli_call *call, struct err *err)
 {
@@ -94,7 +165,13 @@ run_complete(const struct cli_call *call, struct err *err)
 	else if (str_eq(args->word, "signal"))
 		offer_signals(&out);
 	else if (str_eq(args->word, "machine"))
-		(void)buf_adds(&out, "local\tThis machine\n");
+		offer_machines(begin, false, &out);
+	else if (str_eq(args->word, "own-machine"))
+		offer_machines(begin, true, &out);
+	else if (str_eq(args->word, "secret"))
+		offer_secrets(begin, &out);
+	else if (str_eq(args->word, "machine-key"))
+		offer_keys(begin, &out);
 	return print_text(&out, err);
 }
 

@@ -5,13 +5,21 @@
 #include "core/macros.h"
 #include "berth/cmd_about.h"
 #include "berth/cmd_complete.h"
+#include "berth/cmd_config.h"
 #include "berth/cmd_doctor.h"
+#include "berth/cmd_events.h"
 #include "berth/cmd_exec_list.h"
 #include "berth/cmd_exec_logs.h"
 #include "berth/cmd_exec_result.h"
 #include "berth/cmd_exec_run.h"
 #include "berth/cmd_exec_steer.h"
 #include "berth/cmd_file.h"
+#include "berth/cmd_link.h"
+#include "berth/cmd_machine_add.h"
+#include "berth/cmd_machine_list.h"
+#include "berth/cmd_play.h"
+#include "berth/cmd_secret.h"
+#include "berth/cmd_session.h"
 #include "berth/cmd_sync.h"
 #include "berth/commands.h"
 #include "berth/common.h"
@@ -40,6 +48,36 @@ static const struct cli_command exec_command = {
 		&exec_rm_command, &exec_doctor_command, NULL },
 };
 
+static const struct cli_command session_command = {
+	.name = "session",
+	.summary = "Keep agents on terminals of their own",
+	.about = "A session is one agent, or any command, on a terminal that "
+		 "outlives every viewer. It is looked at and left, by several "
+		 "at once, from anywhere.",
+	.commands =
+	    (const struct cli_command *const[]){
+		&session_new_command, &session_ls_command,
+		&session_attach_command, &session_send_command,
+		&session_capture_command, &session_wait_command,
+		&session_kill_command, &session_rename_command,
+		&session_play_command, NULL },
+};
+
+static const struct cli_command machine_command = {
+	.name = "machine",
+	.summary = "Say which machines there are",
+	.about =
+	    "A machine is a place where commands run: \"local\", or a host "
+	    "that ssh can reach. Every alias of ~/.ssh/config is one without "
+	    "further setup; the configuration adds others, and settings.",
+	.commands = (const struct cli_command *const[]){ &machine_add_command,
+							 &machine_edit_command,
+							 &machine_rm_command,
+							 &machine_ls_command,
+							 &machine_show_command,
+							 NULL },
+};
+
 #define ALIAS(variable, name_, target)                                         \
 	static const struct cli_command variable = { .name = (name_),          \
 						     .alias_of = (target) }
@@ -47,6 +85,7 @@ static const struct cli_command exec_command = {
 ALIAS(run_alias, "run", "exec run");
 ALIAS(ps_alias, "ps", "exec ls");
 ALIAS(logs_alias, "logs", "exec logs");
+ALIAS(attach_alias, "attach", "session attach");
 
 static const struct cli_command berth_command = {
 	.name = "berth",
@@ -66,11 +105,27 @@ static const struct cli_command berth_command = {
 		{ "berth logs -f last", "Follow the latest" },
 		{ 0 } },
 	.commands =
-	    (const struct cli_command *const[]){
-		&run_alias, &ps_alias, &logs_alias, &exec_command,
-		&file_command, &sync_command, &doctor_command,
-		&capabilities_command, &version_command, &cli_help_command,
-		&cli_completion_command, &complete_command, NULL },
+	    (const struct cli_command *const[]){ &run_alias,
+						 &ps_alias,
+						 &logs_alias,
+						 &attach_alias,
+						 &exec_command,
+						 &session_command,
+						 &file_command,
+						 &sync_command,
+						 &machine_command,
+						 &link_command,
+						 &events_command,
+						 &secret_command,
+						 &config_command,
+						 &audit_command,
+						 &doctor_command,
+						 &capabilities_command,
+						 &version_command,
+						 &cli_help_command,
+						 &cli_completion_command,
+						 &complete_command,
+						 NULL },
 };
 
 const struct cli_program berth_program = {
@@ -104,6 +159,12 @@ const struct cli_program berth_program = {
 		  "A directory for all that berth keeps, instead of "
 		  "the usual places" },
 		{ "BERTHD", "The daemon to start" },
+		{ "BERTH_LINK", "The link to start, for other machines" },
+		{ "BERTH_SSH_CONFIG",
+		  "The file that ssh reads instead of ~/.ssh/config" },
+		{ "BERTH_PASSPHRASE_FILE",
+		  "A file with the passphrase of what is encrypted; only its "
+		  "owner may be able to read it" },
 		{ "XDG_CONFIG_HOME",
 		  "Where the configuration lies, in berth/" },
 		{ "XDG_STATE_HOME",
@@ -114,10 +175,13 @@ const struct cli_program berth_program = {
 		{ "CLICOLOR_FORCE", "If set, pipes get colours, too" },
 		{ "COLUMNS", "The width to print for" },
 		{ 0 } },
-	.files = (const struct cli_row[]){ { "~/.config/berth/config.yaml",
-					     "The configuration" },
-					   { "~/.local/state/berth/",
-					     "Execs, by host" },
-					   { 0 } },
+	.files =
+	    (const struct cli_row[]){
+		{ "~/.config/berth/config.yaml", "The configuration" },
+		{ "~/.config/berth/secrets.enc", "Secrets, where there is no "
+						 "Secret Service" },
+		{ "/etc/berth/policy.yaml", "What machines are allowed" },
+		{ "~/.local/state/berth/", "Execs, by host" },
+		{ 0 } },
 	.see_also = "ssh(1) tmux(1) berthd(8)",
 };

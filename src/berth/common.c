@@ -15,6 +15,7 @@
 #include "wire/errors.h"
 #include "client/client.h"
 #include "berth/common.h"
+#include "berth/tty_asker.h"
 #include "berth/out/style.h"
 
 #define MAX_NOTE 2048
@@ -113,9 +114,19 @@ open_client(const struct where_args *where, const struct output_args *output,
 				       .addr = where->addr,
 				       .token_file = where->token_file };
 
+	struct client *client;
+
 	if (output->debug)
 		log_init(STDERR_FILENO, LOG_LVL_DEBUG);
-	return client_new(&config, err);
+	if (where->machine)
+		config.asker = tty_asker(output->quiet);
+	client = client_new(&config, err);
+	/* Questions come before signals are caught and output begins. */
+	if (client && client_prepare(client, err) < 0) {
+		client_free(client);
+		return NULL;
+	}
+	return client;
 }
 
 bool

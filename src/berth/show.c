@@ -114,19 +114,30 @@ on_event(const char *line, size_t n, void *owner)
 	write_to(show, 0, "\n", 1);
 }
 
+/*
+ * A daemon of this host is back before anybody notices, so only a terminal is
+ * told.  A link may take its time: that is said once, and once that it is over.
+ */
 static void
 on_broken(const struct err *why, void *owner)
 {
 	struct show *show = owner;
+	const struct reach *reach = client_reach(show->config.client);
 
 	show_flush(show);
-	if (why)
+	status_clear(&show->status);
+	if (reach->is_linked && why) {
+		print_note(show->config.output,
+			   "link to %s lost, trying again (%s)", reach->machine,
+			   why->msg);
+	} else if (reach->is_linked) {
+		print_note(show->config.output, "link to %s is back",
+			   reach->machine);
+	} else if (why) {
 		status_show(&show->status,
-			    "berth: connection lost (%s); "
-			    "reconnecting",
+			    "berth: connection lost (%s); reconnecting",
 			    why->msg);
-	else
-		status_clear(&show->status);
+	}
 }
 
 static void

@@ -21,15 +21,16 @@
 #include "http/server.h"
 #include "http/stream.h"
 #include "wire/errors.h"
+#include "wire/version.h"
 
 #define MAX_TEXT (64u << 10)
 #define HANDOVER_PROTOCOL "berth-handover"
 
 static const char *const capabilities[] = {
-	"exec",		"exec.tty",	  "exec.stdin",	 "exec.script",
-	"exec.project", "exec.artifacts", "exec.limits", "logs.frames",
-	"logs.follow",	"logs.grep",	  "file",	 "sync",
-	"handover",
+	"exec",		"exec.tty",	  "exec.stdin",	    "exec.script",
+	"exec.project", "exec.artifacts", "exec.limits",    "logs.frames",
+	"logs.follow",	"logs.grep",	  "file",	    "sync",
+	"handover",	"session",	  "session.attach",
 };
 
 static void
@@ -75,7 +76,7 @@ static void
 add_identity(const struct daemon *daemon, struct jsonw *w)
 {
 	jsonw_str(w, "version", BERTH_VERSION);
-	jsonw_int(w, "api", 1);
+	jsonw_int(w, "api", WIRE_API);
 	jsonw_int(w, "pid", getpid());
 	jsonw_int(w, "uid", geteuid());
 	jsonw_str(w, "host_id", proc_host_id());

@@ -10,8 +10,11 @@
 #include "berthd/ask.h"
 #include "berthd/commands.h"
 #include "berthd/health.h"
+#include "berthd/login_commands.h"
 #include "berthd/serve.h"
+#include "berthd/session/agent.h"
 #include "berthd/stdio.h"
+#include "berthd/up.h"
 #include "core/buf.h"
 #include "core/clock.h"
 #include "core/json.h"
@@ -25,6 +28,10 @@
 /* A daemon gives the answers that are under way two seconds. */
 #define STOP_DEADLINE_MS 10000
 #define LOOK_AGAIN_MS 5
+
+/* As shells say it. */
+#define AGENT_NOT_FOUND 127
+#define AGENT_REFUSED 126
 
 bool
 berthd_is_codexd(const struct cli_call *call)
@@ -228,9 +235,102 @@ static const struct cli_command stop_command = {
 	.run = run_stop,
 };
 
+/* session-agent: the first process of a session's pane */
+
+struct agent_args {
+	const char *order;
+};
+
+static const struct cli_operand agent_operands[] = {
+	CLI_OPERAND(struct agent_args, order, TEXT, "FILE",
+		    .flags = CLI_REQUIRED, .help = "What to run"),
+	{ 0 },
+};
+
 static int
-run_version(const struct cli_call *call UNUSED, struct err *err UNUSED)
+run_agent(const struct cli_call *call, struct err *err)
 {
+	const struct agent_args *args = call->args;
+
+	if (agent_run(args->order, err) == 0)
+		return 0;
+	fprintf(stderr, "berthd: %s\n", err->msg);
+	return err->code == ERR_NOT_FOUND ? AGENT_NOT_FOUND : AGENT_REFUSED;
+}
+
+static const struct cli_command agent_command = {
+	.name = AGENT_COMMAND,
+	.summary = "Become the agent of a session, as FILE says",
+	.operands = agent_operands,
+	.args_size = sizeof(struct agent_args),
+	.run = run_agent,
+	.flags = CLI_HIDDEN,
+};
+
+/* up, hello */
+
+static const struct cli_option up_options[] = {
+	CLI_OPTION(struct up_options, replace, FLAG, "replace", 0,
+		   .help = "Take over from the daemon that runs; its execs do "
+			   "not notice"),
+	{ 0 },
+};
+static const struct cli_group up_group = { "Options", up_options };
+
+static int
+run_up(const struct cli_call *call, struct err *err)
+{
+	return up_run(call->args, err);
+}
+
+static const struct cli_command up_command = {
+	.name = "up",
+	.summary = "Have a daemon that outlives this login, and say which",
+	.about = "As `berthd serve --detach', but in the way that lives "
+		 "longest here: as a unit of the user's systemd, which is told "
+		 "to linger, where logind permits that; else detached. Prints "
+		 "one JSON object: this program, the daemon, its socket, and "
+		 "how it lives.",
+	.groups = (const struct cli_use[]){ { &up_group }, { 0 } },
+	.args_size = sizeof(struct up_options),
+	.run = run_up,
+};
+
+static int
+run_hello(const struct cli_call *call UNUSED, struct err *err)
+{
+	return hello_run(err);
+}
+
+static const struct cli_command hello_command = {
+	.name = "hello",
+	.summary = "Say who this is and which daemon runs, as JSON",
+	.about = "Nothing is started. The daemon is null when none runs.",
+	.run = run_hello,
+};
+
+/* version */
+
+struct version_args {
+	char *self_check;
+};
+
+static const struct cli_option version_options[] = {
+	CLI_OPTION(struct version_args, self_check, TEXT, "self-check", 0,
+		   .arg = "SHA1",
+		   .help = "Fail unless the file of this program has this "
+			   "SHA-1"),
+	{ 0 },
+};
+static const struct cli_group version_group = { "Options", version_options };
+
+static int
+run_version(const struct cli_call *call, struct err *err)
+{
+	const struct version_args *args = call->args;
+
+	if (args->self_check && self_check(args->self_check, err) < 0)
+		return -1;
 	puts(BERTH_VERSION);
 	return 0;
 }
@@ -238,13 +338,27 @@ run_version(const struct cli_call *call UNUSED, struct err *err UNUSED)
 static const struct cli_command version_command = {
 	.name = "version",
 	.summary = "Print the version",
+	.groups = (const struct cli_use[]){ { &version_group }, { 0 } },
+	.args_size = sizeof(struct version_args),
 	.run = run_version,
 };
 
 static const struct cli_command *const commands[] = {
-	&serve_command,	   &stdio_command,	    &status_command,
-	&health_command,   &stop_command,	    &version_command,
-	&cli_help_command, &cli_completion_command, NULL,
+	&serve_command,
+	&up_command,
+	&stdio_command,
+	&hello_command,
+	&status_command,
+	&health_command,
+	&stop_command,
+	&login_commands_login,
+	&login_commands_audit,
+	&login_commands_agent,
+	&version_command,
+	&agent_command,
+	&cli_help_command,
+	&cli_completion_command,
+	NULL,
 };
 
 static const struct cli_command root = {

@@ -30,6 +30,7 @@
 #include "berthd/handover.h"
 #include "berthd/lock.h"
 #include "berthd/notify.h"
+#include "berthd/session/session.h"
 #include "core/clock.h"
 #include "core/fs.h"
 #include "core/log.h"
@@ -59,7 +60,6 @@ struct daemon_own {
 	uv_fs_event_t runtime_watch;
 	uv_poll_t spawner_watch;
 	int spawner_pidfd;
-	char host_buffers[4][80];
 	struct handover taken; /* from the daemon before */
 	uint64_t stop_at_ms;
 	bool gave_away; /* the socket's name belongs to a successor */
@@ -154,19 +154,18 @@ take_lock(struct daemon *daemon, bool replace, struct err *err)
 	return 0;
 }
 
-/* Which Host a request by TCP may name. */
+/*
+ * Which Host a request by TCP may name: no name that the resolver of somebody
+ * else could point at us.  The port is no matter of ours, since a client comes
+ * through a forwarded one.
+ */
 static void
 allow_hosts(struct daemon *daemon)
 {
-	const char *port = strrchr(daemon->tcp_name, ':');
-	char(*texts)[80] = daemon->own->host_buffers;
-
-	snprintf(texts[0], sizeof(texts[0]), "%s", daemon->tcp_name);
-	snprintf(texts[1], sizeof(texts[1]), "127.0.0.1%s", port);
-	snprintf(texts[2], sizeof(texts[2]), "localhost%s", port);
-	snprintf(texts[3], sizeof(texts[3]), "[::1]%s", port);
-	for (unsigned i = 0; i < 4; i++)
-		daemon->tcp_hosts[i] = texts[i];
+	daemon->tcp_hosts[0] = daemon->tcp_name;
+	daemon->tcp_hosts[1] = "127.0.0.1:*";
+	daemon->tcp_hosts[2] = "localhost:*";
+	daemon->tcp_hosts[3] = "[::1]:*";
 }
 
 /* The server takes one descriptor; a duplicate stays for the handover. */
@@ -257,6 +256,17 @@ open_store(struct daemon *daemon, struct err *err)
 	file_policy_init_own(&daemon->own_files, &daemon->files,
 			     daemon->config->allowed_cwd_roots != NULL);
 	return 0;
+}
+
+static void
+open_sessions(struct daemon *daemon)
+{
+	struct sessions_config config = { .loop = daemon->loop,
+					  .config = daemon->config,
+					  .places = &daemon->places,
+					  .roots = daemon->files.roots };
+
+	daemon->sessions = sessions_new(&config);
 }
 
 static int
@@ -391,6 +401,7 @@ come_up(struct daemon *daemon, const struct daemon_options *options,
 	    listen_tcp(daemon, listen, err) < 0 ||
 	    open_store(daemon, err) < 0 || write_card(daemon, err) < 0)
 		return -1;
+	open_sessions(daemon);
 	serve_taken(daemon);
 	start_handles(daemon);
 	return 0;
@@ -472,6 +483,7 @@ go_down(struct daemon *daemon)
 		http_server_free(daemon->server);
 	(void)uv_run(daemon->loop, UV_RUN_NOWAIT);
 	exec_store_free(daemon->store);
+	sessions_free(daemon->sessions);
 	(void)uv_run(daemon->loop, UV_RUN_NOWAIT);
 	uv_walk(daemon->loop, close_handle, NULL);
 	(void)uv_run(daemon->loop, UV_RUN_DEFAULT);

@@ -18,7 +18,7 @@
 #include "cli/cli.h"
 #include "cli/cli_value.h"
 #include "cli/help.h"
-#include "cli/suggest.h"
+#include "core/suggest.h"
 
 #define MAX_HELP (1u << 20)
 

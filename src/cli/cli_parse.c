@@ -17,7 +17,7 @@
 #include "core/text.h"
 #include "cli/cli.h"
 #include "cli/cli_value.h"
-#include "cli/suggest.h"
+#include "core/suggest.h"
 
 struct words {
 	char **at; /* the next word; NULL behind the last */

@@ -9,7 +9,7 @@
 #include "core/strv.h"
 #include "core/text.h"
 #include "cli/cli_value.h"
-#include "cli/suggest.h"
+#include "core/suggest.h"
 
 /* As Go reads a bool. */
 static int

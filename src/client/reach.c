@@ -12,9 +12,15 @@
 #include "core/mem.h"
 #include "core/path.h"
 #include "core/sock.h"
+#include "core/strv.h"
 #include "core/text.h"
+#include "machine/registry.h"
+#include "secret/secret.h"
+#include "secret/store.h"
+#include "wire/link_places.h"
 #include "wire/living.h"
 #include "wire/places.h"
+#include "client/link_control.h"
 #include "client/reach.h"
 #include "client/spawn.h"
 
@@ -77,28 +83,101 @@ parse_addr(struct reach *reach, const char *addr, struct err *err)
 	return 0;
 }
 
+/* The token that the configuration has, or refers to. */
+static int
+find_token(struct reach *reach, const struct machine *machine, struct err *err)
+{
+	const char *name = machine->token_ref;
+	AUTO_SECRET *secret = NULL;
+	AUTO_STORE *store = NULL;
+
+	if (machine->token && store_reference(machine->token) == NULL) {
+		reach->token = xstrdup(machine->token);
+		return 0;
+	}
+	if (machine->token)
+		name = store_reference(machine->token);
+	if (name == NULL)
+		return 0;
+	store = store_open(NULL, err);
+	if (store == NULL || store_get(store, name, &secret, err) < 0)
+		return err_wrap(err, "token of %s", reach->machine);
+	reach->token = xstrdup(secret_reveal(secret));
+	return 0;
+}
+
+static void
+take_defaults(struct reach *reach, const struct machine *machine)
+{
+	reach->workdir = machine->default_workdir
+			     ? xstrdup(machine->default_workdir)
+			     : NULL;
+	reach->shell = machine->default_shell ? xstrdup(machine->default_shell)
+					      : NULL;
+	reach->env = strv_copy(machine->env);
+}
+
+/* As it is configured: at an address, or behind a link. */
+static int
+find_machine(struct reach *reach, const struct reach_config *config,
+	     struct err *err)
+{
+	const struct config_file_config usual = { .path = NULL };
+	const struct machine *machine;
+	AUTO_REGISTRY registry = { .n = 0 };
+
+	if (registry_load(&registry, &usual, err) < 0)
+		return -1;
+	machine = registry_find(&registry, reach->machine, err);
+	if (machine == NULL)
+		return -1;
+	take_defaults(reach, machine);
+	reach->asker = config->asker;
+	reach->is_tunnelled = machine->addr == NULL && machine->use_direct_addr;
+	reach->is_linked = machine->addr == NULL && !reach->is_tunnelled;
+	if (reach->is_linked)
+		return 0;
+	if (reach->is_tunnelled
+		? tunnel_init(&reach->tunnel, machine, config->asker, err) < 0
+		: parse_addr(reach, machine->addr, err) < 0)
+		return err_wrap(err, "machine %s", reach->machine);
+	return config->token_file ? 0 : find_token(reach, machine, err);
+}
+
 static int
 name_machine(struct reach *reach, const struct reach_config *config,
 	     struct err *err)
 {
 	const char *machine = config->machine ? config->machine : "local";
-	char shown[80];
 
 	reach->machine = xstrdup(machine);
 	if (config->addr || str_eq(machine, "local"))
 		return 0;
-	err_set(err, ERR_NOT_FOUND, "there is no machine \"%s\"",
-		vis(shown, sizeof(shown), machine));
-	return err_hint(err, "this release knows \"local\", and the address of "
-			     "a daemon with --addr");
+	return find_machine(reach, config, err);
+}
+
+static int
+name_socket(struct reach *reach, struct err *err)
+{
+	AUTO_LINK_PLACES link = LINK_PLACES_INIT;
+	AUTO_PLACES places = PLACES_INIT;
+
+	if (reach->is_linked) {
+		if (link_places_find(&link, reach->machine, err) < 0)
+			return -1;
+		reach->base_url = xasprintf("unix:%s", link.sock);
+		return 0;
+	}
+	if (places_find(&places, err) < 0)
+		return -1;
+	reach->base_url = xasprintf("unix:%s", places.socket);
+	return 0;
 }
 
 int
 reach_init(struct reach *reach, const struct reach_config *config,
 	   struct err *err)
 {
-	AUTO_PLACES places = PLACES_INIT;
-
 	*reach = (struct reach)REACH_INIT;
 	reach->no_start = config->no_start;
 	if (name_machine(reach, config, err) < 0)
@@ -108,10 +187,9 @@ reach_init(struct reach *reach, const struct reach_config *config,
 		return -1;
 	if (config->addr)
 		return parse_addr(reach, config->addr, err);
-	if (places_find(&places, err) < 0)
-		return -1;
-	reach->base_url = xasprintf("unix:%s", places.socket);
-	return 0;
+	if (reach->address || reach->is_tunnelled)
+		return 0;
+	return name_socket(reach, err);
 }
 
 void
@@ -124,6 +202,10 @@ reach_fini(struct reach *reach)
 	free(reach->host);
 	free(reach->token);
 	free(reach->base_url);
+	free(reach->workdir);
+	free(reach->shell);
+	strv_free(reach->env);
+	tunnel_fini(&reach->tunnel);
 	*reach = (struct reach)REACH_INIT;
 }
 
@@ -177,12 +259,70 @@ connect_local(const struct reach *reach, struct err *err)
 	return fd;
 }
 
+/* Our end of the tunnel has the port that was free. */
+static int
+open_tunnel(struct reach *reach, struct err *err)
+{
+	AUTO_FREE char *addr = NULL;
+
+	if (reach->no_start)
+		return err_set(err, ERR_UNREACHABLE, "there is no tunnel");
+	if (tunnel_open(&reach->tunnel, err) < 0)
+		return -1;
+	free(TAKE(reach->address));
+	free(TAKE(reach->host));
+	free(TAKE(reach->base_url));
+	addr = xasprintf("http://127.0.0.1:%u", reach->tunnel.port);
+	return parse_addr(reach, addr, err);
+}
+
 int
-reach_connect(const struct reach *reach, struct err *err)
+reach_prepare(struct reach *reach, struct err *err)
+{
+	unsigned flags = reach->no_start ? LINK_NO_START : 0;
+
+	if (reach->is_tunnelled)
+		return open_tunnel(reach, err);
+	if (!reach->is_linked || reach->is_up)
+		return 0;
+	if (link_control_connect(reach->machine, flags, reach->asker, err) < 0)
+		return -1;
+	reach->is_up = true;
+	return 0;
+}
+
+/*
+ * A stream by the link.  One that has died since is started again, and the
+ * stream waits within it until it is active: this call must not.
+ */
+static int
+connect_link(struct reach *reach, struct err *err)
 {
 	int fd;
 
+	if (reach_prepare(reach, err) < 0)
+		return -1;
+	fd = link_control_stream(reach->machine, err);
+	if (fd >= 0 || err->code != ERR_NOT_FOUND || reach->no_start)
+		return fd;
+	if (link_control_connect(reach->machine, LINK_NO_WAIT, NULL, err) < 0)
+		return -1;
+	fd = link_control_stream(reach->machine, err);
+	if (fd < 0 && err->code == ERR_NOT_FOUND)
+		err->code = ERR_UNREACHABLE;
+	return fd;
+}
+
+int
+reach_connect(struct reach *reach, struct err *err)
+{
+	int fd;
+
+	if (reach->is_tunnelled && open_tunnel(reach, err) < 0)
+		return -1;
 	log_debug("client", "connecting", KV_STR("to", reach->base_url));
+	if (reach->is_linked)
+		return connect_link(reach, err);
 	if (reach->address == NULL)
 		return connect_local(reach, err);
 	fd = sock_connect_tcp(reach->address, err);

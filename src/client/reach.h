@@ -5,20 +5,28 @@
 /*
  * How to get a connection to the daemon of a machine.
  *
- * Two ways so far: the private socket of this host, where a daemon is started
- * if there is none; and the TCP address of a daemon that was given a port, for
- * which a token may be needed.  Machines behind a link will be a third.
+ * Four ways: the private socket of this host, where a daemon is started if
+ * there is none; the TCP address of a daemon that was given a port, for which a
+ * token may be needed; a tunnel of ours to such a port (tunnel.h); and the link
+ * to a machine, which is started and made to connect.  The first connection
+ * over a link may ask a person and takes its time; later ones never do either:
+ * the link makes them wait.
  */
 
 #include <stdbool.h>
 
 #include "core/err.h"
+#include "client/tunnel.h"
+
+struct link_asker;
 
 struct reach_config {
 	const char *machine;	/* NULL or "local" */
 	const char *addr;	/* "http://127.0.0.1:7337"; NULL: by machine */
 	const char *token_file; /* NULL: none */
 	bool no_start;		/* a daemon that is not there stays away */
+	const struct link_asker *asker; /* of questions; NULL: nobody; borrowed
+					   for good */
 };
 
 struct reach {
@@ -28,11 +36,20 @@ struct reach {
 	char *token;   /* a secret; cleared by fini */
 	char *base_url;
 	bool no_start;
+	bool is_linked; /* by a link */
+	bool is_up;	/* the link was active once */
+	const struct link_asker *asker;
+	bool is_tunnelled;
+	struct tunnel tunnel;
+
+	/* What holds on the machine unless a request says otherwise. */
+	char *workdir, *shell;
+	char **env;
 };
 
 #define REACH_INIT                                                             \
 	{                                                                      \
-		.machine = NULL                                                \
+		.tunnel = TUNNEL_INIT                                          \
 	}
 
 /*
@@ -45,6 +62,12 @@ int reach_init(struct reach *reach, const struct reach_config *config,
 void reach_fini(struct reach *reach);
 
 /* A connected descriptor; -1 with ERR_UNREACHABLE and others. */
-int reach_connect(const struct reach *reach, struct err *err);
+int reach_connect(struct reach *reach, struct err *err);
+
+/*
+ * Have the link active, or the tunnel open, if there is one: now is a good time
+ * for questions.
+ */
+int reach_prepare(struct reach *reach, struct err *err);
 
 #endif

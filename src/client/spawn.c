@@ -56,14 +56,14 @@ own_dir(void)
 }
 
 static char *
-find_beside(void)
+find_beside(const char *name)
 {
-	static const char *const places[] = { "berthd",
-					      "../libexec/berth/berthd" };
+	static const char *const places[] = { "", "../libexec/berth/" };
 	AUTO_FREE char *dir = own_dir();
 
 	for (size_t i = 0; dir && i < ARRAY_SIZE(places); i++) {
-		AUTO_FREE char *path = path_join(dir, places[i]);
+		AUTO_FREE char *path = xasprintf("%s/%s%s", dir, places[i],
+						 name);
 
 		if (is_program(path))
 			return TAKE(path);
@@ -72,14 +72,14 @@ find_beside(void)
 }
 
 static char *
-find_in_path(void)
+find_in_path(const char *name)
 {
 	const char *p = getenv("PATH");
 
 	while (p && *p) {
 		size_t n = strcspn(p, ":");
 		AUTO_FREE char *dir = xstrndup(p, n);
-		AUTO_FREE char *path = path_join(dir, "berthd");
+		AUTO_FREE char *path = path_join(dir, name);
 
 		if (*dir == '/' && is_program(path))
 			return TAKE(path);
@@ -88,31 +88,44 @@ find_in_path(void)
 	return NULL;
 }
 
-char *
-spawn_find_daemon(struct err *err)
+/* A program of ours, and how it is run until it is there. */
+struct helper {
+	const char *name, *variable;
+	const char *what; /* it is */
+};
+
+static const struct helper daemon_helper = { "berthd", "BERTHD", "daemon" };
+static const struct helper link_helper = { "berth-link", "BERTH_LINK", "link" };
+
+static char *
+find_helper(const struct helper *helper, struct err *err)
 {
-	const char *given = getenv("BERTHD");
+	const char *given = getenv(helper->variable);
 	char *found;
 
 	if (given && *given)
 		return xstrdup(given);
-	found = find_beside();
+	found = find_beside(helper->name);
 	if (found == NULL)
-		found = find_in_path();
+		found = find_in_path(helper->name);
 	if (found)
 		return found;
-	err_set(err, ERR_NOT_FOUND, "berthd is not installed");
-	err_hint(err, "install it beside berth, or name it with BERTHD=PATH");
+	err_set(err, ERR_NOT_FOUND, "%s is not installed", helper->name);
+	err_hint(err, "install it beside berth, or name it with %s=PATH",
+		 helper->variable);
 	return NULL;
 }
 
-/* `program serve --detach', its standard error going to `err_fd'. */
-static int
-start(const char *program, int err_fd, pid_t *ret, struct err *err)
+char *
+spawn_find_daemon(struct err *err)
 {
-	char *const argv[] = { (char *)(uintptr_t)program,
-			       (char *)(uintptr_t) "serve",
-			       (char *)(uintptr_t) "--detach", NULL };
+	return find_helper(&daemon_helper, err);
+}
+
+/* The program argv[0], its standard error going to `err_fd'. */
+static int
+start(char *const *argv, int err_fd, pid_t *ret, struct err *err)
+{
 	posix_spawn_file_actions_t actions;
 	int rc;
 
@@ -122,12 +135,12 @@ start(const char *program, int err_fd, pid_t *ret, struct err *err)
 	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null",
 					 O_WRONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, err_fd, STDERR_FILENO);
-	rc = posix_spawn(ret, program, &actions, NULL, argv, environ);
+	rc = posix_spawn(ret, argv[0], &actions, NULL, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	if (rc == 0)
 		return 0;
 	errno = rc;
-	return err_sys(err, "start %s", program);
+	return err_sys(err, "start %s", argv[0]);
 }
 
 /* Wait for the end; false when it takes too long. */
@@ -150,7 +163,7 @@ wait_until(pid_t pid, uint64_t deadline_ms, int *ret_status)
 
 /* What it wrote, without blocking, on one line. */
 static void
-read_words(int fd, char *out, size_t size)
+read_words(int fd, const char *name, char *out, size_t size)
 {
 	char words[MAX_WORDS];
 	ssize_t n;
@@ -159,35 +172,57 @@ read_words(int fd, char *out, size_t size)
 	n = read(fd, words, sizeof(words) - 1);
 	words[MAX(n, 0)] = '\0';
 	words[strcspn(words, "\n")] = '\0';
-	vis(out, size, str_starts(words, "berthd: ") ? words + 8 : words);
+	n = (ssize_t)strlen(name);
+	if (str_starts(words, name) && str_starts(words + n, ": "))
+		vis(out, size, words + n + 2);
+	else
+		vis(out, size, words);
+}
+
+static int
+run_helper(const struct helper *helper, char *const *argv, struct err *err)
+{
+	AUTO_CLOSE int read_fd = -1, write_fd = -1;
+	const char *program = argv[0];
+	char words[400];
+	int fds[2], status;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_sys(err, "pipe");
+	read_fd = fds[0];
+	write_fd = fds[1];
+	if (start(argv, write_fd, &pid, err) < 0)
+		return -1;
+	if (!wait_until(pid, clock_mono_ms() + START_TIMEOUT_MS, &status)) {
+		err_set(err, ERR_TIMEOUT, "%s did not start in %d s", program,
+			START_TIMEOUT_MS / 1000);
+		return err_hint(err, "run '%s %s' to see why", program,
+				argv[1]);
+	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	read_words(read_fd, helper->name, words, sizeof(words));
+	err_set(err, ERR_REMOTE, "start the %s: %s", helper->what,
+		words[0] ? words : "it failed without a word");
+	return err_hint(err, "run '%s %s' to see why", program, argv[1]);
 }
 
 int
 spawn_daemon(struct err *err)
 {
 	AUTO_FREE char *program = spawn_find_daemon(err);
-	AUTO_CLOSE int read_fd = -1, write_fd = -1;
-	char words[400];
-	int fds[2], status;
-	pid_t pid;
+	char *const argv[] = { program, (char *)(uintptr_t) "serve",
+			       (char *)(uintptr_t) "--detach", NULL };
 
-	if (program == NULL)
-		return -1;
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return err_sys(err, "pipe");
-	read_fd = fds[0];
-	write_fd = fds[1];
-	if (start(program, write_fd, &pid, err) < 0)
-		return -1;
-	if (!wait_until(pid, clock_mono_ms() + START_TIMEOUT_MS, &status)) {
-		err_set(err, ERR_TIMEOUT, "%s did not start in %d s", program,
-			START_TIMEOUT_MS / 1000);
-		return err_hint(err, "run '%s serve' to see why", program);
-	}
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return 0;
-	read_words(read_fd, words, sizeof(words));
-	err_set(err, ERR_REMOTE, "start the daemon: %s",
-		words[0] ? words : "it failed without a word");
-	return err_hint(err, "run '%s serve' to see why", program);
+	return program ? run_helper(&daemon_helper, argv, err) : -1;
+}
+
+int
+spawn_link(const char *machine, struct err *err)
+{
+	AUTO_FREE char *program = find_helper(&link_helper, err);
+	char *const argv[] = { program, (char *)(uintptr_t)machine, NULL };
+
+	return program ? run_helper(&link_helper, argv, err) : -1;
 }

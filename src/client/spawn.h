@@ -3,7 +3,8 @@
 #define BERTH_CLIENT_SPAWN_H
 
 /*
- * Starting the daemon of this host when nobody answers.
+ * Starting the daemon of this host, or the link to another, when nobody
+ * answers.
  */
 
 #include "core/err.h"
@@ -18,5 +19,12 @@ int spawn_daemon(struct err *err);
 
 /* The path of the program; the caller frees.  ERR_NOT_FOUND. */
 char *spawn_find_daemon(struct err *err);
+
+/*
+ * Have a link to `machine': run `berth-link MACHINE', which returns once one
+ * serves.  The program is $BERTH_LINK, or found as berthd is; failures are
+ * those of spawn_daemon.
+ */
+int spawn_link(const char *machine, struct err *err);
 
 #endif

@@ -5,11 +5,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/fs.h"
 #include "core/mem.h"
 #include "core/path.h"
@@ -73,9 +78,30 @@ pread_full(int fd, void *bytes, size_t n, uint64_t offset)
 	return (ssize_t)done;
 }
 
+/* What a regular file holds now; 0 for others, and for those of /proc. */
+static size_t
+size_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? (size_t)st.st_size
+							  : 0;
+}
+
 int
 fs_read_fd(int fd, struct buf *out, struct err *err)
 {
+	size_t size = size_of(fd);
+
+	/* Most files say how large they are: no more memory, one read. */
+	if (size > 0 && size <= out->max - out->len) {
+		ssize_t got = read_full(fd, buf_reserve(out, size), size);
+
+		if (got < 0)
+			return err_sys(err, "read");
+		buf_commit(out, (size_t)got);
+		return 0;
+	}
 	for (;;) {
 		size_t want = MIN(out->max - out->len, (size_t)65536);
 		uint8_t *room;
@@ -154,6 +180,58 @@ fs_write_atomic(int dir_fd, const char *name, const void *bytes, size_t n,
 		return -1;
 	}
 	return 0;
+}
+
+/*
+ * ext4 and XFS log what happens to names in the order in which it happens, and
+ * the sync of a file waits for all that came before.  (ext4 without a journal
+ * writes the parents of a new file along.)  The call spared is a flush of the
+ * disk's cache.
+ */
+bool
+fs_syncs_names(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 &&
+	       (fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC);
+}
+
+int
+fs_replace(const char *path, const void *bytes, size_t n, unsigned flags,
+	   struct err *err)
+{
+	const char *base = path_base(path);
+	AUTO_FREE char *dir = base == path
+				  ? xstrdup(".")
+				  : xstrndup(path, (size_t)(base - path));
+	AUTO_CLOSE int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir_fd < 0)
+		return err_sys(err, "open %s", dir);
+	return fs_write_atomic(dir_fd, base, bytes, n, flags, err);
+}
+
+/* How long until the next try. */
+#define LOCK_TRY_MS 20
+
+int
+fs_lock(const char *path, uint64_t ms, struct err *err)
+{
+	AUTO_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	uint64_t deadline = clock_mono_ms() + ms;
+
+	if (fd < 0)
+		return err_sys(err, "open %s", path);
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_sys(err, "lock %s", path);
+		if (clock_mono_ms() >= deadline)
+			return err_set(err, ERR_TIMEOUT,
+				       "another program holds %s", path);
+		(void)poll(NULL, 0, LOCK_TRY_MS);
+	}
+	return TAKE_FD(fd);
 }
 
 int

@@ -39,6 +39,16 @@ enum fs_write_flags {
 int fs_write_atomic(int dir_fd, const char *name, const void *bytes, size_t n,
 		    unsigned flags, struct err *err);
 
+/* The same for a whole path. */
+int fs_replace(const char *path, const void *bytes, size_t n, unsigned flags,
+	       struct err *err);
+
+/*
+ * Does syncing a new file keep the names that lead to it too?  Where not, or
+ * where that is not known, the directories must be synced as well.
+ */
+bool fs_syncs_names(int fd);
+
 /* Create the directory and its parents; 0700 for those that are made. */
 int fs_mkdir_parents(const char *path, struct err *err);
 
@@ -47,6 +57,12 @@ int fs_mkdir_parents(const char *path, struct err *err);
  * which nobody else can enter; ERR_DENIED names whose it is otherwise.
  */
 int fs_mkdir_private(const char *path, struct err *err);
+
+/*
+ * Hold the lock in the file `path', which is made (0600) and stays; closing
+ * the descriptor lets go.  ERR_TIMEOUT if another holds it longer than `ms'.
+ */
+int fs_lock(const char *path, uint64_t ms, struct err *err);
 
 /* Remove a file or a tree, never following a link.  Absence is success. */
 int fs_remove_tree(int dir_fd, const char *name, struct err *err);

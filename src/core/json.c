@@ -12,6 +12,7 @@
 #include "core/mem.h"
 #include "core/parse.h"
 #include "core/strv.h"
+#include "core/suggest.h"
 #include "core/text.h"
 
 /* Milliseconds of more would not be exact in a double. */
@@ -203,6 +204,8 @@ decode_list(const json_t *value, const struct json_field *field, void *at,
 	for (size_t i = 0; i < n; i++) {
 		char *item = (char *)list->items + i * field->item_size;
 
+		if (field->item_init)
+			field->item_init(item, field->item_arg);
 		list->n = i + 1;
 		if (decode_item(json_array_get(value, i), field, i, item, err) <
 		    0)
@@ -211,11 +214,71 @@ decode_list(const json_t *value, const struct json_field *field, void *at,
 	return 0;
 }
 
+/* One more of those that were possible. */
+static size_t
+hint_one(const char *word, size_t i, size_t used, struct err *err)
+{
+	size_t room = sizeof(err->hint) - used;
+
+	return (size_t)snprintf(err->hint + used, room, "%s%s",
+				i ? ", " : "known here: ", word);
+}
+
+static int
+hint_words(const char *const *words, struct err *err)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; words[i] && used < sizeof(err->hint); i++)
+		used += hint_one(words[i], i, used, err);
+	return -1;
+}
+
+static int
+decode_word(const json_t *value, const struct json_field *field, void *at,
+	    struct err *err)
+{
+	const char *text = json_string_value(value);
+	struct suggest near;
+
+	if (text == NULL)
+		return err_set(err, ERR_INVALID, "not a word");
+	suggest_init(&near, text);
+	for (int i = 0; field->words[i]; i++) {
+		if (str_eq(field->words[i], text)) {
+			*(int *)at = i;
+			return 0;
+		}
+		suggest_offer(&near, field->words[i]);
+	}
+	err_set(err, ERR_INVALID, "\"%.64s\" is not one of its words", text);
+	if (near.best)
+		return err_hint(err, "did you mean \"%s\"?", near.best);
+	return hint_words(field->words, err);
+}
+
+/* A message that begins so goes on with the path of a member. */
+static int
+decode_object(const json_t *value, const struct json_field *field, void *at,
+	      struct err *err)
+{
+	char inner[sizeof(err->msg)];
+
+	if (!json_is_object(value))
+		return err_set(err, ERR_INVALID, "not a map");
+	if (json_decode(value, field->item, field->n_item, 0, at, err) == 0)
+		return 0;
+	memcpy(inner, err->msg, sizeof(inner));
+	snprintf(err->msg, sizeof(err->msg), ".%.500s", inner);
+	return -1;
+}
+
 static decode_fn *const decoders[] = {
 	[JSON_STR_T] = decode_str,	     [JSON_BOOL_T] = decode_bool,
 	[JSON_INT_T] = decode_int,	     [JSON_BYTES_T] = decode_bytes,
 	[JSON_DURATION_T] = decode_duration, [JSON_STRS_T] = decode_strs,
 	[JSON_MAP_T] = decode_map,	     [JSON_LIST_T] = decode_list,
+	[JSON_WORD_T] = decode_word,	     [JSON_OBJECT_T] = decode_object,
 };
 
 static const struct json_field *
@@ -228,16 +291,23 @@ find_field(const struct json_field *fields, size_t n, const char *name)
 	return NULL;
 }
 
-/* The names that were possible, for whoever mistyped one. */
+/* The name that was meant, or all that were possible. */
 static void
-hint_names(const struct json_field *fields, size_t n, struct err *err)
+hint_names(const struct json_field *fields, size_t n, const char *name,
+	   struct err *err)
 {
+	struct suggest near;
 	size_t used = 0;
 
+	suggest_init(&near, name);
+	for (size_t i = 0; i < n; i++)
+		suggest_offer(&near, fields[i].name);
+	if (near.best) {
+		err_hint(err, "did you mean \"%s\"?", near.best);
+		return;
+	}
 	for (size_t i = 0; i < n && used < sizeof(err->hint); i++)
-		used += (size_t)snprintf(
-		    err->hint + used, sizeof(err->hint) - used, "%s%s",
-		    i ? ", " : "known here: ", fields[i].name);
+		used += hint_one(fields[i].name, i, used, err);
 }
 
 static int
@@ -249,7 +319,8 @@ decode_member(const struct json_field *field, const json_t *value, void *out,
 	if (decoders[field->type](value, field, at, err) == 0 &&
 	    (field->check == NULL || field->check(at, err) == 0))
 		return 0;
-	return put_path(field->name, err->msg[0] == '[' ? "" : ": ", err);
+	return put_path(field->name, strchr("[.", err->msg[0]) ? "" : ": ",
+			err);
 }
 
 int
@@ -268,7 +339,7 @@ json_decode(const struct json_t *value, const struct json_field *fields,
 			continue;
 		if (field == NULL) {
 			err_set(err, ERR_INVALID, "%.64s: unknown name", key);
-			hint_names(fields, n, err);
+			hint_names(fields, n, key, err);
 			return -1;
 		}
 		/* null means the default. */
@@ -320,12 +391,61 @@ fini_member(const struct json_field *field, void *at)
 		free(list->items);
 		*list = (struct json_list){ 0 };
 		break;
+	case JSON_OBJECT_T:
+		json_fields_fini(field->item, field->n_item, at);
+		break;
 	case JSON_BOOL_T:
 	case JSON_INT_T:
 	case JSON_BYTES_T:
 	case JSON_DURATION_T:
+	case JSON_WORD_T:
 		break;
 	}
+}
+
+static void
+copy_member(const struct json_field *field, void *at, const void *from)
+{
+	switch (field->type) {
+	case JSON_STR_T: {
+		const char *text = *(char *const *)from;
+
+		*(char **)at = text ? xstrdup(text) : NULL;
+		break;
+	}
+	case JSON_STRS_T:
+	case JSON_MAP_T:
+		*(char ***)at = strv_copy(*(char **const *)from);
+		break;
+	case JSON_LIST_T:
+		*(struct json_list *)at = (struct json_list){ 0 };
+		break;
+	case JSON_OBJECT_T:
+		json_fields_copy(field->item, field->n_item, at, from);
+		break;
+	case JSON_BOOL_T:
+		*(bool *)at = *(const bool *)from;
+		break;
+	case JSON_INT_T:
+		*(int64_t *)at = *(const int64_t *)from;
+		break;
+	case JSON_BYTES_T:
+	case JSON_DURATION_T:
+		*(uint64_t *)at = *(const uint64_t *)from;
+		break;
+	case JSON_WORD_T:
+		*(int *)at = *(const int *)from;
+		break;
+	}
+}
+
+void
+json_fields_copy(const struct json_field *fields, size_t n, void *out,
+		 const void *from)
+{
+	for (size_t i = 0; i < n; i++)
+		copy_member(&fields[i], (char *)out + fields[i].offset,
+			    (const char *)from + fields[i].offset);
 }
 
 void
@@ -396,6 +516,44 @@ json_dump(const struct json_t *value)
 	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 
 	return text ? text : xstrdup("null");
+}
+
+char *
+json_dump_lines(const struct json_t *value)
+{
+	char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
+
+	return text ? text : xstrdup("null");
+}
+
+struct json_t *
+json_find(struct json_t *value, const char *member)
+{
+	return json_object_get(value, member);
+}
+
+struct json_t *
+json_find_at(struct json_t *array, size_t i)
+{
+	return json_array_get(array, i);
+}
+
+void
+json_set(struct json_t *object, const char *member, struct json_t *taken)
+{
+	json_object_set_new(object, member, taken);
+}
+
+bool
+json_remove(struct json_t *object, const char *member)
+{
+	return json_object_del(object, member) == 0;
+}
+
+void
+json_remove_at(struct json_t *array, size_t i)
+{
+	json_array_remove(array, i);
 }
 
 struct json_t *

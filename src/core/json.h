@@ -28,6 +28,8 @@ enum json_type {
 	JSON_STRS_T,	 /* char **, a strv */
 	JSON_MAP_T,	 /* char **, a strv of NAME=VALUE from an object */
 	JSON_LIST_T,	 /* struct json_list of `item_size' structs */
+	JSON_WORD_T,	 /* int: the index in `words' */
+	JSON_OBJECT_T,	 /* a struct of the `item' table, in place */
 };
 
 /*
@@ -35,6 +37,9 @@ enum json_type {
  * (a path with "~" put in).  The message gets the path of the member in front.
  */
 typedef int json_check_fn(void *at, struct err *err);
+
+/* What an item of a list is before it is decoded; else all zero. */
+typedef void json_item_fn(void *item, const void *arg);
 
 struct json_list {
 	void *items;
@@ -50,6 +55,9 @@ struct json_field {
 	json_check_fn *check; /* may be NULL */
 	const struct json_field *item;
 	size_t n_item, item_size;
+	json_item_fn *item_init; /* may be NULL */
+	const void *item_arg;
+	const char *const *words; /* of JSON_WORD_T; ends with NULL */
 };
 
 #define JSON_F(st, member, kind, need)                                         \
@@ -78,6 +86,13 @@ int json_decode_text(const void *text, size_t len,
 		     const struct json_field *fields, size_t n, unsigned flags,
 		     void *out, struct err *err);
 
+/*
+ * Make the members of `out', whatever they held, copies of those of `from'.
+ * No table of ours has lists below one that is copied.
+ */
+void json_fields_copy(const struct json_field *fields, size_t n, void *out,
+		      const void *from);
+
 /* Free what the table says `out' owns, and zero it. */
 void json_fields_fini(const struct json_field *fields, size_t n, void *out);
 
@@ -98,6 +113,16 @@ bool json_is_nothing(const struct json_t *value);
 
 /* Compact text of a value; the caller frees. */
 char *json_dump(const struct json_t *value);
+
+/* The same over many lines, for people. */
+char *json_dump_lines(const struct json_t *value);
+
+/* Change a tree: replace or add a member, remove one, remove an item. */
+struct json_t *json_find(struct json_t *value, const char *member);
+struct json_t *json_find_at(struct json_t *array, size_t i);
+void json_set(struct json_t *object, const char *member, struct json_t *taken);
+bool json_remove(struct json_t *object, const char *member);
+void json_remove_at(struct json_t *array, size_t i);
 
 /* Built by core/yaml.c only: the same tree from another syntax. */
 struct json_t *json_make_text(const char *text, size_t n);

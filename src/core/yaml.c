@@ -3,9 +3,12 @@
 /*
  * Configuration files; see yaml.h.  The only file that knows libyaml.
  *
- * The event API builds the tree that json_decode walks, and a side list of
- * "path: line" pairs.  A decode error begins with the path of what is wrong;
+ * The event API builds the tree that json_decode walks, and a side list of the
+ * places of all values.  A decode error begins with the path of what is wrong;
  * the list turns it into a line.
+ *
+ * libyaml counts characters; marks only grow from event to event, so that one
+ * cursor turns them into bytes in a single walk over the text.
  */
 
 #include <fcntl.h>
@@ -26,18 +29,14 @@
 #define MAX_FILE (1u << 20)
 #define MAX_PATH_LEN 512
 
-struct place {
-	char *path;
-	size_t line;
-};
-
 struct loader {
 	yaml_parser_t parser;
 	const char *name;
 	const char *text;
 	size_t len;
-	struct place *places;
-	size_t n_places;
+	struct yaml_places places;
+	size_t chars, bytes; /* the same place in the text */
+	size_t end;	     /* of the last scalar or flow collection */
 	char path[MAX_PATH_LEN];
 };
 
@@ -80,15 +79,63 @@ next_event(struct loader *loader, yaml_event_t *event, struct err *err)
 		       problem ? problem : "not YAML");
 }
 
-static void
-note_place(struct loader *loader, size_t line)
+static size_t
+byte_of(struct loader *loader, const yaml_mark_t *mark)
 {
-	if ((loader->n_places & (loader->n_places - 1)) == 0)
-		loader->places = xrealloc(
-		    loader->places, MAX(loader->n_places * 2, (size_t)16) *
-					sizeof(*loader->places));
-	loader->places[loader->n_places++] =
-	    (struct place){ .path = xstrdup(loader->path), .line = line };
+	while (loader->chars < mark->index && loader->bytes < loader->len) {
+		loader->bytes++;
+		while (loader->bytes < loader->len &&
+		       ((uint8_t)loader->text[loader->bytes] & 0xc0) == 0x80)
+			loader->bytes++;
+		loader->chars++;
+	}
+	return loader->bytes;
+}
+
+/* A value whose first sign of life is at `mark'; its number. */
+static size_t
+note_place(struct loader *loader, const yaml_mark_t *mark)
+{
+	struct yaml_places *places = &loader->places;
+	size_t at = byte_of(loader, mark);
+
+	if ((places->n & (places->n - 1)) == 0)
+		places->items = xrealloc(places->items,
+					 MAX(places->n * 2, (size_t)16) *
+					     sizeof(*places->items));
+	places->items[places->n] = (struct yaml_place){
+		.path = xstrdup(loader->path),
+		.line = mark->line,
+		.key = at,
+		.start = at,
+		.end = at,
+	};
+	return places->n++;
+}
+
+static enum yaml_kind
+kind_of(const yaml_event_t *event)
+{
+	switch (event->type) {
+	case YAML_SCALAR_EVENT:
+		return event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
+			       event->data.scalar.style ==
+				   YAML_FOLDED_SCALAR_STYLE
+			   ? YAML_KIND_BLOCK
+			   : YAML_KIND_SCALAR;
+	case YAML_MAPPING_START_EVENT:
+		return event->data.mapping_start.style ==
+			       YAML_FLOW_MAPPING_STYLE
+			   ? YAML_KIND_FLOW
+			   : YAML_KIND_MAP;
+	case YAML_SEQUENCE_START_EVENT:
+		return event->data.sequence_start.style ==
+			       YAML_FLOW_SEQUENCE_STYLE
+			   ? YAML_KIND_FLOW
+			   : YAML_KIND_LIST;
+	default:
+		return YAML_KIND_SCALAR;
+	}
 }
 
 /* What we refuse: it makes one text mean many things. */
@@ -114,6 +161,16 @@ refuse_extras(const struct loader *loader, const yaml_event_t *event,
 		       "anchors, aliases and tags are not supported");
 }
 
+/* The end of what was read so far; block collections end with their last. */
+static void
+note_end(struct loader *loader, const yaml_event_t *event)
+{
+	size_t end = byte_of(loader, &event->end_mark);
+
+	if (event->end_mark.index > event->start_mark.index)
+		loader->end = end;
+}
+
 static struct json_t *
 make_scalar(const yaml_event_t *event)
 {
@@ -133,6 +190,26 @@ make_scalar(const yaml_event_t *event)
 	return json_make_text(text, len);
 }
 
+/* The value of the place that was noted when its key or item began. */
+static struct json_t *
+load_value(struct loader *loader, yaml_event_t *event, size_t place,
+	   unsigned depth, struct err *err)
+{
+	size_t start = byte_of(loader, &event->start_mark);
+	enum yaml_kind kind = kind_of(event);
+	struct json_t *value;
+	struct yaml_place *noted;
+
+	if (event->type == YAML_SCALAR_EVENT)
+		note_end(loader, event);
+	value = load_node(loader, event, depth, err);
+	noted = &loader->places.items[place];
+	noted->kind = kind;
+	noted->start = start;
+	noted->end = MAX(loader->end, start);
+	return value;
+}
+
 static int
 load_pair(struct loader *loader, struct json_t *object, yaml_event_t *key,
 	  unsigned depth, struct err *err)
@@ -141,6 +218,7 @@ load_pair(struct loader *loader, struct json_t *object, yaml_event_t *key,
 	AUTO_FREE char *name = NULL;
 	struct json_t *value;
 	yaml_event_t event;
+	size_t place;
 
 	if (refuse_extras(loader, key, err) < 0)
 		return -1;
@@ -150,10 +228,11 @@ load_pair(struct loader *loader, struct json_t *object, yaml_event_t *key,
 	name = xstrdup((const char *)key->data.scalar.value);
 	snprintf(loader->path + outer, sizeof(loader->path) - outer, "%s%.64s",
 		 outer ? "." : "", name);
-	note_place(loader, line);
+	place = note_place(loader, &key->start_mark);
+	note_end(loader, key);
 	if (next_event(loader, &event, err) < 0)
 		return -1;
-	value = load_node(loader, &event, depth, err);
+	value = load_value(loader, &event, place, depth, err);
 	yaml_event_delete(&event);
 	if (value == NULL)
 		return -1;
@@ -175,6 +254,7 @@ load_mapping(struct loader *loader, unsigned depth, struct err *err)
 		if (next_event(loader, &event, err) < 0)
 			return NULL;
 		if (event.type == YAML_MAPPING_END_EVENT) {
+			note_end(loader, &event);
 			yaml_event_delete(&event);
 			return TAKE(object);
 		}
@@ -198,13 +278,15 @@ load_sequence(struct loader *loader, unsigned depth, struct err *err)
 		if (next_event(loader, &event, err) < 0)
 			return NULL;
 		if (event.type == YAML_SEQUENCE_END_EVENT) {
+			note_end(loader, &event);
 			yaml_event_delete(&event);
 			return TAKE(array);
 		}
 		snprintf(loader->path + outer, sizeof(loader->path) - outer,
 			 "[%zu]", i);
-		note_place(loader, event.start_mark.line);
-		item = load_node(loader, &event, depth, err);
+		item = load_value(loader, &event,
+				  note_place(loader, &event.start_mark), depth,
+				  err);
 		yaml_event_delete(&event);
 		if (item == NULL)
 			return NULL;
@@ -271,21 +353,41 @@ load_stream(struct loader *loader, struct json_t **ret, struct err *err)
 
 /* The line of the longest noted path that begins the message. */
 static size_t
-find_line(const struct loader *loader, const char *message)
+find_line(const struct yaml_places *places, const char *message)
 {
 	size_t best = 0, line = 0;
 
-	for (size_t i = 0; i < loader->n_places; i++) {
-		const char *path = loader->places[i].path;
+	for (size_t i = 0; i < places->n; i++) {
+		const char *path = places->items[i].path;
 		size_t n = strlen(path);
 
 		if (n > best && strncmp(path, message, n) == 0 &&
 		    strchr(":.[", message[n])) {
 			best = n;
-			line = loader->places[i].line;
+			line = places->items[i].line;
 		}
 	}
 	return line;
+}
+
+/* The document and the places in it, which are the caller's also on failure. */
+static int
+load_text(const char *name, const void *text, size_t len, struct json_t **ret,
+	  struct yaml_places *ret_places, struct err *err)
+{
+	struct loader loader = { .name = name, .text = text, .len = len };
+	int rc;
+
+	if (!yaml_parser_initialize(&loader.parser))
+		return err_set(err, ERR_SYSTEM, "%s: no memory", name);
+	yaml_parser_set_input_string(&loader.parser, text, len);
+	/* A byte order mark is skipped and not counted. */
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		loader.bytes = 3;
+	rc = load_stream(&loader, ret, err);
+	yaml_parser_delete(&loader.parser);
+	*ret_places = loader.places;
+	return rc;
 }
 
 int
@@ -293,29 +395,51 @@ yaml_decode(const char *name, const void *text, size_t len,
 	    const struct json_field *fields, size_t n, void *out,
 	    struct err *err)
 {
-	struct loader loader = { .name = name, .text = text, .len = len };
 	AUTO_JSON *value = NULL;
+	struct yaml_places places = { 0 };
 	char inner[sizeof(err->msg)];
-	int rc;
+	int rc = load_text(name, text, len, &value, &places, err);
 
-	if (!yaml_parser_initialize(&loader.parser))
-		return err_set(err, ERR_SYSTEM, "%s: no memory", name);
-	yaml_parser_set_input_string(&loader.parser, text, len);
-	rc = load_stream(&loader, &value, err);
 	if (rc == 0 && value && !json_is_nothing(value)) {
 		rc = json_decode(value, fields, n, 0, out, err);
 		if (rc < 0) {
 			memcpy(inner, err->msg, sizeof(inner));
 			err->code = ERR_CONFIG;
 			snprintf(err->msg, sizeof(err->msg), "%s:%zu: %.400s",
-				 name, find_line(&loader, inner) + 1, inner);
+				 name, find_line(&places, inner) + 1, inner);
 		}
 	}
-	yaml_parser_delete(&loader.parser);
-	for (size_t i = 0; i < loader.n_places; i++)
-		free(loader.places[i].path);
-	free(loader.places);
+	yaml_places_fini(&places);
 	return rc;
+}
+
+int
+yaml_find_places(const char *name, const void *text, size_t len,
+		 struct yaml_places *ret, struct err *err)
+{
+	AUTO_JSON *value = NULL;
+
+	*ret = (struct yaml_places){ 0 };
+	return load_text(name, text, len, &value, ret, err);
+}
+
+void
+yaml_places_fini(struct yaml_places *places)
+{
+	for (size_t i = 0; i < places->n; i++)
+		free(places->items[i].path);
+	free(places->items);
+	*places = (struct yaml_places){ 0 };
+}
+
+const struct yaml_place *
+yaml_place_find(const struct yaml_places *places, const char *path)
+{
+	for (size_t i = 0; i < places->n; i++) {
+		if (str_eq(places->items[i].path, path))
+			return &places->items[i];
+	}
+	return NULL;
 }
 
 int

@@ -215,11 +215,29 @@ on_deadline(uv_timer_t *timer)
  * Steps: each returns whether there may be another
  */
 
+/* Is `host' the name before ":*", with a port or without? */
+static bool
+is_name_with_port(const char *host, const char *name, size_t len)
+{
+	const char *port = host + len;
+
+	if (strncasecmp(host, name, len) != 0)
+		return false;
+	return *port == '\0' ||
+	       (port[0] == ':' && port[1] &&
+		port[1 + strspn(port + 1, "0123456789")] == '\0');
+}
+
 static bool
 is_allowed_host(const struct http_guard *guard, const char *host)
 {
 	for (size_t i = 0; host && guard->hosts[i]; i++) {
-		if (strcasecmp(guard->hosts[i], host) == 0)
+		const char *allowed = guard->hosts[i];
+		size_t len = strlen(allowed);
+
+		if (str_ends(allowed, ":*")
+			? is_name_with_port(host, allowed, len - 2)
+			: strcasecmp(allowed, host) == 0)
 			return true;
 	}
 	return false;

@@ -29,9 +29,10 @@ typedef void http_exchange_fn(struct http_exchange *x, void *owner);
 
 /* What a listener demands before routing. */
 struct http_guard {
-	const char *const *hosts; /* allowed Host values; NULL: any */
-	bool refuse_origin;	  /* 403 for any request with an Origin */
-	uint32_t tag;		  /* the handler's own: which listener */
+	/* Allowed Host values, a port of "*" being any; NULL: all */
+	const char *const *hosts;
+	bool refuse_origin; /* 403 for any request with an Origin */
+	uint32_t tag;	    /* the handler's own: which listener */
 };
 
 struct http_server_config {

@@ -44,7 +44,12 @@
 #define SENT_PER_TURN (4u << 20)
 #define SEND_MS 30000  /* stream_close_after_write: to send what is kept */
 #define LINGER_MS 2000 /* ... to let the peer read it */
-#define LINGER_BYTES (1u << 20) /* ... and what it may send meanwhile */
+/*
+ * ... and what it may send meanwhile.  Many read only when all of their message
+ * is sent, so this is more than a file of 50 MiB in base64, the largest
+ * request there is by default.
+ */
+#define LINGER_BYTES (128u << 20)
 
 enum { IN, OUT };
 

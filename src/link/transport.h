@@ -40,7 +40,9 @@ enum prompt_kind {
 struct prompt {
 	enum prompt_kind kind;
 	const char *text; /* as the other side or ssh wrote it, made visible */
+	const char *fingerprint; /* of PROMPT_HOST_KEY, if known; or NULL */
 	bool echo;
+	bool is_notice; /* needs no answer: a security key waits for a touch */
 };
 
 struct transport_events {

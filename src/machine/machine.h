@@ -81,7 +81,23 @@ struct machine {
 	uint64_t idle;		  /* ms after which an unused link ends */
 };
 
+/* The words of the configuration for the enums above; end with NULL. */
+extern const char *const machine_auth_words[];
+extern const char *const machine_compression_words[];
+extern const char *const machine_transport_words[];
+
 void machine_init(struct machine *machine); /* the defaults */
 void machine_fini(struct machine *machine);
+
+/* Make `machine', whatever it held, a copy. */
+void machine_copy(struct machine *machine, const struct machine *from);
+
+static inline void
+auto_machine(struct machine *machine)
+{
+	machine_fini(machine);
+}
+
+#define AUTO_MACHINE __attribute__((cleanup(auto_machine))) struct machine
 
 #endif

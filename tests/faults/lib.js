@@ -187,9 +187,11 @@ function execRoot() {
 	return path.join(state, fs.readdirSync(state)[0], 'exec');
 }
 
+/* Of a file that has one object a line, the last counts. */
 function readJson(file) {
 	try {
-		return JSON.parse(fs.readFileSync(file, 'utf8'));
+		const lines = fs.readFileSync(file, 'utf8').trimEnd();
+		return JSON.parse(lines.slice(lines.lastIndexOf('\n') + 1));
 	} catch {
 		return null;
 	}

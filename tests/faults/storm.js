@@ -214,8 +214,10 @@ async function checkEnd(op, found) {
 		found.ends.push([op.key, op.fate, killed.has(op.id), result]);
 	for (const [at, stream] of ['stdout', 'stderr'].entries()) {
 		const whole = expected(op, stream);
-		const file = fs.readFileSync(path.join(dir, at ? 'err' : 'out'),
-			'latin1');
+		const name = path.join(dir, at ? 'err' : 'out');
+		/* It comes with its first byte. */
+		const file = fs.existsSync(name)
+			? fs.readFileSync(name, 'latin1') : '';
 		const served = await f.request('GET', `/v1/exec/${op.id}/logs` +
 			`?stream=${stream}&format=raw&offset=0`);
 		const told = records.filter((r) => r.stream === at)

@@ -83,7 +83,7 @@ fi
 
 # The end of a command while nothing can be written.
 short=$other
-kill "$(jq .pid "$(exec_dir "$other")/state.json")"
+kill "$(tail -n 1 "$(exec_dir "$other")/state.json" | jq .pid)"
 
 # Room again: a larger disk.
 mount -o remount,size=64m "$BERTH_HOME"

@@ -52,7 +52,7 @@ mkfifo gate
 id=$(start_exec "$(jq -n --arg gate "$TMP/gate" '{argv: ["sh", "-c",
 	"echo before; exec >&- 2>&-; read x <\"$1\"; exit 5", "sh", $gate]}')")
 wait_for 5 file_has "$(exec_dir "$id")/out" before
-holder=$(jq .holder_pid "$(exec_dir "$id")/state.json")
+holder=$(tail -n 1 "$(exec_dir "$id")/state.json" | jq .holder_pid)
 ticks=$(cpu_ticks "$holder")
 is 'a command that closed its output runs' "$(result_of "$id" state)" running
 ok 'waiting for it ends when the time is over' \
@@ -67,7 +67,7 @@ is 'with its output' "$("$BERTH" exec logs --raw "$id")" before
 
 id=$(start_exec '{"argv":["sh","-c","trap \"\" TERM INT HUP; echo ready; while :; do tail -f /dev/null; done"]}')
 wait_for 5 file_has "$(exec_dir "$id")/out" ready
-command=$(jq .pid "$(exec_dir "$id")/state.json")
+command=$(tail -n 1 "$(exec_dir "$id")/state.json" | jq .pid)
 ok 'what ignores TERM is cancelled' "$BERTH" exec cancel --grace 0.2s "$id"
 ok 'and is dead' has_ended "$command"
 is 'by force' "$(result_of "$id" state)/$(result_of "$id" signal)" cancelled/SIGKILL

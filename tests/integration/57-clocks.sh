@@ -16,7 +16,7 @@ id=$(start_exec "$(jq -n --arg gate "$TMP/gate" '{argv: ["sh", "-c",
 	"sh", $gate]}')")
 exec 5>gate
 dir=$(exec_dir "$id")
-holder=$(jq .holder_pid "$dir/state.json")
+holder=$(tail -n 1 "$dir/state.json" | jq .holder_pid)
 stands() { grep -q '^[0-9]* (.*) T' "/proc/$1/stat"; }
 
 for i in $(seq 20); do
@@ -60,7 +60,7 @@ done=$(start_exec '{"argv":["echo","from the future"]}')
 wait_for 5 ended "$done"
 kill_daemon
 ahead=$((86400 * 1000000000))
-jq ".started_ns += $ahead | .finished_ns += $ahead" \
+jq -c ".started_ns += $ahead | .finished_ns += $ahead" \
 	"$(exec_dir "$done")/state.json" >forged
 cat forged >"$(exec_dir "$done")/state.json"
 find "$BERTH_HOME" -exec touch -h -d tomorrow {} +

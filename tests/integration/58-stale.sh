@@ -19,7 +19,8 @@ lost=$(start_exec '{"argv":["tail","-f","/dev/null"]}')
 old=$(start_exec '{"argv":["tail","-f","/dev/null"]}')
 done=$(start_exec '{"argv":["true"]}')
 wait_for 5 exec_is exited "$done"
-holders=$(jq .holder_pid "$state/exec/$lost/state.json" "$state/exec/$old/state.json")
+holders=$(tail -qn 1 "$state/exec/$lost/state.json" \
+	"$state/exec/$old/state.json" | jq .holder_pid)
 kill_daemon
 # shellcheck disable=SC2086
 kill -KILL $holders
@@ -29,7 +30,7 @@ done
 
 # Its pid, but another start time: as if the numbers had come round.
 forge() {
-	jq --argjson pid "$stranger" "$2" "$1" >"$TMP/forged" && cat "$TMP/forged" >"$1"
+	jq -c --argjson pid "$stranger" "$2" "$1" >"$TMP/forged" && cat "$TMP/forged" >"$1"
 }
 another=$(($(start_of $stranger) - 1))
 forge "$state/exec/$lost/state.json" ".holder_pid = \$pid | .pid = \$pid |

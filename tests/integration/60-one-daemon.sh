@@ -64,8 +64,8 @@ script -qec 'exec 7<"$TMP/inherited" 9>>"$TMP/inherited"; "$BERTHD" serve --deta
 wait_for 5 T_answers "$BERTH_HOME"
 pid=$(daemon_pid)
 id=$(start_exec '{"argv":["tail","-f","/dev/null"]}')
-holder=$(jq .holder_pid "$(exec_dir "$id")/state.json")
-command=$(jq .pid "$(exec_dir "$id")/state.json")
+holder=$(tail -n 1 "$(exec_dir "$id")/state.json" | jq .holder_pid)
+command=$(tail -n 1 "$(exec_dir "$id")/state.json" | jq .pid)
 spawner=$(cut -d' ' -f1 "/proc/$pid/task/$pid/children")
 
 fds() {
@@ -83,7 +83,7 @@ is 'so does the holder' "$(readlink "/proc/$holder/cwd")" /
 unlike 'the command has no descriptor of the daemon' "$(fds "$command")" \
 	'socket:|anon_inode|daemon.lock|timeline'
 like 'the lock is not in a holder' "$(fds "$holder" | grep -c daemon.lock)" '^0$'
-is 'umask keeps files private' "$(stat -c %a "$(exec_dir "$id")/out")" 600
+is 'umask keeps files private' "$(stat -c %a "$(exec_dir "$id")/timeline")" 600
 
 # The runtime directory goes, as at the last logout.
 rm -rf "$BERTH_HOME/run" 2>/dev/null

@@ -25,7 +25,7 @@ api POST /v1/exec/run -d '{"argv":["env"]}' >env.out
 unlike 'commands are told nothing of it' "$(cat env.out)" \
 	'NOTIFY_SOCKET|LISTEN_(PID|FDS)'
 id=$(start_exec '{"argv":["tail","-f","/dev/null"]}')
-holder=$(jq .holder_pid "$(exec_dir "$id")/state.json")
+holder=$(tail -n 1 "$(exec_dir "$id")/state.json" | jq .holder_pid)
 sockets_of() { find "/proc/$1/fd" -lname 'socket:*' -printf '%l\n' | sort; }
 given=$(ss -Hlxp src "$BERTH_HOME/run/berthd.sock" | awk '{ print $6 }' | head -n 1)
 unlike 'nor do holders keep the socket' "$(sockets_of "$holder")" "\[$given\]"

@@ -3,6 +3,10 @@
 /*
  * Output to files; see capture.h.
  *
+ * A stream's file is made when its first byte comes: most commands never write
+ * to one of the two, and a file costs more than a write.  The timeline is there
+ * from the start, as followers watch it.
+ *
  * Order per chunk: bytes, then their record.  The newest record stays in
  * memory while its stream goes on within MERGE_NS, so that a chatty command
  * costs one record per 10 ms and not one per line; capture_flush writes it
@@ -60,12 +64,6 @@ capture_open(struct capture *capture, int dir_fd, uint64_t cap,
 	for (unsigned i = 0; i < TIMELINE_STREAMS; i++)
 		capture->streams[i] = (struct capture_stream){ .in_fd = -1,
 							       .file_fd = -1 };
-	for (unsigned i = 0; i < TIMELINE_STREAMS; i++) {
-		capture->streams[i].file_fd = create_file(dir_fd, file_names[i],
-							  err);
-		if (capture->streams[i].file_fd < 0)
-			return -1;
-	}
 	capture->timeline_fd = create_file(dir_fd, "timeline", err);
 	if (capture->timeline_fd < 0)
 		return -1;
@@ -309,6 +307,18 @@ hold_cap(struct capture *capture, unsigned stream, uint64_t coming)
 	return true;
 }
 
+/* There is one, or it could be made now; a full disk may have room later. */
+static bool
+has_file(struct capture *capture, unsigned stream)
+{
+	struct capture_stream *s = &capture->streams[stream];
+
+	if (s->file_fd < 0)
+		s->file_fd = create_file(capture->dir_fd, file_names[stream],
+					 &(struct err)ERR_INIT);
+	return s->file_fd >= 0;
+}
+
 static void
 store_piece(struct capture *capture, unsigned stream, const uint8_t *bytes,
 	    size_t n)
@@ -317,7 +327,8 @@ store_piece(struct capture *capture, unsigned stream, const uint8_t *bytes,
 	uint64_t start = s->size;
 	size_t done = 0;
 
-	if (capture->cap == 0 || hold_cap(capture, stream, n)) {
+	if (has_file(capture, stream) &&
+	    (capture->cap == 0 || hold_cap(capture, stream, n))) {
 		while (done < n) {
 			ssize_t put = pwrite(s->file_fd, bytes + done, n - done,
 					     (off_t)(start + done));
@@ -431,8 +442,15 @@ capture_sync(struct capture *capture)
 	    0)
 		return;
 	(void)capture_flush(capture);
-	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
-		(void)sync_file_range(fds[i], 0, 0, SYNC_FILE_RANGE_WRITE);
-	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
-		(void)fdatasync(fds[i]);
+	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++) {
+		if (fds[i] >= 0)
+			(void)sync_file_range(fds[i], 0, 0,
+					      SYNC_FILE_RANGE_WRITE);
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++) {
+		if (fds[i] >= 0)
+			(void)fdatasync(fds[i]);
+	}
+	if (!fs_syncs_names(capture->timeline_fd))
+		(void)fsync(capture->dir_fd);
 }

@@ -49,7 +49,8 @@ struct capture {
 };
 
 /*
- * Create the files in `dir_fd', which is borrowed.  A cap counts as 64 KiB at
+ * Create the timeline in `dir_fd', which is borrowed; `out' and `err' follow
+ * with their first byte.  A cap counts as 64 KiB at
  * least; 0: none.
  */
 int capture_open(struct capture *capture, int dir_fd, uint64_t cap,

@@ -3,9 +3,10 @@
 /*
  * Starting the command; see command.h.
  *
- * Everything is prepared before fork.  The child makes only system calls; the
- * step that failed and its errno come back through a close-on-exec pipe, whose
- * silent end means that exec succeeded.
+ * Everything is prepared before vfork: the child borrows our memory until it
+ * has become the program, so no page is copied, and it makes only system calls.
+ * It has no handlers of ours to run, as a holder has none.  The step that
+ * failed and its errno are left in that memory.
  */
 
 #include <errno.h>
@@ -72,9 +73,8 @@ find_program(const struct command_config *config, struct err *err)
 		if (access(full, X_OK) == 0 && stat(full, &st) == 0 &&
 		    S_ISREG(st.st_mode))
 			return full;
-		denied = denied ||
-			 (access(full, F_OK) == 0 && stat(full, &st) == 0 &&
-			  S_ISREG(st.st_mode));
+		denied = denied || (errno == EACCES && stat(full, &st) == 0 &&
+				    S_ISREG(st.st_mode));
 		free(full);
 		path += n;
 		if (*path == '\0')
@@ -144,11 +144,11 @@ open_pipes(struct stdio *io, bool stdin_pipe, struct err *err)
 	return 0;
 }
 
-static void __attribute__((noreturn)) fail_child(int report, enum step step)
+static void __attribute__((noreturn))
+fail_child(volatile struct failure *report, enum step step)
 {
-	struct failure failure = { .step = step, .sys = errno };
-
-	(void)!write(report, &failure, sizeof(failure));
+	report->step = step;
+	report->sys = errno;
 	_exit(127);
 }
 
@@ -185,7 +185,7 @@ set_limit(int what, uint64_t value)
 
 static void __attribute__((noreturn))
 run_child(const struct command_config *config, const char *program,
-	  const struct stdio *io, pid_t holder, int report)
+	  const struct stdio *io, pid_t holder, volatile struct failure *report)
 {
 	reset_signals();
 	/* A command whose holder was killed is lost; it must not go on. */
@@ -213,8 +213,8 @@ run_child(const struct command_config *config, const char *program,
 }
 
 static int
-explain(const struct command_config *config, const struct failure *failure,
-	struct err *err)
+explain(const struct command_config *config,
+	const volatile struct failure *failure, struct err *err)
 {
 	static const char *const steps[] = {
 		[STEP_SESSION] = "start a session",
@@ -235,29 +235,20 @@ explain(const struct command_config *config, const struct failure *failure,
 	return -1;
 }
 
-/* Fork, and wait until the child has become the program or failed. */
+/* Returns when the child has become the program, or failed. */
 static int
 spawn(const struct command_config *config, const char *program,
       const struct stdio *io, pid_t *ret_pid, struct err *err)
 {
-	struct failure failure;
-	pid_t holder = getpid(), pid;
-	int report[2];
-	ssize_t got;
+	/* Volatile: for the compiler, what is followed by _exit is not read. */
+	volatile struct failure failure = { .sys = 0 };
+	pid_t holder = getpid(), pid = vfork();
 
-	if (pipe2(report, O_CLOEXEC) < 0)
-		return err_sys(err, "pipe");
-	pid = fork();
 	if (pid == 0)
-		run_child(config, program, io, holder, report[1]);
-	close(report[1]);
-	if (pid < 0) {
-		close(report[0]);
+		run_child(config, program, io, holder, &failure);
+	if (pid < 0)
 		return err_sys(err, "fork");
-	}
-	got = read_full(report[0], &failure, sizeof(failure));
-	close(report[0]);
-	if (got == (ssize_t)sizeof(failure))
+	if (failure.sys)
 		return explain(config, &failure, err);
 	*ret_pid = pid;
 	return 0;

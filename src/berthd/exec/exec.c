@@ -214,14 +214,10 @@ declare_lost(struct exec *exec, int dir_fd, struct exec_state *state)
 
 /* What the directory says, adopted or declared lost if it has not ended. */
 static int
-settle(struct exec *exec, struct exec_state *state, struct err *err)
+settle(struct exec *exec, int dir_fd, struct exec_state *state, struct err *err)
 {
-	AUTO_CLOSE int dir_fd = exec_open_dir(exec, err);
-	bool has_state;
+	bool has_state = exec_state_read(dir_fd, state, err) == 0;
 
-	if (dir_fd < 0)
-		return -1;
-	has_state = exec_state_read(dir_fd, state, err) == 0;
 	if (!has_state && err->code != ERR_NOT_FOUND)
 		log_warn("exec", "unreadable state", KV_STR("id", exec->id),
 			 KV_ERR(err));
@@ -283,9 +279,16 @@ on_gone(struct run *run UNUSED, void *owner)
 	struct exec *exec = owner;
 	struct exec_state state = EXEC_STATE_INIT;
 	struct err err = ERR_INIT;
+	AUTO_CLOSE int dir_fd = -1;
 
 	exec_leave(exec);
-	if (settle(exec, &state, &err) < 0) {
+	/* It had said its last word. */
+	if (exec_is_ended(exec) && !exec->output_open) {
+		tell_watches(exec, NULL);
+		return;
+	}
+	dir_fd = exec_open_dir(exec, &err);
+	if (dir_fd < 0 || settle(exec, dir_fd, &state, &err) < 0) {
 		if (exec->is_acknowledged)
 			err_set(&err, ERR_NOT_FOUND,
 				"the exec's directory was removed");
@@ -320,15 +323,15 @@ exec_load(struct exec *exec, struct err *err)
 {
 	struct exec_state state = EXEC_STATE_INIT;
 	struct spec spec = SPEC_INIT;
-	int dir_fd = exec_open_dir(exec, err), rc;
+	AUTO_CLOSE int dir_fd = exec_open_dir(exec, err);
+	int rc;
 
 	if (dir_fd < 0)
 		return -1;
 	rc = spec_read(dir_fd, &spec, err);
-	close(dir_fd);
 	if (rc == 0) {
 		exec_describe(exec, &spec);
-		rc = settle(exec, &state, err);
+		rc = settle(exec, dir_fd, &state, err);
 	}
 	if (rc == 0) {
 		/* Not news: nothing to log. */

@@ -318,8 +318,8 @@ block_signals(struct holder *h)
 }
 
 /*
- * Make the exec durable, in one commit of a journal: everything was made
- * before the first call, which takes it all along; the others find little left.
+ * Make the exec durable, in one commit of a journal and, where it takes the
+ * names along, with one flush of the disk: everything was made before.
  */
 static int
 sync_start(const struct holder *h, int root, struct err *err)
@@ -329,6 +329,8 @@ sync_start(const struct holder *h, int root, struct err *err)
 
 	if (spec < 0 || fdatasync(spec) < 0)
 		return err_sys(err, "sync " SPEC_FILE);
+	if (fs_syncs_names(spec))
+		return 0;
 	if (fsync(h->dir_fd) < 0 || fsync(root) < 0)
 		return err_sys(err, "sync %s", h->launch.root);
 	return 0;
@@ -352,6 +354,7 @@ make_dir(struct holder *h, struct err *err)
 		return err_sys(err, "open its directory");
 	if (fs_write_atomic(h->dir_fd, SPEC_FILE, h->launch.spec,
 			    strlen(h->launch.spec), 0, err) < 0 ||
+	    exec_state_create(h->dir_fd, err) < 0 ||
 	    capture_open(&h->capture, h->dir_fd, h->launch.max_log, &h->clock,
 			 err) < 0 ||
 	    sync_start(h, root, err) < 0) {

@@ -20,6 +20,12 @@
  */
 
 /*
+ * Ask once what all holders would ask the machine; to be called by the process
+ * that forks them, before each fork.
+ */
+void holder_prepare(void);
+
+/*
  * Hold one exec.  `channel' is the daemon that asks, `launch_fd' holds the
  * order (launch.h); both are taken.  Never returns.
  */

@@ -12,12 +12,19 @@
 
 #include "berthd/exec/artifacts.h"
 #include "berthd/exec/cgroup.h"
+#include "berthd/exec/holder.h"
 #include "berthd/exec/holder_own.h"
 #include "core/fs.h"
 #include "core/mem.h"
+#include "core/proc.h"
 
 /* A refused write of state.json is repeated so often. */
 #define RETRY_MS 1000
+
+#define OOM_AGE_MS 500
+
+/* Before the command started; a holder has it from the process it came from. */
+static uint64_t oom_kills_before;
 
 void
 holder_tell_state(struct holder *h, int conn)
@@ -95,8 +102,9 @@ add_warning(struct holder *h, char *taken)
 	}
 }
 
-uint64_t
-holder_read_oom_kills(void)
+/* OOM kills of this machine so far. */
+static uint64_t
+read_oom_kills(void)
 {
 	AUTO_BUF text = BUF_INIT(65536);
 	struct err err = ERR_INIT;
@@ -108,6 +116,24 @@ holder_read_oom_kills(void)
 	return at ? strtoull(at + strlen("\noom_kill "), NULL, 10) : 0;
 }
 
+/*
+ * The number is the sum of what each processor counted, so it is read once for
+ * all that start within OOM_AGE_MS.  A kill in that time, followed by a SIGKILL
+ * from elsewhere, is taken for one of ours.
+ */
+void
+holder_prepare(void)
+{
+	static uint64_t read_at;
+	uint64_t now = clock_mono_ms();
+
+	(void)proc_boot_id();
+	if (read_at > 0 && now - read_at < OOM_AGE_MS)
+		return;
+	read_at = now;
+	oom_kills_before = read_oom_kills();
+}
+
 static bool
 was_oom(struct holder *h, int sig)
 {
@@ -115,7 +141,7 @@ was_oom(struct holder *h, int sig)
 		return false;
 	if (h->cgroup_fd >= 0 && cgroup_was_oom(h->cgroup_fd))
 		return true;
-	return holder_read_oom_kills() > h->oom_kills;
+	return read_oom_kills() > oom_kills_before;
 }
 
 static void

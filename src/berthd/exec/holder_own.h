@@ -54,7 +54,6 @@ struct holder {
 	bool killing;
 
 	int cgroup_fd;
-	uint64_t oom_kills;
 	bool is_durable; /* state.json says what `state' says */
 	uint64_t retry_at, idle_at, flush_at;
 };
@@ -99,9 +98,6 @@ void holder_finish(struct holder *h);
 
 /* It never ran: `code' as a shell would say it. */
 void holder_finish_unstarted(struct holder *h, int code, const char *why);
-
-/* OOM kills of this machine so far. */
-uint64_t holder_read_oom_kills(void);
 
 /* The checkout, as its parts are in the order. */
 struct checkout holder_checkout(const struct holder *h);

@@ -235,7 +235,6 @@ holder_start_command(struct holder *h)
 	struct proc_id id = { 0 };
 
 	h->phase = RUNNING;
-	h->oom_kills = holder_read_oom_kills();
 	if (try_command(h, &command, &err) < 0) {
 		holder_finish_unstarted(
 		    h, err.code == ERR_NOT_FOUND ? 127 : 126, err.msg);

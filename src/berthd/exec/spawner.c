@@ -37,8 +37,10 @@ refuse(int channel, int sys)
 static void
 serve_order(int daemon_fd, const int fds[ORDER_FDS])
 {
-	pid_t pid = fork();
+	pid_t pid;
 
+	holder_prepare();
+	pid = fork();
 	if (pid == 0) {
 		close(daemon_fd);
 		holder_run(fds[ORDER_CHANNEL], fds[ORDER_LAUNCH]);

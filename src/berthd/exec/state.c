@@ -2,7 +2,11 @@
 
 /* state.json; see state.h. */
 
+#include <fcntl.h>
 #include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "berthd/exec/state.h"
 #include "core/buf.h"
@@ -11,6 +15,9 @@
 #include "core/jsonw.h"
 #include "core/mem.h"
 #include "core/text.h"
+
+/* An exec has a handful of states. */
+#define MAX_FILE (16 * STATE_MAX)
 
 /* The members as the tables of core/json.h see them. */
 struct wire {
@@ -177,26 +184,96 @@ exec_state_decode(const void *text, size_t n, struct exec_state *ret,
 	return 0;
 }
 
+static int
+open_file(int dir_fd, int flags, struct err *err)
+{
+	int fd = openat(dir_fd, STATE_FILE,
+			O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0600);
+
+	return fd < 0 ? err_sys(err, "open " STATE_FILE) : fd;
+}
+
+int
+exec_state_create(int dir_fd, struct err *err)
+{
+	int fd = open_file(dir_fd, O_EXCL, err);
+
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return 0;
+}
+
+/* One state a line; what a dead writer left half written gets an end first. */
+static int
+encode_line(int fd, off_t size, const struct exec_state *state,
+	    struct buf *line, struct err *err)
+{
+	char last = '\n';
+
+	if (size > 0 && pread(fd, &last, 1, size - 1) != 1)
+		return err_sys(err, "read " STATE_FILE);
+	if (last != '\n')
+		(void)buf_add(line, "\n", 1);
+	if (exec_state_encode(state, line) < 0 || buf_add(line, "\n", 1) < 0)
+		return err_set(err, ERR_LIMIT, "state is too large");
+	return 0;
+}
+
 int
 exec_state_write(int dir_fd, const struct exec_state *state, bool sync,
 		 struct err *err)
 {
-	AUTO_BUF text = BUF_INIT(STATE_MAX);
+	AUTO_CLOSE int fd = open_file(dir_fd, 0, err);
+	AUTO_BUF line = BUF_INIT(STATE_MAX + 2);
+	struct stat st;
 
-	if (exec_state_encode(state, &text) < 0)
-		return err_set(err, ERR_LIMIT, "state is too large");
-	return fs_write_atomic(dir_fd, STATE_FILE, buf_bytes(&text), text.len,
-			       sync ? FS_WRITE_SYNC : 0, err);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, "stat " STATE_FILE);
+	if (encode_line(fd, st.st_size, state, &line, err) < 0)
+		return -1;
+	if (write_full(fd, buf_bytes(&line), line.len) < 0)
+		err_sys(err, "write " STATE_FILE);
+	else if (sync && fdatasync(fd) < 0)
+		err_sys(err, "sync " STATE_FILE);
+	else if (sync && st.st_size == 0 && fsync(dir_fd) < 0)
+		err_sys(err, "sync directory of " STATE_FILE);
+	else
+		return 0;
+	(void)!ftruncate(fd, st.st_size);
+	return -1;
+}
+
+/* Nothing else can be recovered from a disk that lies: go back until it fits.
+ */
+static int
+decode_last(const char *text, size_t n, struct exec_state *ret, struct err *err)
+{
+	while (n > 0) {
+		const char *before;
+
+		n -= text[n - 1] == '\n';
+		before = memrchr(text, '\n', n);
+		before = before ? before + 1 : text;
+		*err = (struct err)ERR_INIT;
+		if (exec_state_decode(before, n - (size_t)(before - text), ret,
+				      err) == 0)
+			return 0;
+		n = (size_t)(before - text);
+	}
+	return err_wrap(err, STATE_FILE);
 }
 
 int
 exec_state_read(int dir_fd, struct exec_state *ret, struct err *err)
 {
-	AUTO_BUF text = BUF_INIT(STATE_MAX);
+	AUTO_BUF text = BUF_INIT(MAX_FILE);
 
 	if (fs_read_file(dir_fd, STATE_FILE, &text, err) < 0)
 		return -1;
-	if (exec_state_decode(buf_bytes(&text), text.len, ret, err) < 0)
-		return err_wrap(err, STATE_FILE);
-	return 0;
+	if (text.len == 0)
+		return err_set(err, ERR_NOT_FOUND, STATE_FILE " is empty");
+	return decode_last(buf_text(&text), text.len, ret, err);
 }

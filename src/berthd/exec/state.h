@@ -3,7 +3,9 @@
 #define BERTHD_EXEC_STATE_H
 
 /*
- * What became of an exec: the content of its state.json.
+ * What became of an exec: the content of its state.json, one state a line, of
+ * which the last whole one counts.  A line costs a write, where replacing the
+ * file costs an inode and takes the old one's blocks back (decision 8).
  *
  * Written by the holder, when the command runs and when it has ended; by the
  * daemon only for a holder that is dead (LOST).  Read by any later daemon.
@@ -74,9 +76,20 @@ int exec_state_encode(const struct exec_state *state, struct buf *out);
 int exec_state_decode(const void *text, size_t n, struct exec_state *ret,
 		      struct err *err);
 
-/* Replace state.json in the exec's directory, durable when `sync'. */
+/*
+ * Make the file before the directory is synced: then a state is durable when
+ * its bytes are.
+ */
+int exec_state_create(int dir_fd, struct err *err);
+
+/*
+ * Add a state to the file in the exec's directory, durable when `sync'.  After
+ * a failure the file is as it was.
+ */
 int exec_state_write(int dir_fd, const struct exec_state *state, bool sync,
 		     struct err *err);
+
+/* The last one; ERR_NOT_FOUND: none was written yet. */
 int exec_state_read(int dir_fd, struct exec_state *ret, struct err *err);
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -342,6 +343,18 @@ flags_are_set_on_descriptors(void **state UNUSED)
 	close(ends[1]);
 }
 
+/* What is not known to keep names must not be trusted with them. */
+static void
+only_journals_of_names_keep_names(void **state UNUSED)
+{
+	AUTO_CLOSE int proc = open_dir("/proc");
+	AUTO_CLOSE int memory = memfd_create("fs_test", MFD_CLOEXEC);
+
+	assert_false(fs_syncs_names(proc));
+	assert_false(fs_syncs_names(memory));
+	assert_false(fs_syncs_names(-1));
+}
+
 int
 main(void)
 {
@@ -352,6 +365,7 @@ main(void)
 		cmocka_unit_test(bytes_are_read_at_an_offset_without_moving),
 		cmocka_unit_test(file_is_replaced_at_once_and_private),
 		cmocka_unit_test(replacing_never_writes_elsewhere),
+		cmocka_unit_test(only_journals_of_names_keep_names),
 		cmocka_unit_test(directories_are_made_with_their_parents),
 		cmocka_unit_test(private_directory_is_closed_to_others),
 		cmocka_unit_test(private_directory_is_no_link_and_no_file),

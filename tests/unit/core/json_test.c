@@ -172,17 +172,19 @@ messages_name_the_place(void **state UNUSED)
 }
 
 static void
-mistyped_name_is_answered_with_those_there_are(void **state UNUSED)
+mistyped_name_is_answered_with_the_near_or_all(void **state UNUSED)
 {
 	struct thing t = { 0 };
 	struct err err = ERR_INIT;
 
 	assert_int_equal(decode("{\"hots\":\"h\"}", &t, &err), -1);
+	assert_string_equal(err.hint, "did you mean \"host\"?");
+	assert_int_equal(decode("{\"unheard\":\"h\"}", &t, &err), -1);
 	assert_string_equal(err.hint, "known here: host, on, port, size, wait, "
 				      "args, env, leaves");
 	assert_int_equal(decode("{\"leaves\":[{\"di\":\"h\"}]}", &t, &err), -1);
 	assert_err(err, ERR_INVALID, "leaves[0].di: unknown name");
-	assert_string_equal(err.hint, "known here: id, port");
+	assert_string_equal(err.hint, "did you mean \"id\"?");
 	fini(&t);
 }
 
@@ -279,6 +281,129 @@ loose_look_gives_fallbacks(void **state UNUSED)
 	assert_null(json_text(list));
 }
 
+struct inner {
+	int64_t limit;
+	char *note;
+};
+
+struct outer {
+	int level;
+	struct inner inner;
+	struct json_list inners;
+};
+
+static const char *const levels[] = { "low", "middle", "high", NULL };
+
+static const struct json_field inner_fields[] = {
+	JSON_F(struct inner, limit, INT, false),
+	JSON_F(struct inner, note, STR, false),
+};
+
+static void
+init_inner(void *item, const void *arg)
+{
+	((struct inner *)item)->limit = *(const int64_t *)arg;
+}
+
+static const int64_t usual_limit = 7;
+
+static const struct json_field outer_fields[] = {
+	{ .name = "level",
+	  .type = JSON_WORD_T,
+	  .offset = offsetof(struct outer, level),
+	  .words = levels },
+	{ .name = "inner",
+	  .type = JSON_OBJECT_T,
+	  .offset = offsetof(struct outer, inner),
+	  .item = inner_fields,
+	  .n_item = ARRAY_SIZE(inner_fields) },
+	{ .name = "inners",
+	  .type = JSON_LIST_T,
+	  .offset = offsetof(struct outer, inners),
+	  .item = inner_fields,
+	  .n_item = ARRAY_SIZE(inner_fields),
+	  .item_size = sizeof(struct inner),
+	  .item_init = init_inner,
+	  .item_arg = &usual_limit },
+};
+
+static int
+decode_outer(const char *text, struct outer *out, struct err *err)
+{
+	return json_decode_text(text, strlen(text), outer_fields,
+				ARRAY_SIZE(outer_fields), 0, out, err);
+}
+
+static void
+words_objects_and_prepared_items_are_decoded(void **state UNUSED)
+{
+	struct outer out = { 0 }, copy = { 0 };
+	struct err err = ERR_INIT;
+	const struct inner *items;
+
+	assert_int_equal(decode_outer("{\"level\":\"high\","
+				      "\"inner\":{\"note\":\"n\"},"
+				      "\"inners\":[{},{\"limit\":9}]}",
+				      &out, &err),
+			 0);
+	assert_int_equal(out.level, 2);
+	assert_string_equal(out.inner.note, "n");
+	items = out.inners.items;
+	assert_int_equal(items[0].limit, 7);
+	assert_int_equal(items[1].limit, 9);
+	json_fields_copy(outer_fields, 2, &copy, &out);
+	assert_int_equal(copy.level, 2);
+	assert_string_equal(copy.inner.note, "n");
+	assert_ptr_not_equal(copy.inner.note, out.inner.note);
+	json_fields_fini(outer_fields, 2, &copy);
+	json_fields_fini(outer_fields, ARRAY_SIZE(outer_fields), &out);
+}
+
+static void
+wrong_word_is_told_the_near_one(void **state UNUSED)
+{
+	static const struct {
+		const char *text, *msg, *hint;
+	} rows[] = {
+		{ "{\"level\":\"hihg\"}",
+		  "level: \"hihg\" is not one of its words",
+		  "did you mean \"high\"?" },
+		{ "{\"level\":\"zzz\"}", "level: \"zzz\"",
+		  "known here: low, middle, high" },
+		{ "{\"inner\":{\"limt\":1}}", "inner.limt: unknown name",
+		  "did you mean \"limit\"?" },
+		{ "{\"inner\":{\"limit\":\"x\"}}",
+		  "inner.limit: not an integer", "" },
+		{ "{\"inner\":3}", "inner: not a map", "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct outer out = { 0 };
+		struct err err = ERR_INIT;
+
+		assert_int_equal(decode_outer(rows[i].text, &out, &err), -1);
+		assert_err(err, ERR_INVALID, rows[i].msg);
+		assert_string_equal(err.hint, rows[i].hint);
+		json_fields_fini(outer_fields, ARRAY_SIZE(outer_fields), &out);
+	}
+}
+
+static void
+tree_can_be_changed_in_its_order(void **state UNUSED)
+{
+	static const char text[] = "{\"b\":1,\"a\":[1,2,3],\"c\":3}";
+	struct err err = ERR_INIT;
+	AUTO_JSON *value = json_parse(text, strlen(text), &err);
+	AUTO_FREE char *dumped = NULL;
+
+	json_set(value, "b", json_make_bool(true));
+	json_remove_at(json_find(value, "a"), 1);
+	assert_true(json_remove(value, "c"));
+	assert_false(json_remove(value, "c"));
+	dumped = json_dump(value);
+	assert_string_equal(dumped, "{\"b\":true,\"a\":[1,3]}");
+}
+
 int
 main(void)
 {
@@ -287,12 +412,15 @@ main(void)
 		cmocka_unit_test(numbers_of_bytes_and_seconds_need_no_unit),
 		cmocka_unit_test(messages_name_the_place),
 		cmocka_unit_test(
-		    mistyped_name_is_answered_with_those_there_are),
+		    mistyped_name_is_answered_with_the_near_or_all),
 		cmocka_unit_test(foreign_answers_may_hold_more_than_we_know),
 		cmocka_unit_test(decoding_again_replaces_without_a_leak),
 		cmocka_unit_test(long_list_of_strings_takes_linear_time),
 		cmocka_unit_test(deep_nesting_is_refused_not_followed),
 		cmocka_unit_test(loose_look_gives_fallbacks),
+		cmocka_unit_test(words_objects_and_prepared_items_are_decoded),
+		cmocka_unit_test(wrong_word_is_told_the_near_one),
+		cmocka_unit_test(tree_can_be_changed_in_its_order),
 	};
 
 	return RUN_TESTS(tests);

@@ -206,12 +206,14 @@ messages_name_file_line_and_key(void **state UNUSED)
 }
 
 static void
-mistyped_key_is_answered_with_those_there_are(void **state UNUSED)
+mistyped_key_is_answered_with_the_near_or_all(void **state UNUSED)
 {
 	struct config c = { 0 };
 	struct err err = ERR_INIT;
 
 	assert_int_equal(decode("cuont: 5\n", &c, &err), -1);
+	assert_string_equal(err.hint, "did you mean \"count\"?");
+	assert_int_equal(decode("unheard: 5\n", &c, &err), -1);
 	assert_string_equal(err.hint, "known here: listen, on, count, size, "
 				      "roots, env, projects");
 }
@@ -310,6 +312,59 @@ random_damage_is_answered(void **state UNUSED)
 	}
 }
 
+/* The text of a place. */
+static void
+assert_place(const char *text, const char *path, enum yaml_kind kind,
+	     const char *wanted)
+{
+	struct yaml_places places;
+	struct err err = ERR_INIT;
+	const struct yaml_place *place;
+	AUTO_FREE char *got = NULL;
+
+	assert_int_equal(
+	    yaml_find_places("c.yaml", text, strlen(text), &places, &err), 0);
+	place = yaml_place_find(&places, path);
+	assert_non_null(place);
+	assert_int_equal(place->kind, kind);
+	got = xstrndup(text + place->start, place->end - place->start);
+	assert_string_equal(got, wanted);
+	yaml_places_fini(&places);
+}
+
+static void
+places_are_bytes_of_the_text(void **state UNUSED)
+{
+	static const char text[] = "\xef\xbb\xbf# \xc3\xa9\xe2\x82\xac\n"
+				   "machines: # \xc3\xa9\n"
+				   "  - name: \"\xc3\xa9\" # one\n"
+				   "    env: {A: b, C: [d]} # two\n"
+				   "    port: 22\r\n"
+				   "  # between\n"
+				   "  - name: b\n"
+				   "    about: |\n"
+				   "      much\n"
+				   "\n"
+				   "other:\n"
+				   "  x: a\n"
+				   "   b # plain over lines\n"
+				   "empty:\n"
+				   "last: 1";
+
+	assert_place(text, "machines[0].name", YAML_KIND_SCALAR,
+		     "\"\xc3\xa9\"");
+	assert_place(text, "machines[0].env", YAML_KIND_FLOW, "{A: b, C: [d]}");
+	assert_place(text, "machines[0].env.C", YAML_KIND_FLOW, "[d]");
+	assert_place(text, "machines[0].port", YAML_KIND_SCALAR, "22");
+	assert_place(text, "machines[0]", YAML_KIND_MAP,
+		     "name: \"\xc3\xa9\" # one\n"
+		     "    env: {A: b, C: [d]} # two\n    port: 22");
+	assert_place(text, "machines[1].name", YAML_KIND_SCALAR, "b");
+	assert_place(text, "other.x", YAML_KIND_SCALAR, "a\n   b");
+	assert_place(text, "empty", YAML_KIND_SCALAR, "");
+	assert_place(text, "last", YAML_KIND_SCALAR, "1");
+}
+
 int
 main(void)
 {
@@ -318,11 +373,12 @@ main(void)
 		cmocka_unit_test(json_is_read_as_the_subset_it_is),
 		cmocka_unit_test(file_without_content_means_the_defaults),
 		cmocka_unit_test(messages_name_file_line_and_key),
-		cmocka_unit_test(mistyped_key_is_answered_with_those_there_are),
+		cmocka_unit_test(mistyped_key_is_answered_with_the_near_or_all),
 		cmocka_unit_test(bombs_are_refused_at_once),
 		cmocka_unit_test(nesting_is_allowed_to_a_depth),
 		cmocka_unit_test(file_is_named_as_it_was_asked_for),
 		cmocka_unit_test(random_damage_is_answered),
+		cmocka_unit_test(places_are_bytes_of_the_text),
 	};
 
 	return RUN_TESTS(tests);

@@ -208,6 +208,28 @@ guard_stands_before_the_handlers(void **state UNUSED)
 }
 
 static void
+a_host_may_come_with_any_port(void **state UNUSED)
+{
+	static const char *const hosts[] = { "127.0.0.1:*", NULL };
+	struct site site;
+
+	site_init(&site, SOCK_STREAM);
+	site.guard.hosts = hosts;
+	site_start(&site);
+	net_say(&site.net,
+		"GET /small HTTP/1.1\r\nHost: 127.0.0.1:65535\r\n\r\n");
+	net_until(&site.net, site.n_gone == 1);
+	assert_refused(&site, GET("/small"), 421);
+	assert_refused(&site, "GET / HTTP/1.1\r\nHost: 127.0.0.1.x:1\r\n\r\n",
+		       421);
+	assert_refused(&site, "GET / HTTP/1.1\r\nHost: 127.0.0.1:\r\n\r\n",
+		       421);
+	assert_refused(&site, "GET / HTTP/1.1\r\nHost: 127.0.0.1:1x\r\n\r\n",
+		       421);
+	site_fini(&site);
+}
+
+static void
 malformed_requests_never_reach_a_handler(void **state UNUSED)
 {
 	struct site site;
@@ -526,6 +548,7 @@ main(void)
 		cmocka_unit_test(large_unread_body_closes_the_connection),
 		cmocka_unit_test(continue_is_sent_to_who_waits_for_it),
 		cmocka_unit_test(guard_stands_before_the_handlers),
+		cmocka_unit_test(a_host_may_come_with_any_port),
 		cmocka_unit_test(malformed_requests_never_reach_a_handler),
 		cmocka_unit_test(body_that_turns_out_malformed_is_answered),
 		cmocka_unit_test(half_closed_client_still_gets_its_answer),

@@ -5,10 +5,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "berthd/exec/control.h"
 #include "core/buf.h"
+#include "core/fs.h"
 #include "core/mem.h"
 #include "core/text.h"
 
@@ -170,6 +174,80 @@ a_missing_file_is_not_found(void **state UNUSED)
 	assert_err(err, ERR_NOT_FOUND, "state.json");
 }
 
+static void
+put(int dir, int flags, const char *text)
+{
+	AUTO_CLOSE int fd = openat(dir, STATE_FILE, O_WRONLY | O_CREAT | flags,
+				   0600);
+
+	assert_int_equal(write_full(fd, text, strlen(text)), 0);
+}
+
+static void
+an_empty_file_says_that_nothing_was_started(void **state UNUSED)
+{
+	AUTO_CLOSE int dir = open(unit_temp_dir(), O_RDONLY | O_DIRECTORY);
+	struct exec_state got = EXEC_STATE_INIT;
+	struct err err = ERR_INIT;
+
+	(void)unlinkat(dir, STATE_FILE, 0);
+	assert_int_equal(exec_state_create(dir, &err), 0);
+	assert_int_equal(exec_state_read(dir, &got, &err), -1);
+	assert_err(err, ERR_NOT_FOUND, "state.json");
+	assert_int_equal(exec_state_create(dir, &err), -1);
+}
+
+/* The writer died, or the machine: what was whole before still counts. */
+static void
+the_last_whole_line_counts(void **state UNUSED)
+{
+	static const char *const torn[] = { "{", "{\"state\":\"exited\"",
+					    "{\"state\":\"ex\n", "\n\n", "x" };
+	AUTO_CLOSE int dir = open(unit_temp_dir(), O_RDONLY | O_DIRECTORY);
+	struct exec_state sent = EXEC_STATE_INIT, got = EXEC_STATE_INIT;
+	struct err err = ERR_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(torn); i++) {
+		put(dir, O_TRUNC, "{\"state\":\"starting\"}\n");
+		put(dir, O_APPEND, "{\"state\":\"running\",\"pid\":7}\n");
+		put(dir, O_APPEND, torn[i]);
+		assert_int_equal(exec_state_read(dir, &got, &err), 0);
+		assert_int_equal(got.kind, EXEC_RUNNING);
+		assert_int_equal(got.pid, 7);
+		sent.kind = EXEC_LOST;
+		assert_int_equal(exec_state_write(dir, &sent, true, &err), 0);
+		assert_int_equal(exec_state_read(dir, &got, &err), 0);
+		assert_int_equal(got.kind, EXEC_LOST);
+	}
+	put(dir, O_TRUNC, "{\"state\":\"exi");
+	assert_int_equal(exec_state_read(dir, &got, &err), -1);
+	assert_int_equal(err.code, ERR_INVALID);
+}
+
+/* A disk that is full: the old states are there, and nothing else. */
+static void
+a_refused_write_leaves_the_file_as_it_was(void **state UNUSED)
+{
+	AUTO_CLOSE int dir = open(unit_temp_dir(), O_RDONLY | O_DIRECTORY);
+	struct exec_state sent = EXEC_STATE_INIT, got = EXEC_STATE_INIT;
+	struct rlimit old, small = { .rlim_cur = 100 };
+	struct err err = ERR_INIT;
+
+	put(dir, O_TRUNC, "{\"state\":\"running\",\"pid\":7}\n");
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	small.rlim_max = old.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	sent.kind = EXEC_EXITED;
+	assert_int_equal(exec_state_write(dir, &sent, true, &err), -1);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_int_equal(exec_state_read(dir, &got, &err), 0);
+	assert_int_equal(got.kind, EXEC_RUNNING);
+	assert_int_equal(exec_state_write(dir, &sent, true, &err), 0);
+	assert_int_equal(exec_state_read(dir, &got, &err), 0);
+	assert_int_equal(got.kind, EXEC_EXITED);
+}
+
 /*
  * The longest directory there can be, of bytes that JSON writes as six, and
  * the longest messages: still a state that can be written and told.
@@ -202,6 +280,9 @@ main(void)
 		cmocka_unit_test(unknown_members_are_ignored),
 		cmocka_unit_test(a_missing_file_is_not_found),
 		cmocka_unit_test(the_longest_state_can_be_written),
+		cmocka_unit_test(an_empty_file_says_that_nothing_was_started),
+		cmocka_unit_test(the_last_whole_line_counts),
+		cmocka_unit_test(a_refused_write_leaves_the_file_as_it_was),
 	};
 
 	return RUN_TESTS(tests);

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BERTHD_LOGIN_COMMANDS_H
+#define BERTHD_LOGIN_COMMANDS_H
+
+/*
+ * The command line of the front door: login and audit.
+ */
+
+#include "cli/cli.h"
+
+extern const struct cli_command login_commands_login;
+extern const struct cli_command login_commands_audit;
+
+/* What tmux runs in a pane; see session/agent.h. */
+extern const struct cli_command login_commands_agent;
+
+#endif

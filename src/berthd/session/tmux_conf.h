@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BERTHD_SESSION_TMUX_CONF_H
+#define BERTHD_SESSION_TMUX_CONF_H
+
+/*
+ * The configuration of our tmux server.
+ */
+
+struct buf;
+
+/*
+ * Append it, for a tmux of this version (303 is 3.3a) whose sessions have this
+ * TERM.
+ */
+void tmux_conf_add(struct buf *out, unsigned version, const char *term);
+
+#endif

@@ -1,0 +1,784 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * A machine through the system's ssh; see transport.h.
+ *
+ * ssh connects: its configuration, keys, agents, hardware, hosts on the way
+ * and host keys are honoured because it is ssh that uses them.  It runs as the
+ * master of a control socket in our private directory, and we open channels
+ * through it by its multiplexing protocol (mux.h).
+ *
+ *	RESOLVING  ssh -G says what the configuration comes to
+ *	STARTING   ssh -M connects; the control socket is not there yet
+ *	GREETING   it is (told by inotify); the master has not answered yet
+ *	UP	   channels
+ *	ENDING	   the control connection is gone; why, ssh's end will say
+ *	DOWN	   told; good for freeing only
+ *
+ * What the user's configuration says about strictness of host keys is kept if
+ * it is stricter than asking; anything laxer becomes asking.  That is one of
+ * the reasons for `ssh -G'; the other is that a message about a host key must
+ * name the host as known_hosts has it.
+ *
+ * Questions come by the askpass broker.  Nobody to answer ends the attempt at
+ * once: an empty password would be tried, and counted, by the machine.
+ */
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "core/buf.h"
+#include "core/fs.h"
+#include "core/log.h"
+#include "core/mem.h"
+#include "core/parse.h"
+#include "core/path.h"
+#include "core/sha1.h"
+#include "core/sock.h"
+#include "core/strv.h"
+#include "core/text.h"
+#include "link/askpass.h"
+#include "link/child.h"
+#include "link/hostkey.h"
+#include "link/mux.h"
+#include "link/ssh_report.h"
+#include "machine/machine.h"
+
+#include "link/transport.h"
+
+/* ssh binds a name with 17 more bytes first; sun_path has 108. */
+#define MAX_SOCKET_PATH 90
+#define MAX_NAME 24 /* of a socket, before ".mux" */
+
+#define DEFAULT_TIMEOUT_MS 30000
+/* For ssh to say why, after its connection ended. */
+#define LAST_WORDS_MS 2000
+#define ALIVE_COUNT 3 /* unanswered signs of life */
+
+enum openssh_state { RESOLVING, STARTING, GREETING, UP, ENDING, DOWN };
+
+struct openssh {
+	struct transport base;
+	struct transport_config config;
+	enum openssh_state state;
+	enum ssh_stage stage; /* the last that was told */
+	struct ssh_report report;
+	struct err why;	   /* of ENDING: if ssh says nothing */
+	bool is_cancelled; /* nobody answers */
+
+	char *destination;
+	char *socket;	   /* of the master */
+	char *socket_name; /* its last part */
+
+	/* From `ssh -G'. */
+	char *host; /* as known_hosts has it */
+	int64_t port;
+	bool is_strict;
+	bool can_fork; /* knows ForkAfterAuthentication */
+
+	struct child *child; /* of RESOLVING, then the master */
+	struct askpass *askpass;
+	struct mux *mux;
+
+	uv_timer_t timer;
+	uv_poll_t notify; /* the directory */
+	int notify_fd;
+	unsigned n_handles;
+};
+
+static struct openssh *
+openssh_of(struct transport *t)
+{
+	return container_of(t, struct openssh, base);
+}
+
+static const struct transport_events *
+events_of(const struct openssh *o)
+{
+	return o->config.events;
+}
+
+/* The last callback; it may free us. */
+static void
+go_down(struct openssh *o, const struct err *why)
+{
+	struct err err = *why;
+
+	if (o->state == DOWN)
+		return;
+	o->state = DOWN;
+	uv_timer_stop(&o->timer);
+	child_free(TAKE(o->child));
+	mux_free(TAKE(o->mux));
+	(void)unlink(o->socket);
+	log_info("ssh", "down", KV_STR("machine", o->config.machine->name),
+		 KV_ERR(&err));
+	events_of(o)->on_down(&o->base, &err, o->config.owner);
+}
+
+/* ssh ended, and its words say why. */
+static void
+go_down_by_report(struct openssh *o)
+{
+	struct err err = ERR_INIT;
+	bool was_up = o->state == ENDING || o->state == UP;
+
+	ssh_report_error(&o->report, o->config.machine->name, o->host, &err);
+	/* What had been let in once will be let in again. */
+	if (was_up && err.code != ERR_UNREACHABLE)
+		err = o->why;
+	go_down(o, &err);
+}
+
+/* Tell a stage, and those that were passed on the way to it. */
+static void
+tell_stage(struct openssh *o, enum ssh_stage stage)
+{
+	while (o->stage < stage) {
+		o->stage++;
+		if (events_of(o)->on_stage)
+			events_of(o)->on_stage(&o->base,
+					       ssh_stage_name(o->stage),
+					       o->config.owner);
+	}
+}
+
+/* --- the way up ------------------------------------------------------------
+ */
+
+static void set_deadline(struct openssh *o);
+
+static void
+on_mux_up(struct mux *mux, uint32_t pid, void *owner)
+{
+	struct openssh *o = owner;
+
+	tell_stage(o, SSH_STAGE_SHELL);
+	o->state = UP;
+	uv_timer_stop(&o->timer);
+	log_debug("ssh", "up", KV_STR("machine", o->config.machine->name),
+		  KV_INT("pid", pid));
+	events_of(o)->on_up(&o->base, o->config.owner);
+}
+
+static void
+on_last_words_late(uv_timer_t *timer)
+{
+	struct openssh *o = container_of(timer, struct openssh, timer);
+
+	go_down(o, &o->why);
+}
+
+/* ssh is about to say why, unless it is us who broke off. */
+static void
+on_mux_down(struct mux *mux, const struct err *why, void *owner)
+{
+	struct openssh *o = owner;
+
+	mux_free(TAKE(o->mux));
+	o->why = *why;
+	if (why->code != ERR_UNREACHABLE) {
+		go_down(o, why);
+		return;
+	}
+	o->state = ENDING;
+	if (o->child == NULL)
+		go_down_by_report(o);
+	else
+		uv_timer_start(&o->timer, on_last_words_late, LAST_WORDS_MS, 0);
+}
+
+static const struct mux_events mux_events = {
+	.on_up = on_mux_up,
+	.on_down = on_mux_down,
+};
+
+/* The control socket has appeared. */
+static void
+greet(struct openssh *o)
+{
+	struct err err = ERR_INIT;
+	int fd = sock_connect_unix(o->socket, &err);
+
+	if (fd >= 0)
+		o->mux = mux_new(o->config.loop, fd, o->base.ops, &mux_events,
+				 o, &err);
+	if (o->mux)
+		o->state = GREETING;
+	else
+		go_down(o, &err);
+}
+
+static void
+on_notify(uv_poll_t *poll, int status, int events)
+{
+	struct openssh *o = container_of(poll, struct openssh, notify);
+	_Alignas(struct inotify_event) char room[4096];
+	bool is_there = false;
+	ssize_t n;
+
+	while ((n = read(o->notify_fd, room, sizeof(room))) > 0) {
+		for (char *p = room; p < room + n;) {
+			struct inotify_event *e = (struct inotify_event *)p;
+
+			if (e->mask & IN_Q_OVERFLOW)
+				is_there = access(o->socket, F_OK) == 0;
+			else if (e->len && str_eq(e->name, o->socket_name))
+				is_there = true;
+			p += sizeof(*e) + e->len;
+		}
+	}
+	if (is_there && o->state == STARTING) {
+		uv_poll_stop(poll);
+		greet(o);
+	}
+}
+
+static void
+on_master_line(struct child *child, int fd, const char *line, size_t n,
+	       void *owner)
+{
+	struct openssh *o = owner;
+	char text[1024], shown[2048];
+
+	ssh_report_add(&o->report, line, n);
+	snprintf(text, sizeof(text), "%.*s", (int)MIN(n, 1023), line);
+	log_debug("ssh", "says",
+		  KV_STR("line", vis(shown, sizeof(shown), text)));
+	if (o->state < UP)
+		tell_stage(o, o->report.stage);
+}
+
+static void
+on_master_exit(struct child *child, int status, void *owner)
+{
+	struct openssh *o = owner;
+
+	child_free(TAKE(o->child));
+	/* What it has sent to us is still read before that is the end. */
+	if (o->mux == NULL)
+		go_down_by_report(o);
+}
+
+static const struct child_events master_events = {
+	.on_line = on_master_line,
+	.on_exit = on_master_exit,
+};
+
+/* --- arguments -------------------------------------------------------------
+ */
+
+static void add_option(char ***argv, const char *fmt, ...) PRINTF(2, 3);
+
+static void
+add_option(char ***argv, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	strv_add(argv, "-o");
+	strv_add(argv, text);
+}
+
+static void
+add_auth(char ***argv, const struct machine *m)
+{
+	switch (m->auth) {
+	case MACHINE_AUTH_AUTO:
+		break;
+	case MACHINE_AUTH_AGENT:
+		add_option(argv, "PreferredAuthentications=publickey");
+		break;
+	case MACHINE_AUTH_KEY:
+		add_option(argv, "PreferredAuthentications=publickey,"
+				 "keyboard-interactive");
+		break;
+	case MACHINE_AUTH_PASSWORD:
+		add_option(argv, "PubkeyAuthentication=no");
+		add_option(argv, "PreferredAuthentications=password,"
+				 "keyboard-interactive");
+		break;
+	case MACHINE_AUTH_KEYBOARD:
+		add_option(argv, "PubkeyAuthentication=no");
+		add_option(argv,
+			   "PreferredAuthentications=keyboard-interactive");
+		break;
+	}
+	if (m->key_file) {
+		strv_add(argv, "-i");
+		strv_add(argv, m->key_file);
+		add_option(argv, "IdentitiesOnly=yes");
+	}
+}
+
+/* What says where and who, of both our calls of ssh. */
+static void
+add_where(char ***argv, const struct machine *m)
+{
+	const char *config = getenv("BERTH_SSH_CONFIG");
+
+	if (config && *config) {
+		strv_add(argv, "-F");
+		strv_add(argv, config);
+	}
+	if (m->port) {
+		strv_add(argv, "-p");
+		strv_give(argv, xasprintf("%lld", (long long)m->port));
+	}
+	if (m->user) {
+		strv_add(argv, "-l");
+		strv_add(argv, m->user);
+	}
+}
+
+static void
+add_destination(char ***argv, const struct openssh *o)
+{
+	strv_add(argv, "--");
+	strv_add(argv, o->destination);
+}
+
+static uint64_t
+timeout_ms(const struct openssh *o)
+{
+	uint64_t ms = o->config.machine->connect_timeout;
+
+	return ms ? ms : DEFAULT_TIMEOUT_MS;
+}
+
+/* Nothing but a connection: no forwarding, no command, nothing local. */
+static void
+add_master_options(char ***argv, const struct openssh *o)
+{
+	const struct machine *m = o->config.machine;
+	uint64_t alive = (m->keep_alive + 999) / 1000;
+
+	add_option(argv, "ControlMaster=yes");
+	add_option(argv, "ControlPersist=no");
+	add_option(argv, "ClearAllForwardings=yes");
+	add_option(argv, "Tunnel=no");
+	add_option(argv, "ForwardAgent=%s", m->forward_agent ? "yes" : "no");
+	add_option(argv, "ForwardX11=no");
+	add_option(argv, "PermitLocalCommand=no");
+	add_option(argv, "RemoteCommand=none");
+	add_option(argv, "RequestTTY=no");
+	if (o->can_fork)
+		add_option(argv, "ForkAfterAuthentication=no");
+	add_option(argv, "StrictHostKeyChecking=%s",
+		   o->is_strict ? "yes" : "ask");
+	add_option(argv, "NoHostAuthenticationForLocalhost=no");
+	add_option(argv, "ConnectTimeout=%llu",
+		   (unsigned long long)(timeout_ms(o) + 999) / 1000);
+	if (alive) {
+		add_option(argv, "ServerAliveInterval=%llu",
+			   (unsigned long long)alive);
+		add_option(argv, "ServerAliveCountMax=%d", ALIVE_COUNT);
+	}
+	if (o->config.compress)
+		add_option(argv, "Compression=yes");
+	else if (m->compression == MACHINE_COMPRESSION_OFF)
+		add_option(argv, "Compression=no");
+	/* Its stages are told there, and nowhere else. */
+	add_option(argv, "LogLevel=DEBUG1");
+}
+
+/* A path as ssh reads it: it expands percent signs. */
+static char *
+escaped(const char *path)
+{
+	AUTO_BUF out = BUF_INIT(4096);
+
+	for (; *path; path++)
+		(void)buf_adds(&out,
+			       *path == '%' ? "%%" : (char[]){ *path, '\0' });
+	return buf_take(&out);
+}
+
+static char **
+master_argv(const struct openssh *o)
+{
+	char **argv = NULL;
+
+	strv_add(&argv, "ssh");
+	strv_add(&argv, "-M");
+	strv_add(&argv, "-N");
+	strv_add(&argv, "-S");
+	strv_give(&argv, escaped(o->socket));
+	add_where(&argv, o->config.machine);
+	add_master_options(&argv, o);
+	add_auth(&argv, o->config.machine);
+	add_destination(&argv, o);
+	return argv;
+}
+
+/* --- the beginning ---------------------------------------------------------
+ */
+
+static void
+start_master(struct openssh *o)
+{
+	AUTO_STRV char **argv = master_argv(o);
+	AUTO_STRV char **env = strv_copy(environ);
+	struct err err = ERR_INIT;
+
+	askpass_environ(o->askpass, &env);
+	ssh_report_init(&o->report);
+	o->state = STARTING;
+	o->child = child_new(o->config.loop, argv, env, &master_events, o,
+			     &err);
+	if (o->child == NULL)
+		go_down(o, &err);
+}
+
+/* "keyword value" of `ssh -G'. */
+static void
+on_config_line(struct child *child, int fd, const char *line, size_t n,
+	       void *owner)
+{
+	struct openssh *o = owner;
+	char text[1024], *value;
+
+	if (fd == STDERR_FILENO) {
+		ssh_report_add(&o->report, line, n);
+		return;
+	}
+	snprintf(text, sizeof(text), "%.*s", (int)MIN(n, 1023), line);
+	value = strchr(text, ' ');
+	if (value == NULL)
+		return;
+	*value++ = '\0';
+	if (str_eq(text, "port")) {
+		o->port = strtol(value, NULL, 10);
+	} else if (str_eq(text, "hostname") && o->host == NULL) {
+		o->host = xstrdup(value);
+	} else if (str_eq(text, "hostkeyalias")) {
+		free(o->host);
+		o->host = xstrdup(value);
+		o->port = 0;
+	} else if (str_eq(text, "stricthostkeychecking")) {
+		o->is_strict = str_eq(value, "yes") || str_eq(value, "true");
+	} else if (str_eq(text, "forkafterauthentication")) {
+		o->can_fork = true;
+	}
+}
+
+static void
+on_config_exit(struct child *child, int status, void *owner)
+{
+	struct openssh *o = owner;
+	char *host = o->host ? o->host : o->destination;
+
+	child_free(TAKE(o->child));
+	if (status != 0) {
+		struct err err = ERR_INIT;
+
+		ssh_report_error(&o->report, o->config.machine->name, NULL,
+				 &err);
+		/* It has not tried to connect: trying again is no use. */
+		if (err.code == ERR_UNREACHABLE)
+			err.code = ERR_CONFIG;
+		go_down(o, &err);
+		return;
+	}
+	host = hostkey_name(host, o->port);
+	free(o->host);
+	o->host = host;
+	start_master(o);
+}
+
+static const struct child_events config_events = {
+	.on_line = on_config_line,
+	.on_exit = on_config_exit,
+};
+
+static int
+start_resolving(struct openssh *o, struct err *err)
+{
+	AUTO_STRV char **argv = NULL;
+
+	strv_add(&argv, "ssh");
+	strv_add(&argv, "-G");
+	add_where(&argv, o->config.machine);
+	add_destination(&argv, o);
+	o->child = child_new(o->config.loop, argv, environ, &config_events, o,
+			     err);
+	if (o->child)
+		return 0;
+	if (err->code == ERR_NOT_FOUND) {
+		err_set(err, ERR_UNSUPPORTED, "ssh is not installed");
+		err_hint(err, "install OpenSSH's client, or set 'transport: "
+			      "libssh' for the machine");
+	}
+	return -1;
+}
+
+/* --- questions -------------------------------------------------------------
+ */
+
+static void
+on_deadline(uv_timer_t *timer)
+{
+	struct openssh *o = container_of(timer, struct openssh, timer);
+	struct err err = ERR_INIT;
+
+	if (o->is_cancelled) {
+		go_down(o, &o->why);
+		return;
+	}
+	err_set(&err, ERR_UNREACHABLE, "no connection in %llu s (stage: %s)",
+		(unsigned long long)timeout_ms(o) / 1000,
+		ssh_stage_name(o->stage));
+	err_hint(&err, "check the network, or raise connect_timeout of the "
+		       "machine");
+	go_down(o, &err);
+}
+
+static void
+set_deadline(struct openssh *o)
+{
+	uv_timer_start(&o->timer, on_deadline, timeout_ms(o), 0);
+}
+
+/* Kept until the answer: what it means if there is none. */
+static void
+remember_question(struct openssh *o, const struct prompt *p)
+{
+	const struct hostkey_facts facts = {
+		.machine = o->config.machine->name,
+		.host = o->host,
+		.fingerprint = p->fingerprint,
+	};
+
+	if (p->kind == PROMPT_HOST_KEY) {
+		hostkey_error(HOSTKEY_UNKNOWN, &facts, &o->why);
+		return;
+	}
+	err_set(&o->why, ERR_AUTH, "nobody answered: %s", p->text);
+	err_hint(&o->why, "connect from a terminal, or give the machine a key "
+			  "or a secret");
+}
+
+static void
+on_prompt(struct askpass *askpass, const struct prompt *p, void *owner)
+{
+	struct openssh *o = owner;
+
+	if (o->state == DOWN)
+		return;
+	if (!p->is_notice)
+		remember_question(o, p);
+	/* People take their time. */
+	uv_timer_stop(&o->timer);
+	events_of(o)->on_prompt(&o->base, p, o->config.owner);
+}
+
+static const struct askpass_events askpass_events = {
+	.on_prompt = on_prompt,
+};
+
+static void
+openssh_answer(struct transport *t, const char *text)
+{
+	struct openssh *o = openssh_of(t);
+
+	if (o->state >= UP)
+		return;
+	if (text) {
+		askpass_answer(o->askpass, text);
+		set_deadline(o);
+		return;
+	}
+	o->is_cancelled = true;
+	uv_timer_start(&o->timer, on_deadline, 0, 0);
+}
+
+/* --- making and unmaking ---------------------------------------------------
+ */
+
+/* Nothing that an option, a shell or a terminal would take for its own. */
+static int
+check_word(const char *what, const char *word, struct err *err)
+{
+	static const char bad[] = "'\"`$\\;&<>|(){}*?[]~!#%^";
+
+	if (*word == '\0' || *word == '-')
+		return err_set(err, ERR_INVALID,
+			       "%s must not be empty or "
+			       "begin with '-'",
+			       what);
+	for (; *word; word++) {
+		if ((unsigned char)*word <= ' ' || *word == 0x7f ||
+		    strchr(bad, *word))
+			return err_set(err, ERR_INVALID,
+				       "%s contains a character that has no "
+				       "place there",
+				       what);
+	}
+	return 0;
+}
+
+/* A name for sockets that is short enough whatever the machine is called. */
+static char *
+socket_stem(const char *name)
+{
+	uint8_t hash[SHA1_SIZE];
+	char hex[2 * SHA1_SIZE + 1];
+
+	if (strlen(name) <= MAX_NAME)
+		return xstrdup(name);
+	sha1(name, strlen(name), hash);
+	hex_encode(hex, hash, sizeof(hash));
+	hex[16] = '\0';
+	return xstrdup(hex);
+}
+
+static int
+name_sockets(struct openssh *o, char **ret_askpass, struct err *err)
+{
+	AUTO_FREE char *stem = socket_stem(o->config.machine->name);
+
+	o->socket_name = xasprintf("%s.mux", stem);
+	o->socket = path_join(o->config.directory, o->socket_name);
+	*ret_askpass = xasprintf("%s.askpass", stem);
+	if (strlen(o->socket) <= MAX_SOCKET_PATH &&
+	    strstr(o->socket, "${") == NULL)
+		return 0;
+	err_set(err, ERR_CONFIG, "ssh cannot have a socket named %s",
+		o->socket);
+	return err_hint(err, "set XDG_RUNTIME_DIR or BERTH_HOME to a shorter "
+			     "and plainer directory");
+}
+
+static int
+watch_directory(struct openssh *o, struct err *err)
+{
+	o->notify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (o->notify_fd < 0 ||
+	    inotify_add_watch(o->notify_fd, o->config.directory,
+			      IN_CREATE | IN_MOVED_TO) < 0)
+		return err_sys(err, "watch %s", o->config.directory);
+	uv_poll_init(o->config.loop, &o->notify, o->notify_fd);
+	o->n_handles++;
+	uv_poll_start(&o->notify, UV_READABLE, on_notify);
+	return 0;
+}
+
+static int
+begin(struct openssh *o, struct err *err)
+{
+	const struct machine *m = o->config.machine;
+	const char *host = m->hostname ? m->hostname : m->name;
+	AUTO_FREE char *askpass = NULL;
+
+	o->destination = xstrdup(m->ssh ? m->ssh : host);
+	if (check_word("the destination of a machine", o->destination, err) < 0)
+		return -1;
+	if (m->user && check_word("the user of a machine", m->user, err) < 0)
+		return -1;
+	if (name_sockets(o, &askpass, err) < 0)
+		return -1;
+	(void)unlink(o->socket);
+	if (watch_directory(o, err) < 0)
+		return -1;
+	o->askpass = askpass_new(o->config.loop, o->config.directory, askpass,
+				 &askpass_events, o, err);
+	if (o->askpass == NULL)
+		return -1;
+	return start_resolving(o, err);
+}
+
+static void
+on_closed(uv_handle_t *h)
+{
+	struct openssh *o = h->data;
+
+	if (--o->n_handles > 0)
+		return;
+	if (o->notify_fd >= 0)
+		close(o->notify_fd);
+	free(o->destination);
+	free(o->socket);
+	free(o->socket_name);
+	free(o->host);
+	free(o);
+}
+
+static void
+openssh_free(struct transport *t)
+{
+	struct openssh *o = openssh_of(t);
+
+	o->state = DOWN;
+	mux_free(TAKE(o->mux));
+	child_free(TAKE(o->child));
+	askpass_free(TAKE(o->askpass));
+	if (o->socket)
+		(void)unlink(o->socket);
+	o->timer.data = o->notify.data = o;
+	if (o->notify.loop)
+		uv_close((uv_handle_t *)&o->notify, on_closed);
+	uv_close((uv_handle_t *)&o->timer, on_closed);
+}
+
+static struct transport *
+openssh_new(const struct transport_config *config, struct err *err)
+{
+	struct openssh *o = xcalloc(1, sizeof(*o));
+
+	o->base.ops = &transport_openssh;
+	o->config = *config;
+	o->notify_fd = -1;
+	ssh_report_init(&o->report);
+	uv_timer_init(config->loop, &o->timer);
+	o->n_handles = 1;
+	if (begin(o, err) < 0) {
+		openssh_free(&o->base);
+		return NULL;
+	}
+	set_deadline(o);
+	return &o->base;
+}
+
+static struct channel *
+openssh_open(struct transport *t, const struct channel_spec *spec,
+	     const struct channel_events *events, void *owner, struct err *err)
+{
+	struct openssh *o = openssh_of(t);
+
+	if (o->mux)
+		return mux_open(o->mux, spec, events, owner, err);
+	err_set(err, ERR_UNREACHABLE, "the SSH connection is not up");
+	return NULL;
+}
+
+static void
+openssh_ping(struct transport *t, void (*on_pong)(void *owner, uint64_t us))
+{
+	struct openssh *o = openssh_of(t);
+
+	if (o->mux)
+		mux_ping(o->mux, on_pong, o->config.owner);
+}
+
+const struct transport_ops transport_openssh = {
+	.name = "openssh",
+	.new = openssh_new,
+	.free = openssh_free,
+	.answer = openssh_answer,
+	.open = openssh_open,
+	.write = mux_write,
+	.write_end = mux_write_end,
+	.pause = mux_pause,
+	.resume = mux_resume,
+	.resize = mux_resize,
+	.signal = mux_signal,
+	.close = mux_close,
+	.ping = openssh_ping,
+};

@@ -1,0 +1,160 @@
+#!/bin/bash
+# Goal: a machine behind a link is used like this one: the link comes when it
+# is needed, dies without anybody losing a byte, and leaves nothing behind.
+# Timeout: 120
+. "$(dirname "$0")/../lib.sh"
+
+mkdir -p "$BERTH_HOME/config"
+cat >"$BERTH_HOME/config/config.yaml" <<YAML
+machines:
+  - {name: here, transport: local, keep_alive: 1s}
+  - {name: brief, transport: local, idle: 1s}
+  - {name: a-name-so-long-that-no-socket-could-have-it-in-its-path-at-all, transport: local}
+YAML
+use_home "${BERTH_HOME#"$TMP"/}"
+cleanup_at_exit "$BERTH" link stop here
+
+link() {
+	curl -sS --max-time 20 --unix-socket "$BERTH_HOME/run/link/$1.ctl" \
+		"http://localhost$2" "${@:3}"
+}
+link_pid() { link "$1" /v1/link | jq -r .pid; }
+state_is() { [ "$(link "$1" /v1/link | jq -r .state)" = "$2" ]; }
+has_no_link() { [ ! -e "$BERTH_HOME/run/link/$1.ctl" ]; }
+# Descriptors that stay; a spare may just be on its way.
+count_fds() { find "/proc/$1/fd" -mindepth 1 2>/dev/null | wc -l; }
+
+# --- one ---------------------------------------------------------------------
+
+for i in $(seq 10); do
+	"$BERTH_LINK" here >"$TMP/start.$i" 2>&1 && link_pid here >>"$TMP/pids" &
+done
+wait
+is 'ten that start it at once all find one' "$(wc -l <"$TMP/pids")" 10
+is 'and it is the same' "$(sort -u "$TMP/pids" | wc -l)" 1
+pid=$(link_pid here)
+is 'it has no terminal' "$(ps -o tty= -p "$pid" | tr -d ' ')" '?'
+is 'and nobody may look into it' "$(stat -c %u "/proc/$pid/environ" 2>/dev/null)" 0
+like 'its places are private' "$(stat -c %a "$BERTH_HOME/run/link")" '^700$'
+like 'it does nothing before it is asked' "$(link here /v1/link)" \
+	'"state":"disconnected"'
+
+# --- use ---------------------------------------------------------------------
+
+is 'a command runs there' "$("$BERTH" run -m here --raw -- echo hello)" hello
+exits 7 'with its status' "$BERTH" run -m here -- sh -c 'exit 7'
+ok 'the link is active' state_is here active
+id=$("$BERTH" exec start -m here --json -- echo kept | jq -r .exec_id)
+"$BERTH" exec wait -m here "$id" >/dev/null
+is 'its log is read there' "$("$BERTH" logs -m here --raw "$id")" kept
+is 'the socket is the daemon: plain HTTP works' \
+	"$(curl -sS --unix-socket "$BERTH_HOME/run/link/here.sock" \
+		http://localhost/v1/hello | jq -r .host_id)" \
+	"$(link here /v1/link | jq -r .hello.host_id)"
+head -c 3000000 /dev/urandom >"$TMP/big"
+ok 'megabytes go through, both ways' eval \
+	'"$BERTH" run -m here --raw --stdin -- cat <"$TMP/big" | cmp - "$TMP/big"'
+long=a-name-so-long-that-no-socket-could-have-it-in-its-path-at-all
+is 'a long name is as good' "$("$BERTH" run -m $long --raw -- echo hi)" hi
+ok 'and its link can be stopped' "$BERTH" link stop $long
+exits 125 'a machine that is not there is named' "$BERTH" run -m nowhere -- true
+like 'in the message' "$(cat "$TMP/.out")" '"nowhere"'
+
+# --- loss --------------------------------------------------------------------
+
+numbers=$TMP/numbers
+seq 1 2000 >"$numbers"
+# shellcheck disable=SC2016
+slowly='i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo $i; [ $((i % 50)) -gt 0 ] || read -r x; done'
+mkfifo "$TMP/pace"
+
+# A command that writes as fast as it is given lines to go on.
+start_slow() {
+	"$BERTH" run -m here --raw --stdin -- sh -c "$slowly" \
+		<"$TMP/pace" >"$TMP/out" 2>"$TMP/err" &
+	slow=$!
+	exec 7>"$TMP/pace"
+	: >"$TMP/out"
+}
+go_on() { for _ in $(seq "$1"); do echo >&7; done; }
+has_lines() { [ "$(wc -l <"$TMP/out")" -ge "$1" ]; }
+
+start_slow
+go_on 5
+ok 'output comes' wait_for 10 has_lines 250
+old=$(link_pid here)
+kill -KILL "$old"
+go_on 35
+exec 7>&-
+wait "$slow"
+is 'kill -9 of the link does not end the command' $? 0
+ok 'nor lose or double a byte' cmp "$TMP/out" "$numbers"
+is 'the loss is told once' "$(grep -c 'link to here lost, trying again' "$TMP/err")" 1
+is 'and once that it is over' "$(grep -c 'link to here is back' "$TMP/err")" 1
+unlike 'another link was made' "$(link_pid here)" "^$old$"
+
+pid=$(link_pid here)
+start_slow
+go_on 5
+ok 'output comes again' wait_for 10 has_lines 250
+kill -STOP "$pid"
+go_on 10
+kill -CONT "$pid"
+go_on 25
+exec 7>&-
+wait "$slow"
+is 'a link that was stopped for a while goes on' $? 0
+ok 'with every byte' cmp "$TMP/out" "$numbers"
+is 'and is the same' "$(link_pid here)" "$pid"
+
+"$BERTHD" stop
+is 'a daemon that ended is started there' \
+	"$("$BERTH" run -m here --raw -- echo up)" up
+
+# --- the API -----------------------------------------------------------------
+
+events=$(link here /v1/link/connect -X POST -d '{"wait":true,"interactive":true}')
+like 'connecting what is connected says so at once' "$events" \
+	'^\{"type":"active","hello":\{"version"'
+like 'metrics' "$(link here /metrics)" \
+	'berth_link_state\{machine="here",state="active"\} 1'
+like 'a command without a daemon' "$(link here /v1/link/stream \
+	-H 'Connection: Upgrade' -H 'Upgrade: berth-command' --output - \
+	-d '{"kind":"command","command":"echo out; exit 3"}' | tr -d '\0')" \
+	'out.*"exit_code":3'
+like 'a refusal is an error as any' "$(link here /v1/link/stream \
+	-H 'Connection: Upgrade' -H 'Upgrade: berth-stream' \
+	-d '{"kind":"unix","path":"/nonexistent"}')" '"code":"DENIED"'
+like 'what it does not know it refuses' "$(link here /v1/link/connect -X POST \
+	-d '{"what":1}')" '"code":"INVALID"'
+like 'no question is open' "$(link here /v1/link/prompts/x -X POST \
+	-d '{"answer":"secret-words"}')" '"code":"NOT_FOUND"'
+is 'answers are nowhere' "$(grep -rl secret-words "$BERTH_HOME" | wc -l)" 0
+
+like 'links are listed' "$("$BERTH" link ls -o text)" 'here +active'
+like 'and shown' "$("$BERTH" link status here -o text)" 'round trip +[0-9.]+ ms'
+is 'as JSON, too' "$("$BERTH" link ls --json | jq -r '.links[0].machine')" here
+like 'events are shown' "$("$BERTH" events -m here --jsonl)" '"type":"success"'
+"$BERTH" events -f -n 0 --jsonl >"$TMP/followed" 2>&1 &
+follower=$!
+
+# --- the end -----------------------------------------------------------------
+
+before=$(count_fds "$pid")
+for i in $(seq 30); do "$BERTH" exec ls -m here --json >/dev/null; done
+same_fds() { [ "$(count_fds "$pid")" -le $((before + 1)) ]; }
+ok 'no descriptor stays behind' wait_for 10 same_fds
+
+ok 'it is stopped' "$BERTH" link stop here
+ok 'and gone' wait_for 10 is_gone "$pid"
+ok 'with its sockets' has_no_link here
+ok 'an event follower sees it' wait_for 10 file_has "$TMP/followed" '"type":"stop"'
+kill "$follower"
+wait "$follower" 2>/dev/null
+is 'no children of it live' "$(pgrep -P "$pid" | wc -l)" 0
+
+is 'a command needs no link that ran' \
+	"$("$BERTH" run -m brief --raw -- echo once)" once
+pid=$(link_pid brief)
+ok 'idle, it ends' wait_for 20 is_gone "$pid"
+ok 'and leaves no socket' has_no_link brief
