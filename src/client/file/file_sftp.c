@@ -85,7 +85,8 @@ struct sftp_call {
 	uv_timer_t later;
 	struct err err; /* what `later' tells */
 	struct handle handle;
-	char *tmp; /* the temporary name, while it is there */
+	char *tmp;	  /* the temporary name, while it is there */
+	bool in_one_step; /* the rename under way replaces */
 	bool keeps_tmp;
 
 	/* Reading. */
@@ -284,6 +285,7 @@ ask_rename(struct sftp_call *c, const char *from, const char *to,
 	struct buf *body = sftp_body(c->f->sftp,
 				     can ? SFTP_EXTENDED : SFTP_RENAME);
 
+	c->in_one_step = can;
 	if (can)
 		sftp_put_text(body, "posix-rename@openssh.com");
 	sftp_put_text(body, from);
@@ -1223,9 +1225,14 @@ on_rename_first(struct sftp_reply *reply, const struct err *why, void *owner)
 {
 	struct sftp_call *c = owner;
 
-	if (!is_status(reply, SFTP_FAILURE) || (c->flags & FILE_NEW) ||
-	    (sftp_extensions(c->f->sftp) & SFTP_POSIX_RENAME)) {
+	if (!is_status(reply, SFTP_FAILURE) || c->in_one_step) {
 		on_done(reply, why, c);
+		return;
+	}
+	/* The first request of all is made before the server said what it can.
+	 */
+	if (sftp_extensions(c->f->sftp) & SFTP_POSIX_RENAME) {
+		ask_rename(c, c->path, c->to, on_done);
 		return;
 	}
 	sftp_put_text(sftp_body(c->f->sftp, SFTP_REMOVE), c->to);
