@@ -78,7 +78,7 @@ key() {
 }
 key alice@laptop
 key wall@office
-key ci 
+key ci
 printf '  - {fingerprint: "%s", role: builder}\n' \
 	"$(ssh-keygen -lf "$TMP/ci.key.pub" | cut -d' ' -f2)" >"$TMP/rule"
 sed -i "/^keys:/r $TMP/rule" "$R/etc/codex-ssh/policy.yaml"
