@@ -13,11 +13,14 @@
 #include "berth/cmd_exec_result.h"
 #include "berth/cmd_exec_run.h"
 #include "berth/cmd_exec_steer.h"
+#include "berth/cmd_file.h"
 #include "berth/cmd_link.h"
 #include "berth/cmd_machine_add.h"
 #include "berth/cmd_machine_list.h"
 #include "berth/cmd_play.h"
 #include "berth/cmd_secret.h"
+#include "berth/cmd_session.h"
+#include "berth/cmd_sync.h"
 #include "berth/commands.h"
 #include "berth/common.h"
 
@@ -45,6 +48,21 @@ static const struct cli_command exec_command = {
 		&exec_rm_command, &exec_doctor_command, NULL },
 };
 
+static const struct cli_command session_command = {
+	.name = "session",
+	.summary = "Keep agents on terminals of their own",
+	.about = "A session is one agent, or any command, on a terminal that "
+		 "outlives every viewer. It is looked at and left, by several "
+		 "at once, from anywhere.",
+	.commands =
+	    (const struct cli_command *const[]){
+		&session_new_command, &session_ls_command,
+		&session_attach_command, &session_send_command,
+		&session_capture_command, &session_wait_command,
+		&session_kill_command, &session_play_command,
+		&session_rename_command, &session_play_command, NULL },
+};
+
 static const struct cli_command machine_command = {
 	.name = "machine",
 	.summary = "Say which machines there are",
@@ -67,6 +85,7 @@ static const struct cli_command machine_command = {
 ALIAS(run_alias, "run", "exec run");
 ALIAS(ps_alias, "ps", "exec ls");
 ALIAS(logs_alias, "logs", "exec logs");
+ALIAS(attach_alias, "attach", "session attach");
 
 static const struct cli_command berth_command = {
 	.name = "berth",
@@ -86,13 +105,27 @@ static const struct cli_command berth_command = {
 		{ "berth logs -f last", "Follow the latest" },
 		{ 0 } },
 	.commands =
-	    (const struct cli_command *const[]){
-		&run_alias, &ps_alias, &logs_alias, &exec_command,
-		&machine_command, &link_command, &events_command,
-		&secret_command, &config_command, &audit_command,
-		&session_play_command, &doctor_command, &capabilities_command,
-		&version_command, &cli_help_command, &cli_completion_command,
-		&complete_command, NULL },
+	    (const struct cli_command *const[]){ &run_alias,
+						 &ps_alias,
+						 &logs_alias,
+						 &attach_alias,
+						 &exec_command,
+						 &session_command,
+						 &file_command,
+						 &sync_command,
+						 &machine_command,
+						 &link_command,
+						 &events_command,
+						 &secret_command,
+						 &config_command,
+						 &audit_command,
+						 &doctor_command,
+						 &capabilities_command,
+						 &version_command,
+						 &cli_help_command,
+						 &cli_completion_command,
+						 &complete_command,
+						 NULL },
 };
 
 const struct cli_program berth_program = {

@@ -13,6 +13,7 @@
 #include "berthd/file/sync_api.h"
 #include "berthd/file/tree_api.h"
 #include "berthd/reply.h"
+#include "berthd/session/session_api.h"
 #include "core/mem.h"
 #include "core/sock.h"
 #include "core/text.h"
@@ -61,6 +62,15 @@ static api_fn *const handlers[ROUTES] = {
 	[ROUTE_EXEC_RESIZE] = exec_api_resize,
 	[ROUTE_EXEC_STDIN] = exec_api_stdin,
 	[ROUTE_EXEC_ARTIFACT] = exec_api_artifact,
+	[ROUTE_SESSION_NEW] = session_api_new,
+	[ROUTE_SESSION_LIST] = session_api_list,
+	[ROUTE_SESSION_GET] = session_api_get,
+	[ROUTE_SESSION_KILL] = session_api_kill,
+	[ROUTE_SESSION_SEND] = session_api_send,
+	[ROUTE_SESSION_CAPTURE] = session_api_capture,
+	[ROUTE_SESSION_WAIT] = session_api_wait,
+	[ROUTE_SESSION_RENAME] = session_api_rename,
+	[ROUTE_SESSION_ATTACH] = session_api_attach,
 	[ROUTE_FILE_READ] = on_file_read,
 	[ROUTE_FILE_WRITE] = on_file_write,
 	[ROUTE_SYNC_UPLOAD] = on_sync_upload,

@@ -27,10 +27,10 @@
 #define HANDOVER_PROTOCOL "berth-handover"
 
 static const char *const capabilities[] = {
-	"exec",		"exec.tty",	  "exec.stdin",	 "exec.script",
-	"exec.project", "exec.artifacts", "exec.limits", "logs.frames",
-	"logs.follow",	"logs.grep",	  "file",	 "sync",
-	"handover",
+	"exec",		"exec.tty",	  "exec.stdin",	    "exec.script",
+	"exec.project", "exec.artifacts", "exec.limits",    "logs.frames",
+	"logs.follow",	"logs.grep",	  "file",	    "sync",
+	"handover",	"session",	  "session.attach",
 };
 
 static void

@@ -12,6 +12,7 @@
 #include "berthd/health.h"
 #include "berthd/login_commands.h"
 #include "berthd/serve.h"
+#include "berthd/session/agent.h"
 #include "berthd/stdio.h"
 #include "berthd/up.h"
 #include "core/buf.h"
@@ -27,6 +28,10 @@
 /* A daemon gives the answers that are under way two seconds. */
 #define STOP_DEADLINE_MS 10000
 #define LOOK_AGAIN_MS 5
+
+/* As shells say it. */
+#define AGENT_NOT_FOUND 127
+#define AGENT_REFUSED 126
 
 bool
 berthd_is_codexd(const struct cli_call *call)
@@ -230,6 +235,38 @@ static const struct cli_command stop_command = {
 	.run = run_stop,
 };
 
+/* session-agent: the first process of a session's pane */
+
+struct agent_args {
+	const char *order;
+};
+
+static const struct cli_operand agent_operands[] = {
+	CLI_OPERAND(struct agent_args, order, TEXT, "FILE",
+		    .flags = CLI_REQUIRED, .help = "What to run"),
+	{ 0 },
+};
+
+static int
+run_agent(const struct cli_call *call, struct err *err)
+{
+	const struct agent_args *args = call->args;
+
+	if (agent_run(args->order, err) == 0)
+		return 0;
+	fprintf(stderr, "berthd: %s\n", err->msg);
+	return err->code == ERR_NOT_FOUND ? AGENT_NOT_FOUND : AGENT_REFUSED;
+}
+
+static const struct cli_command agent_command = {
+	.name = AGENT_COMMAND,
+	.summary = "Become the agent of a session, as FILE says",
+	.operands = agent_operands,
+	.args_size = sizeof(struct agent_args),
+	.run = run_agent,
+	.flags = CLI_HIDDEN,
+};
+
 /* up, hello */
 
 static const struct cli_option up_options[] = {
@@ -311,8 +348,8 @@ static const struct cli_command *const commands[] = {
 	&stdio_command,		 &hello_command,
 	&status_command,	 &health_command,
 	&stop_command,		 &login_commands_login,
-	&login_commands_audit,	 &login_commands_agent,
-	&version_command,	 &cli_help_command,
+	&login_commands_audit,	 &version_command,
+	&agent_command,		 &cli_help_command,
 	&cli_completion_command, NULL,
 };
 

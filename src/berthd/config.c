@@ -130,6 +130,14 @@ check_id(void *at, struct err *err)
 	return 0;
 }
 
+static int
+check_command(void *at, struct err *err)
+{
+	char **words = *(char ***)at;
+
+	return words && words[0][0] ? 0 : err_set(err, ERR_CONFIG, "is empty");
+}
+
 /* git would take a leading '-' for an option. */
 static int
 check_url(void *at, struct err *err)
@@ -258,6 +266,20 @@ static const struct json_field project_fields[] = {
 	PROJECT_F(mirror_dir, false, check_path),
 };
 
+#define PROFILE_F(member, kind, need, judge)                                   \
+	{                                                                      \
+		.name = #member, .type = JSON_##kind##_T,                      \
+		.offset = offsetof(struct config_profile, member),             \
+		.required = (need), .check = (judge)                           \
+	}
+
+static const struct json_field profile_fields[] = {
+	PROFILE_F(name, STR, true, check_id),
+	PROFILE_F(command, STRS, true, check_command),
+	PROFILE_F(cwd, STR, false, check_path),
+	PROFILE_F(env, MAP, false, NULL),
+};
+
 #define CONFIG_F(member, kind, judge)                                          \
 	{                                                                      \
 		.name = #member, .type = JSON_##kind##_T,                      \
@@ -280,6 +302,15 @@ static const struct json_field config_fields[] = {
 	    .n_item = ARRAY_SIZE(project_fields),
 	    .item_size = sizeof(struct config_project),
 	},
+	{
+	    .name = "profiles",
+	    .type = JSON_LIST_T,
+	    .offset = offsetof(struct config, profiles),
+	    .item = profile_fields,
+	    .n_item = ARRAY_SIZE(profile_fields),
+	    .item_size = sizeof(struct config_profile),
+	},
+	CONFIG_F(default_profile, STR, check_id),
 	CONFIG_F(env, MAP, NULL),
 	CONFIG_F(allow_env, STRS, check_names),
 	CONFIG_F(log_level, STR, check_level),

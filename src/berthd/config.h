@@ -34,6 +34,14 @@ struct config_project {
 	char *mirror_dir; /* NULL: <data_dir>/mirrors/<id>.git */
 };
 
+/* What the name of an agent stands for; see session/profile.h. */
+struct config_profile {
+	char *name;
+	char **command;
+	char *cwd;  /* may be NULL */
+	char **env; /* NAME=VALUE; may be NULL */
+};
+
 struct config {
 	char *listen;	    /* numeric address:port; NULL: no TCP */
 	bool listen_remote; /* may `listen' be more than loopback? */
@@ -43,6 +51,8 @@ struct config {
 	char **allowed_cwd_roots; /* besides home and data_dir; may be NULL */
 	char *default_shell;
 	struct json_list projects; /* of struct config_project */
+	struct json_list profiles; /* of struct config_profile */
+	char *default_profile;	   /* of sessions; NULL: codex */
 	char **env;		   /* NAME=VALUE for every command */
 	char **allow_env;	   /* names that need no scrubbing */
 	char *log_level;	   /* a word; see config_log_level */

@@ -30,6 +30,7 @@
 #include "berthd/handover.h"
 #include "berthd/lock.h"
 #include "berthd/notify.h"
+#include "berthd/session/session.h"
 #include "core/clock.h"
 #include "core/fs.h"
 #include "core/log.h"
@@ -257,6 +258,17 @@ open_store(struct daemon *daemon, struct err *err)
 	return 0;
 }
 
+static void
+open_sessions(struct daemon *daemon)
+{
+	struct sessions_config config = { .loop = daemon->loop,
+					  .config = daemon->config,
+					  .places = &daemon->places,
+					  .roots = daemon->files.roots };
+
+	daemon->sessions = sessions_new(&config);
+}
+
 static int
 write_card(struct daemon *daemon, struct err *err)
 {
@@ -389,6 +401,7 @@ come_up(struct daemon *daemon, const struct daemon_options *options,
 	    listen_tcp(daemon, listen, err) < 0 ||
 	    open_store(daemon, err) < 0 || write_card(daemon, err) < 0)
 		return -1;
+	open_sessions(daemon);
 	serve_taken(daemon);
 	start_handles(daemon);
 	return 0;
@@ -470,6 +483,7 @@ go_down(struct daemon *daemon)
 		http_server_free(daemon->server);
 	(void)uv_run(daemon->loop, UV_RUN_NOWAIT);
 	exec_store_free(daemon->store);
+	sessions_free(daemon->sessions);
 	(void)uv_run(daemon->loop, UV_RUN_NOWAIT);
 	uv_walk(daemon->loop, close_handle, NULL);
 	(void)uv_run(daemon->loop, UV_RUN_DEFAULT);

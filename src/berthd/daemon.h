@@ -23,6 +23,7 @@
 #include "wire/places.h"
 
 struct exec_store;
+struct sessions;
 struct uv_loop_s;
 
 /* Which listener a request came by: the tag of its guard. */
@@ -60,6 +61,7 @@ struct daemon {
 	struct spawner spawner;
 	struct runner_process runner;
 	struct exec_store *store;
+	struct sessions *sessions;
 	struct file_policy files, own_files;
 	struct daemon_stats stats;
 	uint64_t started_ns;

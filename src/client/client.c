@@ -172,25 +172,34 @@ client_stop(struct client *client)
 	uv_stop(&client->loop);
 }
 
-static struct conn *
-conn_new(struct client *client, struct err *err)
+struct http_client *
+client_open_http(struct client *client, struct err *err)
 {
-	struct http_client_config config = { .loop = &client->loop,
-					     .host = client->reach.host,
-					     .token = client->reach.token };
+	struct http_client_config config = { .loop = &client->loop };
 	struct http_client *http;
-	struct conn *conn;
 	int fd;
 
 	fd = reach_connect(&client->reach, err);
 	if (fd < 0)
 		return NULL;
+	/* Known by now: a tunnel ends at another port each time. */
+	config.host = client->reach.host;
+	config.token = client->reach.token;
 	config.in_fd = config.out_fd = fd;
 	http = http_client_new(&config, err);
-	if (http == NULL) {
+	if (http == NULL)
 		close(fd);
+	return http;
+}
+
+static struct conn *
+conn_new(struct client *client, struct err *err)
+{
+	struct http_client *http = client_open_http(client, err);
+	struct conn *conn;
+
+	if (http == NULL)
 		return NULL;
-	}
 	conn = xcalloc(1, sizeof(*conn));
 	conn->http = http;
 	list_append(&client->conns, &conn->link);

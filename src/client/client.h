@@ -39,6 +39,12 @@ int client_prepare(struct client *client, struct err *err);
 struct uv_loop_s *client_loop(struct client *client);
 const struct reach *client_reach(const struct client *client);
 
+/*
+ * A new connection that is the caller's own, for a call that is upgraded.  It
+ * lives in the client's loop, and is freed before the client.
+ */
+struct http_client *client_open_http(struct client *client, struct err *err);
+
 /* Turn the loop until client_stop, or until nothing is left to happen. */
 void client_run(struct client *client);
 void client_stop(struct client *client);

@@ -53,8 +53,11 @@
 /* Programs are looked at, each with a deadline of its own. */
 #define PROBE_MS 30000
 
-/* Without a byte taken: a link that hangs, not one that is slow. */
-#define UPLOAD_MS 60000
+/*
+ * ssh takes up to two megabytes at once, and they may then be minutes on their
+ * way; that the connection lives is the transport's care.
+ */
+#define UPLOAD_MS 600000
 
 /* A daemon may have many execs to read; systemd gets its chance first. */
 #define START_MS 75000
@@ -165,6 +168,7 @@ succeed(struct bootstrap *b)
 	if (b->has_ended)
 		return;
 	r->program = h->program;
+	r->home = h->home;
 	r->socket = h->socket;
 	r->version = h->version;
 	r->host_id = h->host_id;

@@ -28,6 +28,15 @@ enum route {
 	ROUTE_EXEC_RESIZE,
 	ROUTE_EXEC_STDIN,
 	ROUTE_EXEC_ARTIFACT,
+	ROUTE_SESSION_NEW,
+	ROUTE_SESSION_LIST,
+	ROUTE_SESSION_GET,
+	ROUTE_SESSION_KILL,
+	ROUTE_SESSION_SEND,
+	ROUTE_SESSION_CAPTURE,
+	ROUTE_SESSION_WAIT,
+	ROUTE_SESSION_RENAME,
+	ROUTE_SESSION_ATTACH,
 	ROUTE_FILE_READ,
 	ROUTE_FILE_WRITE,
 	ROUTE_FILE_GET,
@@ -59,7 +68,7 @@ struct route_row {
 	const char *method;
 	const char *pattern; /* "{id}" stands for one segment */
 	unsigned flags;
-	const char *query[9]; /* known parameters, NULL-terminated */
+	const char *query[10]; /* known parameters, NULL-terminated */
 };
 
 const struct route_row *route_row(enum route route);

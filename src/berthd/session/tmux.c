@@ -5,7 +5,7 @@
  *
  * The first line of the configuration names the program it was written for,
  * with its inode and time, and its version: while that holds nothing has to be
- * run to know the version, and nothing is written.
+ * run to know the version.
  */
 
 #include <errno.h>
@@ -38,9 +38,6 @@
 #define CONF "tmux.conf"
 #define MAX_CONF (64u << 10)
 #define MAX_ANSWER 4096
-
-/* Raised when the configuration says something else than it did. */
-#define CONF_REVISION 1
 
 /* An answer takes milliseconds; a server that hangs is not waited for. */
 #define DEADLINE_MS 10000
@@ -180,50 +177,47 @@ first_known(const char *const *terms, char *const *env)
 
 /* The configuration */
 
+/* For the program as it is now; empty if it is gone. */
 static void
-add_headline(const struct tmux *tmux, const struct stat *st, struct buf *out)
+make_conf(const struct tmux *tmux, unsigned version, struct buf *out)
 {
-	(void)buf_addf(out,
-		       "# %s %" PRIu64 " %" PRIu64 ".%ld revision %d "
-		       "version ",
-		       tmux->program, (uint64_t)st->st_ino,
-		       (uint64_t)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
-		       CONF_REVISION);
+	static const char *const terms[] = { "tmux-256color", "screen-256color",
+					     "screen", NULL };
+	struct stat st;
+
+	if (stat(tmux->program, &st) < 0)
+		return;
+	(void)buf_addf(out, "# version %u of %s, %" PRIu64 " %" PRIu64 ".%ld\n",
+		       version, tmux->program, (uint64_t)st.st_ino,
+		       (uint64_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+	tmux_conf_add(out, version, first_known(terms, tmux->env));
 }
 
-/* The version, if the configuration is there and written for this program. */
+/* Is it there, written for this program by this berthd? */
 static bool
-is_written(struct tmux *tmux, const struct buf *headline)
+is_written(struct tmux *tmux)
 {
-	AUTO_BUF text = BUF_INIT(MAX_CONF);
+	AUTO_BUF text = BUF_INIT(MAX_CONF), wanted = BUF_INIT(MAX_CONF);
 	struct err err = ERR_INIT;
 
 	if (fs_read_file(AT_FDCWD, tmux->conf, &text, &err) < 0 ||
-	    text.len <= headline->len ||
-	    memcmp(buf_bytes(&text), buf_bytes(headline), headline->len) != 0)
+	    sscanf(buf_text(&text), "# version %5u ", &tmux->version) != 1)
 		return false;
-	tmux->version = (unsigned)strtoul(buf_text(&text) + headline->len, NULL,
-					  10);
-	return tmux->version >= TMUX_MIN_VERSION;
+	make_conf(tmux, tmux->version, &wanted);
+	return text.len == wanted.len &&
+	       memcmp(buf_bytes(&text), buf_bytes(&wanted), text.len) == 0;
 }
 
 static int
 write_conf(struct tmux *tmux, struct err *err)
 {
-	static const char *const terms[] = { "tmux-256color", "screen-256color",
-					     "screen", NULL };
 	AUTO_BUF text = BUF_INIT(MAX_CONF);
-	struct stat st;
 
-	if (stat(tmux->program, &st) < 0)
-		return err_sys(err, "stat %s", tmux->program);
-	add_headline(tmux, &st, &text);
-	if (is_written(tmux, &text))
+	if (is_written(tmux))
 		return 0;
 	if (ask_version(tmux, err) < 0)
 		return -1;
-	(void)buf_addf(&text, "%u\n", tmux->version);
-	tmux_conf_add(&text, tmux->version, first_known(terms, tmux->env));
+	make_conf(tmux, tmux->version, &text);
 	return fs_write_atomic(AT_FDCWD, tmux->conf, buf_bytes(&text), text.len,
 			       0, err);
 }
@@ -306,16 +300,32 @@ tmux_argv(const struct tmux *tmux, const char *const *words)
 	return argv;
 }
 
+/* The server itself looks whether it is still the dead one. */
+static void
+add_removal(char ***argv, const char *name)
+{
+	AUTO_FREE char *pane = xasprintf("=%s:", name);
+	AUTO_FREE char *removal = xasprintf("kill-session -t =%s", name);
+	const char *const words[] = { "if-shell",     "-F",    "-t", pane,
+				      "#{pane_dead}", removal, ";",  NULL };
+
+	add_words(argv, words);
+}
+
 char **
 tmux_create_argv(const struct tmux *tmux, const struct tmux_create *create)
 {
 	uint64_t cols = create->cols ? create->cols : DEFAULT_COLS;
 	uint64_t rows = create->rows ? create->rows : DEFAULT_ROWS;
+	const char *const none[] = { NULL };
 	const char *const words[] = { "new-session",
 				      create->attach ? "-A" : "-d", "-s",
 				      create->name, NULL };
-	char **argv = tmux_argv(tmux, words);
+	char **argv = tmux_argv(tmux, none);
 
+	if (create->replaces_dead)
+		add_removal(&argv, create->name);
+	add_words(&argv, words);
 	if (!create->attach) {
 		strv_add(&argv, "-x");
 		strv_give(&argv, xasprintf("%" PRIu64, cols));

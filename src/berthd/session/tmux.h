@@ -85,6 +85,7 @@ struct tmux_create {
 	const char *name;
 	char *const *command; /* two words at least: no shell is used */
 	uint64_t cols, rows;  /* 0: 120 by 32 */
+	bool replaces_dead;   /* there is one, which may have ended */
 
 	/*
 	 * Attach this terminal, whether it was created now or before: then

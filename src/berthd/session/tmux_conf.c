@@ -26,6 +26,7 @@ static const char options[] =
     "set -gq destroy-unattached off\n"
     "set -gq detach-on-destroy on\n"
     "set -wgq remain-on-exit on\n"
+    "set -wgq remain-on-exit-format ''\n"
     "set-hook -g pane-died \"detach-client -s ''\"\n"
     /* Nothing is taken from a viewer's environment. */
     "set -gq update-environment ''\n"
