@@ -59,8 +59,8 @@ static const struct cli_command session_command = {
 		&session_new_command, &session_ls_command,
 		&session_attach_command, &session_send_command,
 		&session_capture_command, &session_wait_command,
-		&session_kill_command, &session_play_command,
-		&session_rename_command, &session_play_command, NULL },
+		&session_kill_command, &session_rename_command,
+		&session_play_command, NULL },
 };
 
 static const struct cli_command machine_command = {
