@@ -16,7 +16,11 @@
 #include "berth/cmd_file.h"
 #include "berth/cmd_link.h"
 #include "berth/cmd_machine_add.h"
+#include "berth/cmd_machine_check.h"
 #include "berth/cmd_machine_list.h"
+#include "berth/cmd_machine_ssh.h"
+#include "berth/cmd_machine_trust.h"
+#include "berth/cmd_machine_up.h"
 #include "berth/cmd_play.h"
 #include "berth/cmd_secret.h"
 #include "berth/cmd_session.h"
@@ -75,6 +79,11 @@ static const struct cli_command machine_command = {
 							 &machine_rm_command,
 							 &machine_ls_command,
 							 &machine_show_command,
+							 &machine_check_command,
+							 &machine_up_command,
+							 &machine_down_command,
+							 &machine_ssh_command,
+							 &machine_trust_command,
 							 NULL },
 };
 
