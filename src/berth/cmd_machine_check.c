@@ -54,7 +54,9 @@ names_of(const struct check_args *args, const struct registry *registry)
 
 	if (args->machine)
 		strv_add(&names, args->machine);
-	for (size_t i = 0; names == NULL && i < registry->n; i++)
+	if (names)
+		return names;
+	for (size_t i = 0; i < registry->n; i++)
 		strv_add(&names, registry->machines[i].name);
 	return names;
 }

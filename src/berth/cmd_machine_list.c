@@ -160,6 +160,37 @@ add_row(struct table *table, const struct listed *item)
 	table_add(table, m->label, STYLE_PLAIN);
 }
 
+/* What codex-remote counts. */
+struct summary {
+	size_t ssh_ok, daemon_ok, failed;
+};
+
+static struct summary
+summary_of(const struct listing *listing)
+{
+	struct summary sum = { 0 };
+
+	for (size_t i = 0; i < listing->n; i++) {
+		const struct check_report *report = &listing->reports[i];
+
+		sum.ssh_ok += check_report_ssh_ok(report);
+		sum.daemon_ok += check_report_daemon_ok(report);
+		sum.failed += check_report_failure(report, NULL) != NULL;
+	}
+	return sum;
+}
+
+static void
+add_summary_line(const struct listing *listing, struct buf *out)
+{
+	const struct summary sum = summary_of(listing);
+
+	(void)buf_addf(out,
+		       "\nsummary: total=%zu ssh_ok=%zu daemon_ok=%zu "
+		       "failed=%zu\n",
+		       listing->n, sum.ssh_ok, sum.daemon_ok, sum.failed);
+}
+
 static int
 print_table(const struct listing *listing, struct err *err)
 {
@@ -178,6 +209,7 @@ print_table(const struct listing *listing, struct err *err)
 	if (listing->reports) {
 		check_reports_add_text(&out, listing->reports, listing->n,
 				       look.colour, look.width);
+		add_summary_line(listing, &out);
 		return print_text(&out, err);
 	}
 	table_init(&table, columns, ARRAY_SIZE(columns));
@@ -198,23 +230,15 @@ print_names(const struct registry *registry, size_t n, struct err *err)
 	return print_text(&out, err);
 }
 
-/* What codex-remote counts. */
 static void
 add_summary(struct jsonw *w, const struct listing *listing)
 {
-	uint64_t ssh_ok = 0, daemon_ok = 0, failed = 0;
+	const struct summary sum = summary_of(listing);
 
-	for (size_t i = 0; i < listing->n; i++) {
-		const struct check_report *report = &listing->reports[i];
-
-		ssh_ok += check_report_ssh_ok(report);
-		daemon_ok += check_report_daemon_ok(report);
-		failed += check_report_failure(report, NULL) != NULL;
-	}
 	jsonw_u64(w, "total", listing->n);
-	jsonw_u64(w, "ssh_ok", ssh_ok);
-	jsonw_u64(w, "daemon_ok", daemon_ok);
-	jsonw_u64(w, "failed", failed);
+	jsonw_u64(w, "ssh_ok", sum.ssh_ok);
+	jsonw_u64(w, "daemon_ok", sum.daemon_ok);
+	jsonw_u64(w, "failed", sum.failed);
 	jsonw_time(w, "checked_at", clock_wall_ns());
 }
 

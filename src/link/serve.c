@@ -31,6 +31,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/sock.h"
+#include "core/text.h"
 #include "machine/registry.h"
 #include "secret/secret.h"
 #include "secret/store.h"
@@ -301,6 +302,9 @@ go_down(struct process *p)
 		events_fini(&p->events);
 	close_fd(p->sock_fd);
 	close_fd(p->ctl_fd);
+	/* A name that is used once leaves nothing. */
+	if (p->lock_fd >= 0 && !str_eq(p->name, p->machine->name))
+		(void)unlink(p->places.lock);
 	close_fd(p->lock_fd);
 	link_places_fini(&p->places);
 	registry_fini(&p->registry);
