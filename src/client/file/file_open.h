@@ -19,8 +19,8 @@ struct files *file_open(struct client *client, const char *via,
 
 /*
  * A path as a person says it: relative ones lie in the working directory that
- * is configured for the machine; else in that of this process for this host, and
- * in the home elsewhere.  The caller frees.
+ * is configured for the machine; else in that of this process for this host,
+ * and in the home elsewhere.  The caller frees.
  */
 char *file_path(struct client *client, const char *path, struct err *err);
 
