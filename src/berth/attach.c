@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <uv.h>
@@ -48,6 +49,11 @@ struct attach {
 	const struct attach_config *config;
 	struct session_attach *session;
 	struct term term;
+	/*
+	 * Waits for standard input.  libuv would make that itself non-blocking,
+	 * for the shell that started us, too.
+	 */
+	int epoll_fd;
 	uv_poll_t keys;
 	uv_signal_t handles[N_SIGNALS];
 	bool is_lost;
@@ -174,7 +180,11 @@ open_handles(struct attach *a)
 {
 	struct uv_loop_s *loop = client_loop(a->config->client);
 
-	(void)uv_poll_init(loop, &a->keys, STDIN_FILENO);
+	struct epoll_event event = { .events = EPOLLIN };
+
+	a->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	(void)epoll_ctl(a->epoll_fd, EPOLL_CTL_ADD, STDIN_FILENO, &event);
+	(void)uv_poll_init(loop, &a->keys, a->epoll_fd);
 	(void)uv_poll_start(&a->keys, UV_READABLE, on_keys);
 	for (size_t i = 0; i < N_SIGNALS; i++) {
 		(void)uv_signal_init(loop, &a->handles[i]);
@@ -310,6 +320,7 @@ attach_stay(const struct attach_config *config, struct err *err)
 	close_handles(&a);
 	/* They are part of `a'. */
 	(void)uv_run(client_loop(config->client), UV_RUN_NOWAIT);
+	close(a.epoll_fd);
 	status = conclude(&a, err);
 	free(a.reason);
 	return status;

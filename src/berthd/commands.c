@@ -344,21 +344,13 @@ static const struct cli_command version_command = {
 };
 
 static const struct cli_command *const commands[] = {
-	&serve_command,
-	&up_command,
-	&stdio_command,
-	&hello_command,
-	&status_command,
-	&health_command,
-	&stop_command,
-	&login_commands_login,
-	&login_commands_audit,
-	&login_commands_agent,
-	&version_command,
-	&agent_command,
-	&cli_help_command,
-	&cli_completion_command,
-	NULL,
+	&serve_command,		 &up_command,
+	&stdio_command,		 &hello_command,
+	&status_command,	 &health_command,
+	&stop_command,		 &login_commands_login,
+	&login_commands_audit,	 &version_command,
+	&agent_command,		 &cli_help_command,
+	&cli_completion_command, NULL,
 };
 
 static const struct cli_command root = {

@@ -10,7 +10,6 @@
 #include "berthd/login/audit.h"
 #include "berthd/login/login.h"
 #include "berthd/login_commands.h"
-#include "berthd/session/agent.h"
 #include "core/buf.h"
 #include "core/fs.h"
 #include "core/json.h"
@@ -80,35 +79,6 @@ const struct cli_command login_commands_login = {
 		{ 0 } },
 	.args_size = sizeof(struct login_args),
 	.run = run_login,
-};
-
-/* session-agent */
-
-struct agent_args {
-	const char *file;
-};
-
-static const struct cli_operand agent_operands[] = {
-	CLI_OPERAND(struct agent_args, file, TEXT, "FILE", .help = "The order",
-		    .flags = CLI_REQUIRED),
-	{ 0 },
-};
-
-static int
-run_agent(const struct cli_call *call, struct err *err)
-{
-	const struct agent_args *args = call->args;
-
-	return agent_run(args->file, err);
-}
-
-const struct cli_command login_commands_agent = {
-	.name = AGENT_COMMAND,
-	.summary = "Become the agent of a session",
-	.operands = agent_operands,
-	.args_size = sizeof(struct agent_args),
-	.run = run_agent,
-	.flags = CLI_HIDDEN,
 };
 
 /* audit */

@@ -11,7 +11,4 @@
 extern const struct cli_command login_commands_login;
 extern const struct cli_command login_commands_audit;
 
-/* What tmux runs in a pane; see session/agent.h. */
-extern const struct cli_command login_commands_agent;
-
 #endif

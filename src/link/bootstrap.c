@@ -207,9 +207,11 @@ on_deadline(uv_timer_t *timer)
 static void
 enter(struct bootstrap *b, enum step step, const char *stage, uint64_t ms)
 {
+	if (b->has_ended)
+		return;
 	b->step = step;
 	(void)uv_timer_start(&b->timer, on_deadline, ms, 0);
-	if (b->stage == stage)
+	if (str_eq(b->stage, stage))
 		return;
 	b->stage = stage;
 	b->events->on_stage(b, stage, b->owner);
@@ -815,6 +817,7 @@ open_channel(struct bootstrap *b, struct err *err)
 	b->status = -1;
 	b->replaces = b->result.was_installed = b->result.was_upgraded = false;
 	b->step = STEP_SHELL;
+	b->stage = "shell";
 	b->channel = b->transport->ops->open(b->transport, &spec,
 					     &channel_events, b, err);
 	if (b->channel)
@@ -852,8 +855,7 @@ bootstrap_start(struct transport *transport,
 	*b = (struct bootstrap){ .transport = transport,
 				 .events = events,
 				 .owner = owner,
-				 .config = *config,
-				 .stage = "shell" };
+				 .config = *config };
 	rand_bytes(random, sizeof(random));
 	memcpy(b->token, "berth-", 6);
 	hex_encode(b->token + 6, random, sizeof(random));

@@ -3,7 +3,7 @@
 # nothing that is not in it.
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
-needs node tar
+needs node tar tmux
 [ -d "$ROOT/tests/peers/node_modules/ajv" ] ||
 	skip_all 'its libraries are not installed (npm ci --prefix tests/peers)' ajv
 

@@ -148,6 +148,8 @@ uid=$(logins_uid full)
 logins_as root mount -t tmpfs -o size=600k,mode=700,uid="$uid" none /home/full
 ok 'a home without room' bring full -i
 serves full
+is 'at the second attempt' "$(stages full)" \
+	'shell probe upload shell probe upload install start identity '
 is 'the daemon lives elsewhere' "$(said full socket)" \
 	"/var/tmp/berth-$uid/run/berthd.sock"
 is 'what was tried is gone' \

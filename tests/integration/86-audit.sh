@@ -124,7 +124,7 @@ for version in v3 v2; do
 		grep -vx '[orx]')" ''
 	ok 'times are right' jq -se --arg v $version '[.[1:][][0]] as $t | ($t|min) >= 0
 		and (if $v == "v2" then $t == ($t|sort) else ($t|add) < 60 end)' "$tape"
-	"$BERTH" play --speed 1000 "$tape" >"$TMP/played"
+	"$BERTH" session play --speed 1000 "$tape" >"$TMP/played"
 	jq -j 'select(type=="array" and .[1]=="o")[2]' "$tape" >"$TMP/wanted"
 	ok 'berth plays what was shown' cmp "$TMP/played" "$TMP/wanted"
 	ok 'byte for byte what the terminal got' bash -c \
@@ -133,7 +133,7 @@ done
 is 'the end of a recorded session is on record' \
 	"$(jq -r 'select(.event=="end" and .session=="taped").role' "$LOG" | sort -u)" taped
 echo '{"version":9}' >"$TMP/bad.cast"
-fails 'another version is refused' "$BERTH" play "$TMP/bad.cast"
+fails 'another version is refused' "$BERTH" session play "$TMP/bad.cast"
 printf '{"version":2}\n[1,"o"]\n' >"$TMP/bad.cast"
-fails 'and so is a broken line' "$BERTH" play "$TMP/bad.cast"
+fails 'and so is a broken line' "$BERTH" session play "$TMP/bad.cast"
 ok 'the log is whole at the end' "$BERTHD" audit verify -f "$LOG"

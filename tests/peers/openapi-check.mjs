@@ -27,7 +27,7 @@ const spec = parse(readFileSync(join(root, 'docs/openapi.yaml'), 'utf8'));
 const ajv = new Ajv({ strict: true, strictRequired: false, allowUnionTypes: true });
 
 // What only another daemon can see, or nobody on purpose.
-const UNSEEN = { daemonHandover: ['101', '503'] };
+const UNSEEN = { daemonHandover: ['101', '503'], sessionAttach: ['101'] };
 
 // --- the document -----------------------------------------------------------
 
@@ -361,6 +361,53 @@ async function artifacts() {
   await get(404, '?path=other');
 }
 
+async function sessions() {
+  const call_ = (status, method, rest, json) => call(status, method, `/v1/session${rest}`, json === undefined ? {} : { json });
+  const made = await call_(200, 'POST', '', {
+    name: 'one', argv: ['sh', '-c', 'echo up; exec cat'], cwd: dir, env: { A: 'b' }, key: 'k', cols: 90, rows: 20,
+  });
+  is('a session runs', [made.json.state, made.json.existing], ['running', false]);
+  is('once', (await call_(200, 'POST', '', { name: 'one' })).json.existing, true);
+  await call_(400, 'POST', '', { name: 'a b' });
+  await call_(400, 'POST', '', { argv: ['x'], profile: 'shell' });
+  await call_(403, 'POST', '', { name: 'two', argv: ['true'], cwd: '/etc' });
+  await call_(404, 'POST', '', { name: 'two', profile: 'none' });
+  await call_(409, 'POST', '', { name: 'one', argv: ['true'] });
+  await call_(200, 'POST', '', { name: 'brief', argv: ['true'], cwd: dir });
+  await call_(200, 'GET', '');
+  await call_(200, 'GET', '/one');
+  await call_(400, 'GET', '/a%20b');
+  await call_(404, 'GET', '/none');
+  await call_(200, 'POST', '/one/send', { text: 'typed', paste: true, keys: ['Enter'] });
+  await call_(400, 'POST', '/one/send', { keys: ['none'] });
+  await call_(404, 'POST', '/none/send', { text: 'x' });
+  await call_(409, 'POST', '/brief/send', { text: 'x' });
+  is('it shows', (await call_(200, 'GET', '/one/wait?pattern=typed&timeout=20s')).json.outcome, 'matched');
+  is('it settles', (await call_(200, 'GET', '/one/wait?quiet=100ms&timeout=20s')).json.outcome, 'settled');
+  is('it is waited for', (await call_(200, 'GET', '/one/wait?until=ended&timeout=50ms')).json.outcome, 'timeout');
+  await call_(400, 'GET', '/one/wait?until=never');
+  await call_(404, 'GET', '/none/wait');
+  await call_(200, 'GET', '/one/capture?format=ansi&lines=all&join=true');
+  await call_(400, 'GET', '/one/capture?lines=x');
+  await call_(404, 'GET', '/none/capture');
+  await call_(400, 'GET', '/one/attach');
+  const upgrade = { headers: { Connection: 'Upgrade', Upgrade: 'berth-command' } };
+  await call(404, 'GET', '/v1/session/none/attach', upgrade);
+  await call(409, 'GET', '/v1/session/brief/attach', upgrade);
+  await call_(409, 'POST', '/one/rename', { name: 'brief' });
+  await call_(200, 'POST', '/one/rename', { name: 'uno' });
+  await call_(400, 'POST', '/uno/rename', { name: '-' });
+  await call_(404, 'POST', '/none/rename', { name: 'x' });
+  await call_(400, 'DELETE', '/uno?grace=x');
+  await call_(200, 'DELETE', '/uno?grace=1s');
+  await call_(404, 'DELETE', '/uno');
+  await call_(200, 'POST', '', { name: 'lost', argv: ['cat'], cwd: dir });
+  await call_(200, 'DELETE', '/brief');
+  execFileSync('tmux', ['-S', join(socketPath, '../session/tmux'), 'kill-server']);
+  await call_(409, 'GET', '/lost/capture');
+  await call_(200, 'DELETE', '/lost');
+}
+
 async function files() {
   const path = join(dir, 'a', 'file');
   const write = (status, json) => call(status, 'POST', '/v1/file/write', { json });
@@ -531,6 +578,7 @@ await run([
   logs,
   steering,
   artifacts,
+  sessions,
   files,
   own_files,
   trees,

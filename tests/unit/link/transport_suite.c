@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -570,33 +571,55 @@ a_subsystem_answers(void **state)
 /* --- streams ---------------------------------------------------------------
  */
 
-/* In a child: what comes on a connection goes back, then "bye". */
+#define MAX_ECHOES 1024
+
+/* What came goes back; false at the end, after a last word. */
+static bool
+echo_once(int fd)
+{
+	char bytes[65536];
+	ssize_t n = read(fd, bytes, sizeof(bytes));
+
+	if (n > 0)
+		return write_full(fd, bytes, (size_t)n) == 0;
+	(void)write_full(fd, "bye", 3);
+	close(fd);
+	return false;
+}
+
+static void
+echo_all(int listener)
+{
+	static struct pollfd polls[MAX_ECHOES];
+	nfds_t n = 1;
+
+	polls[0] = (struct pollfd){ .fd = listener, .events = POLLIN };
+	while (poll(polls, n, -1) > 0) {
+		for (nfds_t i = n; --i > 0;) {
+			if (polls[i].revents && !echo_once(polls[i].fd))
+				polls[i] = polls[--n];
+		}
+		if (polls[0].revents && n < MAX_ECHOES)
+			polls[n++] = (struct pollfd){
+				.fd = accept(listener, NULL, NULL),
+				.events = POLLIN,
+			};
+	}
+}
+
+/* In a child of its own. */
 static pid_t
 serve_echo(int listener)
 {
 	pid_t pid = fork();
-	char bytes[65536];
 
 	if (pid != 0) {
 		close(listener);
 		return pid;
 	}
-	(void)fcntl(listener, F_SETFL, 0);
-	(void)signal(SIGPIPE, SIG_IGN);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (;;) {
-		int fd = accept(listener, NULL, NULL);
-		ssize_t n;
-
-		if (fork() != 0) {
-			close(fd);
-			continue;
-		}
-		while ((n = read(fd, bytes, sizeof(bytes))) > 0)
-			(void)write_full(fd, bytes, (size_t)n);
-		(void)write_full(fd, "bye", 3);
-		_exit(0);
-	}
+	echo_all(listener);
+	_exit(1);
 }
 
 static void
