@@ -73,8 +73,7 @@ static int
 check_path(void *at, struct err *err)
 {
 	char **path = at;
-	char *full = path_expand(*path, err);
-	AUTO_FREE char *given = full;
+	AUTO_FREE char *full = path_expand(*path, err);
 
 	if (full == NULL)
 		return -1;
