@@ -73,7 +73,8 @@ static int
 check_path(void *at, struct err *err)
 {
 	char **path = at;
-	AUTO_FREE char *full = path_expand(*path, err);
+	char *full = path_expand(*path, err);
+	AUTO_FREE char *given UNUSED = full;
 
 	if (full == NULL)
 		return -1;
