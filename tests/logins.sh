@@ -10,7 +10,7 @@
 #	logins_sshd LINE		of sshd_config, before the start
 #	logins_start
 #	logins_as NAME COMMAND...	there, without a login; `root' too
-#	$LOGINS_SSH NAME@there ...	the words of an ssh command
+#	$LOGINS_SSH NAME ...		the words of an ssh command
 #	logins_config			its configuration file
 
 LOGINS=$TMP/logins
@@ -71,8 +71,10 @@ logins_start() {
 	cat "$LOGINS/more" >>"$LOGINS/sshd_config" 2>/dev/null
 	echo "[127.0.0.1]:$LOGINS_port $(<"$LOGINS/host.pub")" \
 		>"$LOGINS/known_hosts"
-	cat >"$logins_config" <<-EOF
-		Host there
+	sed -n 's/^\(.*\):x:4[0-9]*:.*/Host \1\n\tUser \1/p' \
+		"$LOGINS/passwd" >"$logins_config"
+	cat >>"$logins_config" <<-EOF
+		Host *
 		Hostname 127.0.0.1
 		Port $LOGINS_port
 		IdentityFile $key

@@ -16,6 +16,7 @@
 #include "berth/common.h"
 #include "berth/outcome.h"
 #include "berth/show.h"
+#include "berth/telemetry.h"
 
 /* What codex-remote shows of a log unless told otherwise. */
 #define CODEX_TAIL 2000
@@ -112,6 +113,8 @@ run_logs(const struct cli_call *call, struct err *err)
 	if (rc == 0 && show.is_cut)
 		rc = 128 + SIGPIPE;
 	show_fini(&show);
+	if (rc >= 0)
+		tell_tunnel(client, "exec_logs", args->id.id);
 	return rc;
 }
 

@@ -15,6 +15,7 @@
 #include "berth/common.h"
 #include "berth/out/human.h"
 #include "berth/outcome.h"
+#include "berth/telemetry.h"
 
 #define STATUS_TIMEOUT 124
 
@@ -165,6 +166,7 @@ run_result(const struct cli_call *call, struct err *err)
 
 	if (client == NULL || exec_get(client, args->id.id, &answer, err) < 0)
 		return -1;
+	tell_tunnel(client, "exec_result", args->id.id);
 	return print_result(call, &answer, err);
 }
 

@@ -17,6 +17,7 @@
 #include "berth/common.h"
 #include "berth/run.h"
 #include "berth/spec_args.h"
+#include "berth/telemetry.h"
 #include "berth/term.h"
 
 struct start_args {
@@ -79,6 +80,7 @@ start(const struct cli_call *call, const struct start_args *args,
 		return -1;
 	if (started.exec_id == NULL)
 		return err_set(err, ERR_PROTO, "the daemon told no exec_id");
+	tell_tunnel(client, "exec_start", started.exec_id);
 	if (wants_json(call, &args->output))
 		return print_started(call, client, &started, err);
 	return print_started_text(&started, &args->output, err);
@@ -120,8 +122,10 @@ start_run(const struct cli_call *call, struct err *err)
 	if (request_init(&request, call, &args->where, &args->spec, err) < 0)
 		return -1;
 	client = open_client(&args->where, &args->output, err);
-	if (client == NULL ||
-	    exec_adapt(client, &request.spec, &request.line, err) < 0)
+	if (client == NULL)
+		return -1;
+	request_fit(&request, client_reach(client));
+	if (exec_adapt(client, &request.spec, &request.line, err) < 0)
 		return -1;
 	return start(call, args, &request.spec, client, err);
 }
@@ -143,6 +147,7 @@ stay(const struct cli_call *call, const struct start_args *args,
 	if (config.has_tty)
 		take_terminal(request);
 	status = run_stay(&config, err);
+	tell_tunnel(client, "exec_run", NULL);
 	/* codex-remote tells how the command ended in its events only. */
 	return status > 0 && is_codex(call) ? 0 : status;
 }
@@ -157,8 +162,10 @@ run_run(const struct cli_call *call, struct err *err)
 	if (request_init(&request, call, &args->where, &args->spec, err) < 0)
 		return -1;
 	client = open_client(&args->where, &args->output, err);
-	if (client == NULL ||
-	    exec_adapt(client, &request.spec, &request.line, err) < 0)
+	if (client == NULL)
+		return -1;
+	request_fit(&request, client_reach(client));
+	if (exec_adapt(client, &request.spec, &request.line, err) < 0)
 		return -1;
 	if (args->detach)
 		return start(call, args, &request.spec, client, err);

@@ -17,6 +17,7 @@
 #include "client/exec_json.h"
 #include "berth/cmd_exec_steer.h"
 #include "berth/common.h"
+#include "berth/telemetry.h"
 #include "berth/term.h"
 
 #define PIECE (256u << 10)
@@ -196,6 +197,7 @@ run_cancel(const struct cli_call *call, struct err *err)
 	if (client == NULL || exec_cancel(client, args->id.id, args->signal,
 					  args->grace_ms, &answer, err) < 0)
 		return -1;
+	tell_tunnel(client, "exec_cancel", args->id.id);
 	return print_cancelled(call, &answer, err);
 }
 

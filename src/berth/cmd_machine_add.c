@@ -53,12 +53,13 @@ struct add_args {
 
 static const struct cli_option settings_options[] = {
 	SET(ssh, "ssh", "DESTINATION",
-	    .help = "Where ssh goes: an alias, USER@HOST, ssh://..."),
+	    .help = "Where ssh goes: an alias, USER@HOST or a URL"),
 	SET(hostname, "hostname", "HOST", .help = "Instead: the host alone"),
 	SET(port, "port", "PORT", .help = "The port of its ssh server"),
 	SET(user, "user", "USER", .help = "Who to be there"),
 	SET(auth, "auth", "HOW",
-	    .help = "auto, agent, key, password or keyboard-interactive"),
+	    .help = "How to log in: auto, agent, key, password or "
+		    "keyboard-interactive"),
 	SET(key_file, "key-file", "FILE", .complete = CLI_FILES,
 	    .help = "The private key"),
 	SET(password, "password-secret", "NAME", .complete = "secret",
@@ -134,7 +135,7 @@ check_key(const char *key, struct err *err)
 		return err_hint(err, "env.NAME=VALUE sets a variable");
 	if (near.best)
 		return err_hint(err, "did you mean \"%s\"?", near.best);
-	return err_hint(err, "berth-config(5) has them all");
+	return err_hint(err, "docs/machines.md has them all");
 }
 
 /* Cut KEY=VALUE in place; the list's strings stay the owners. */
@@ -331,8 +332,8 @@ const struct cli_command machine_add_command = {
 		{ "berth machine add", "Be asked" },
 		{ "berth machine add gpu3 me@gpu3.example.com --workdir /data",
 		  "Say it in a line" },
-		{ "berth machine add box --hostname 10.0.0.7 --user root "
-		  "--auth password --password-secret box",
+		{ "berth machine add box root@10.0.0.7 --auth password "
+		  "--password-secret box",
 		  "Log in with a password that `berth secret set box' keeps" },
 		{ 0 } },
 	.args_size = sizeof(struct add_args),

@@ -13,11 +13,14 @@
 #include "berth/cmd_exec_result.h"
 #include "berth/cmd_exec_run.h"
 #include "berth/cmd_exec_steer.h"
-#include "berth/cmd_session.h"
+#include "berth/cmd_file.h"
 #include "berth/cmd_link.h"
 #include "berth/cmd_machine_add.h"
 #include "berth/cmd_machine_list.h"
+#include "berth/cmd_play.h"
 #include "berth/cmd_secret.h"
+#include "berth/cmd_session.h"
+#include "berth/cmd_sync.h"
 #include "berth/commands.h"
 #include "berth/common.h"
 
@@ -56,7 +59,8 @@ static const struct cli_command session_command = {
 		&session_new_command, &session_ls_command,
 		&session_attach_command, &session_send_command,
 		&session_capture_command, &session_wait_command,
-		&session_kill_command, &session_rename_command, NULL },
+		&session_kill_command, &session_rename_command,
+		&session_play_command, NULL },
 };
 
 static const struct cli_command machine_command = {
@@ -101,13 +105,27 @@ static const struct cli_command berth_command = {
 		{ "berth logs -f last", "Follow the latest" },
 		{ 0 } },
 	.commands =
-	    (const struct cli_command *const[]){
-		&run_alias, &ps_alias, &logs_alias, &attach_alias,
-		&exec_command, &session_command, &machine_command,
-		&link_command, &events_command, &secret_command,
-		&config_command, &doctor_command, &capabilities_command,
-		&version_command, &cli_help_command, &cli_completion_command,
-		&complete_command, NULL },
+	    (const struct cli_command *const[]){ &run_alias,
+						 &ps_alias,
+						 &logs_alias,
+						 &attach_alias,
+						 &exec_command,
+						 &session_command,
+						 &file_command,
+						 &sync_command,
+						 &machine_command,
+						 &link_command,
+						 &events_command,
+						 &secret_command,
+						 &config_command,
+						 &audit_command,
+						 &doctor_command,
+						 &capabilities_command,
+						 &version_command,
+						 &cli_help_command,
+						 &cli_completion_command,
+						 &complete_command,
+						 NULL },
 };
 
 const struct cli_program berth_program = {

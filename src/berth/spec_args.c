@@ -12,6 +12,7 @@
 #include "core/path.h"
 #include "core/strv.h"
 #include "core/text.h"
+#include "client/reach.h"
 #include "berth/common.h"
 #include "berth/spec_args.h"
 
@@ -183,7 +184,8 @@ take_cwd(struct request *r, const struct cli_call *call,
 	AUTO_FREE char *here = NULL;
 
 	r->spec.cwd = args->cwd;
-	if (is_codex(call) || where->addr || args->project)
+	if (is_codex(call) || where->addr || args->project ||
+	    (where->machine && !str_eq(where->machine, "local")))
 		return 0;
 	here = realpath(".", NULL);
 	if (here == NULL)
@@ -233,6 +235,38 @@ request_init(struct request *ret, const struct cli_call *call,
 	exec_key_new(ret->key);
 	ret->spec.key = args->key ? args->key : ret->key;
 	return 0;
+}
+
+/* Below the machine's own directory, where it has one. */
+static void
+fit_cwd(struct request *request, const char *workdir)
+{
+	const char *given = request->spec.cwd;
+	char *fitted;
+
+	if (workdir == NULL || request->spec.project_id ||
+	    (given && (given[0] == '/' || given[0] == '~')))
+		return;
+	fitted = given ? path_join(workdir, given) : xstrdup(workdir);
+	free(request->cwd);
+	request->spec.cwd = request->cwd = fitted;
+}
+
+void
+request_fit(struct request *request, const struct reach *reach)
+{
+	struct exec_spec *spec = &request->spec;
+
+	fit_cwd(request, reach->workdir);
+	if (spec->shell == NULL && (spec->cmd || spec->script))
+		spec->shell = reach->shell;
+	for (char *const *pair = reach->env; pair && *pair; pair++) {
+		AUTO_FREE char *name = xstrndup(*pair, strcspn(*pair, "="));
+
+		if (strv_env_get(request->env, name) == NULL)
+			strv_add(&request->env, *pair);
+	}
+	spec->env = request->env;
 }
 
 void

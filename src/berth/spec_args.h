@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "client/exec.h"
 
+struct reach;
 struct where_args;
 
 struct spec_args {
@@ -60,6 +61,9 @@ int request_init(struct request *ret, const struct cli_call *call,
 		 const struct where_args *where, const struct spec_args *args,
 		 struct err *err);
 void request_fini(struct request *request);
+
+/* Fill in what the machine's configuration says and the request does not. */
+void request_fit(struct request *request, const struct reach *reach);
 
 static inline void
 auto_request(struct request *request)

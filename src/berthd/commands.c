@@ -10,6 +10,7 @@
 #include "berthd/ask.h"
 #include "berthd/commands.h"
 #include "berthd/health.h"
+#include "berthd/login_commands.h"
 #include "berthd/serve.h"
 #include "berthd/session/agent.h"
 #include "berthd/stdio.h"
@@ -346,7 +347,8 @@ static const struct cli_command *const commands[] = {
 	&serve_command,		 &up_command,
 	&stdio_command,		 &hello_command,
 	&status_command,	 &health_command,
-	&stop_command,		 &version_command,
+	&stop_command,		 &login_commands_login,
+	&login_commands_audit,	 &version_command,
 	&agent_command,		 &cli_help_command,
 	&cli_completion_command, NULL,
 };

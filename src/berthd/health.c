@@ -18,6 +18,7 @@
 #include "berthd/ask.h"
 #include "berthd/config.h"
 #include "berthd/health.h"
+#include "berthd/login/checks.h"
 #include "core/buf.h"
 #include "core/fs.h"
 #include "core/jsonw.h"
@@ -144,6 +145,66 @@ check_shell(const struct health *health UNUSED, struct finding *f)
 	say(f, f->ok ? "/bin/sh" : "/bin/sh is missing");
 }
 
+/* The front door */
+
+typedef bool door_fn(struct check_words *);
+
+static void
+take_words(struct finding *f, bool ok, const struct check_words *words)
+{
+	f->ok = ok;
+	say(f, "%s", words->detail);
+	snprintf(f->hint, sizeof(f->hint), "%s", words->hint);
+}
+
+static void
+check_door(struct finding *f, door_fn *check)
+{
+	struct check_words words = { .hint = "" };
+	bool ok = check(&words);
+
+	take_words(f, ok, &words);
+}
+
+static void
+check_settings(const struct health *health UNUSED, struct finding *f)
+{
+	check_door(f, checks_settings);
+}
+
+static void
+check_sshd(const struct health *health UNUSED, struct finding *f)
+{
+	check_door(f, checks_sshd);
+}
+
+static void
+check_tmux(const struct health *health, struct finding *f)
+{
+	struct check_words words = { .hint = "" };
+	bool ok = checks_tmux(&health->places, &words);
+
+	take_words(f, ok, &words);
+}
+
+static void
+check_agent(const struct health *health UNUSED, struct finding *f)
+{
+	check_door(f, checks_agent);
+}
+
+static void
+check_linger(const struct health *health UNUSED, struct finding *f)
+{
+	check_door(f, checks_linger);
+}
+
+static void
+check_audit(const struct health *health UNUSED, struct finding *f)
+{
+	check_door(f, checks_audit);
+}
+
 static const struct {
 	const char *name;
 	check_fn *run;
@@ -151,7 +212,10 @@ static const struct {
 	{ "daemon", check_daemon }, { "config", check_config },
 	{ "state", check_state },   { "space", check_space },
 	{ "host", check_clock },    { "files", check_files },
-	{ "shell", check_shell },
+	{ "shell", check_shell },   { "login", check_settings },
+	{ "sshd", check_sshd },	    { "tmux", check_tmux },
+	{ "agent", check_agent },   { "linger", check_linger },
+	{ "audit", check_audit },
 };
 
 static void

@@ -1,19 +1,47 @@
 /* SPDX-License-Identifier: ISC */
 
-/* berthd: the machine's side.  Reads the command line and shows its errors. */
+/*
+ * berthd: the machine's side.  Reads the command line and shows its errors.
+ *
+ * Called codex-ssh, it is `berthd login': that is the name which stands in
+ * sshd's configuration and in authorized_keys.
+ */
 
 #include <stdio.h>
 
 #include "berthd/commands.h"
+#include "core/mem.h"
+#include "core/path.h"
 #include "core/proc.h"
+#include "core/text.h"
 #include "wire/errors.h"
 
-static int
-show(const struct err *err)
+static bool
+is_front_door(const char *name)
 {
-	fprintf(stderr, "berthd: %s\n", err->msg);
+	return name && str_eq(path_base(name), "codex-ssh");
+}
+
+/* As if `login' had been typed; the words are the kernel's own. */
+static char **
+with_login(int argc, char **argv)
+{
+	char **words = xcalloc((size_t)argc + 2, sizeof(*words));
+	static char login[] = "login";
+
+	words[0] = argv[0];
+	words[1] = login;
+	for (int i = 1; i < argc; i++)
+		words[i + 1] = argv[i];
+	return words;
+}
+
+static int
+show(const char *name, const struct err *err)
+{
+	fprintf(stderr, "%s: %s\n", name, err->msg);
 	if (err->hint[0])
-		fprintf(stderr, "berthd: %s\n", err->hint);
+		fprintf(stderr, "%s: %s\n", name, err->hint);
 	return error_row(err->code)->exit_status;
 }
 
@@ -22,15 +50,18 @@ main(int argc, char **argv)
 {
 	struct cli_call call = CLI_CALL_INIT;
 	struct err err = ERR_INIT;
+	bool is_door = is_front_door(argv[0]);
+	AUTO_FREE char **words = is_door ? with_login(argc, argv) : NULL;
 	int status;
 
-	status = cli_parse(&berthd_program, argc, argv, &call, &err);
+	status = cli_parse(&berthd_program, argc + is_door,
+			   words ? words : argv, &call, &err);
 	if (status == 0) {
 		proc_title_init(argc, argv);
 		status = cli_run(&call, &err);
 	}
 	if (status < 0)
-		status = show(&err);
+		status = show(is_door ? "codex-ssh" : "berthd", &err);
 	cli_call_fini(&call);
 	return status;
 }

@@ -63,6 +63,7 @@ add_program(struct jsonw *w, struct err *err)
 	jsonw_str(w, "version", BERTH_VERSION);
 	jsonw_int(w, "api", WIRE_API);
 	jsonw_object_end(w);
+	jsonw_str(w, "home", getenv("BERTH_HOME"));
 	return 0;
 }
 

@@ -8,7 +8,7 @@
  *
  * The answer is one line of JSON on standard output:
  *
- *	{"program":{"path","version","api"},
+ *	{"program":{"path","version","api"},"home":BERTH_HOME|null,
  *	 "daemon":{...as GET /v1/hello}|null,"socket":"..."|null,
  *	 "life":"systemd-linger"|"systemd"|"detached"|"attached"|null,
  *	 "schema_version":1}

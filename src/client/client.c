@@ -175,15 +175,16 @@ client_stop(struct client *client)
 struct http_client *
 client_open_http(struct client *client, struct err *err)
 {
-	struct http_client_config config = { .loop = &client->loop,
-					     .host = client->reach.host,
-					     .token = client->reach.token };
+	struct http_client_config config = { .loop = &client->loop };
 	struct http_client *http;
 	int fd;
 
 	fd = reach_connect(&client->reach, err);
 	if (fd < 0)
 		return NULL;
+	/* Known by now: a tunnel ends at another port each time. */
+	config.host = client->reach.host;
+	config.token = client->reach.token;
 	config.in_fd = config.out_fd = fd;
 	http = http_client_new(&config, err);
 	if (http == NULL)

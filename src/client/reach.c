@@ -12,6 +12,7 @@
 #include "core/mem.h"
 #include "core/path.h"
 #include "core/sock.h"
+#include "core/strv.h"
 #include "core/text.h"
 #include "machine/registry.h"
 #include "secret/secret.h"
@@ -105,6 +106,17 @@ find_token(struct reach *reach, const struct machine *machine, struct err *err)
 	return 0;
 }
 
+static void
+take_defaults(struct reach *reach, const struct machine *machine)
+{
+	reach->workdir = machine->default_workdir
+			     ? xstrdup(machine->default_workdir)
+			     : NULL;
+	reach->shell = machine->default_shell ? xstrdup(machine->default_shell)
+					      : NULL;
+	reach->env = strv_copy(machine->env);
+}
+
 /* As it is configured: at an address, or behind a link. */
 static int
 find_machine(struct reach *reach, const struct reach_config *config,
@@ -119,11 +131,15 @@ find_machine(struct reach *reach, const struct reach_config *config,
 	machine = registry_find(&registry, reach->machine, err);
 	if (machine == NULL)
 		return -1;
-	reach->is_linked = machine->addr == NULL;
+	take_defaults(reach, machine);
 	reach->asker = config->asker;
+	reach->is_tunnelled = machine->addr == NULL && machine->use_direct_addr;
+	reach->is_linked = machine->addr == NULL && !reach->is_tunnelled;
 	if (reach->is_linked)
 		return 0;
-	if (parse_addr(reach, machine->addr, err) < 0)
+	if (reach->is_tunnelled
+		? tunnel_init(&reach->tunnel, machine, config->asker, err) < 0
+		: parse_addr(reach, machine->addr, err) < 0)
 		return err_wrap(err, "machine %s", reach->machine);
 	return config->token_file ? 0 : find_token(reach, machine, err);
 }
@@ -171,7 +187,7 @@ reach_init(struct reach *reach, const struct reach_config *config,
 		return -1;
 	if (config->addr)
 		return parse_addr(reach, config->addr, err);
-	if (reach->address)
+	if (reach->address || reach->is_tunnelled)
 		return 0;
 	return name_socket(reach, err);
 }
@@ -186,6 +202,10 @@ reach_fini(struct reach *reach)
 	free(reach->host);
 	free(reach->token);
 	free(reach->base_url);
+	free(reach->workdir);
+	free(reach->shell);
+	strv_free(reach->env);
+	tunnel_fini(&reach->tunnel);
 	*reach = (struct reach)REACH_INIT;
 }
 
@@ -239,11 +259,30 @@ connect_local(const struct reach *reach, struct err *err)
 	return fd;
 }
 
+/* Our end of the tunnel has the port that was free. */
+static int
+open_tunnel(struct reach *reach, struct err *err)
+{
+	AUTO_FREE char *addr = NULL;
+
+	if (reach->no_start)
+		return err_set(err, ERR_UNREACHABLE, "there is no tunnel");
+	if (tunnel_open(&reach->tunnel, err) < 0)
+		return -1;
+	free(TAKE(reach->address));
+	free(TAKE(reach->host));
+	free(TAKE(reach->base_url));
+	addr = xasprintf("http://127.0.0.1:%u", reach->tunnel.port);
+	return parse_addr(reach, addr, err);
+}
+
 int
 reach_prepare(struct reach *reach, struct err *err)
 {
 	unsigned flags = reach->no_start ? LINK_NO_START : 0;
 
+	if (reach->is_tunnelled)
+		return open_tunnel(reach, err);
 	if (!reach->is_linked || reach->is_up)
 		return 0;
 	if (link_control_connect(reach->machine, flags, reach->asker, err) < 0)
@@ -279,6 +318,8 @@ reach_connect(struct reach *reach, struct err *err)
 {
 	int fd;
 
+	if (reach->is_tunnelled && open_tunnel(reach, err) < 0)
+		return -1;
 	log_debug("client", "connecting", KV_STR("to", reach->base_url));
 	if (reach->is_linked)
 		return connect_link(reach, err);

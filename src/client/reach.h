@@ -5,16 +5,18 @@
 /*
  * How to get a connection to the daemon of a machine.
  *
- * Three ways: the private socket of this host, where a daemon is started if
+ * Four ways: the private socket of this host, where a daemon is started if
  * there is none; the TCP address of a daemon that was given a port, for which a
- * token may be needed; and the link to a machine, which is started and made to
- * connect.  The first connection over a link may ask a person and takes its
- * time; later ones never do either: the link makes them wait.
+ * token may be needed; a tunnel of ours to such a port (tunnel.h); and the link
+ * to a machine, which is started and made to connect.  The first connection
+ * over a link may ask a person and takes its time; later ones never do either:
+ * the link makes them wait.
  */
 
 #include <stdbool.h>
 
 #include "core/err.h"
+#include "client/tunnel.h"
 
 struct link_asker;
 
@@ -37,11 +39,17 @@ struct reach {
 	bool is_linked; /* by a link */
 	bool is_up;	/* the link was active once */
 	const struct link_asker *asker;
+	bool is_tunnelled;
+	struct tunnel tunnel;
+
+	/* What holds on the machine unless a request says otherwise. */
+	char *workdir, *shell;
+	char **env;
 };
 
 #define REACH_INIT                                                             \
 	{                                                                      \
-		.machine = NULL                                                \
+		.tunnel = TUNNEL_INIT                                          \
 	}
 
 /*
@@ -56,7 +64,10 @@ void reach_fini(struct reach *reach);
 /* A connected descriptor; -1 with ERR_UNREACHABLE and others. */
 int reach_connect(struct reach *reach, struct err *err);
 
-/* Have the link active, if there is one: now is a good time for questions. */
+/*
+ * Have the link active, or the tunnel open, if there is one: now is a good time
+ * for questions.
+ */
 int reach_prepare(struct reach *reach, struct err *err);
 
 #endif

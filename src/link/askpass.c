@@ -105,7 +105,7 @@ kind_of(const char *text, const char *hint)
 
 	if (words)
 		return is_password_word(words) ? PROMPT_PASSWORD : PROMPT_CODE;
-	if (str_eq(hint, "confirm") || str_eq(hint, "none"))
+	if (hint && (str_eq(hint, "confirm") || str_eq(hint, "none")))
 		return PROMPT_CONFIRM;
 	if (str_starts(text, "The authenticity of host ") ||
 	    str_starts(text, "Please type 'yes', 'no'"))

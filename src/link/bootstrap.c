@@ -53,8 +53,11 @@
 /* Programs are looked at, each with a deadline of its own. */
 #define PROBE_MS 30000
 
-/* Without a byte taken: a link that hangs, not one that is slow. */
-#define UPLOAD_MS 60000
+/*
+ * ssh takes up to two megabytes at once, and they may then be minutes on their
+ * way; that the connection lives is the transport's care.
+ */
+#define UPLOAD_MS 600000
 
 /* A daemon may have many execs to read; systemd gets its chance first. */
 #define START_MS 75000
@@ -165,6 +168,7 @@ succeed(struct bootstrap *b)
 	if (b->has_ended)
 		return;
 	r->program = h->program;
+	r->home = h->home;
 	r->socket = h->socket;
 	r->version = h->version;
 	r->host_id = h->host_id;
@@ -203,9 +207,11 @@ on_deadline(uv_timer_t *timer)
 static void
 enter(struct bootstrap *b, enum step step, const char *stage, uint64_t ms)
 {
+	if (b->has_ended)
+		return;
 	b->step = step;
 	(void)uv_timer_start(&b->timer, on_deadline, ms, 0);
-	if (b->stage == stage)
+	if (str_eq(b->stage, stage))
 		return;
 	b->stage = stage;
 	b->events->on_stage(b, stage, b->owner);
@@ -811,6 +817,7 @@ open_channel(struct bootstrap *b, struct err *err)
 	b->status = -1;
 	b->replaces = b->result.was_installed = b->result.was_upgraded = false;
 	b->step = STEP_SHELL;
+	b->stage = "shell";
 	b->channel = b->transport->ops->open(b->transport, &spec,
 					     &channel_events, b, err);
 	if (b->channel)
@@ -848,8 +855,7 @@ bootstrap_start(struct transport *transport,
 	*b = (struct bootstrap){ .transport = transport,
 				 .events = events,
 				 .owner = owner,
-				 .config = *config,
-				 .stage = "shell" };
+				 .config = *config };
 	rand_bytes(random, sizeof(random));
 	memcpy(b->token, "berth-", 6);
 	hex_encode(b->token + 6, random, sizeof(random));

@@ -53,6 +53,7 @@ struct bootstrap_config {
 
 struct bootstrap_result {
 	const char *program; /* path there */
+	const char *home;    /* BERTH_HOME that the program needs, or NULL */
 	const char *socket;  /* path there */
 	const char *version; /* the daemon's */
 	const char *host_id;

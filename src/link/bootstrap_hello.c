@@ -56,6 +56,7 @@ bootstrap_hello_read(const char *text, size_t n, struct bootstrap_hello *ret,
 		daemon = json_get(root, "daemon");
 		hello.program = text_of(program, "path");
 		hello.program_version = text_of(program, "version");
+		hello.home = text_of(root, "home");
 		hello.program_api = json_get_int(program, "api", 0);
 		if (daemon && !json_is_nothing(daemon))
 			read_daemon(root, daemon, &hello);
@@ -73,6 +74,7 @@ bootstrap_hello_fini(struct bootstrap_hello *hello)
 {
 	free(hello->program);
 	free(hello->program_version);
+	free(hello->home);
 	free(hello->hello);
 	free(hello->version);
 	free(hello->host_id);

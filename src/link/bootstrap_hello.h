@@ -17,6 +17,7 @@ struct bootstrap_hello {
 	char *program; /* path */
 	char *program_version;
 	int64_t program_api;
+	char *home; /* BERTH_HOME, or NULL: the usual places */
 
 	bool is_running; /* else the rest is empty */
 	char *hello;	 /* the daemon's own JSON */

@@ -26,6 +26,7 @@ struct hello_check {
 	struct hello_expected expected; /* its texts are ours */
 	hello_done_fn *done;
 	void *owner;
+	bool is_second; /* the first stream was refused */
 };
 
 void
@@ -141,9 +142,12 @@ on_end(struct pump *pump, const struct err *why, void *owner)
 	struct err err = ERR_INIT;
 
 	pump_free(TAKE(check->pump));
-	if (why && !was_open && streams_refused(check->streams, why) &&
-	    take_stream(check, &err) == 0)
-		return;
+	if (why && !was_open && why->code == ERR_DENIED && !check->is_second) {
+		check->is_second = true;
+		streams_refused(check->streams, why);
+		if (take_stream(check, &err) == 0)
+			return;
+	}
 	if (err.code == ERR_NONE && why)
 		err = *why;
 	if (err.code == ERR_NONE)

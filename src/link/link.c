@@ -434,6 +434,7 @@ on_bootstrapped(struct bootstrap *bootstrap,
 					       .traffic = &link->traffic,
 					       .socket = result->socket,
 					       .binary = result->program,
+					       .home = result->home,
 					       .on_absent = on_absent,
 					       .owner = link };
 	const struct hello_expected expected = { .uid = result->uid,
@@ -895,7 +896,7 @@ void
 link_refused(struct link *link, const struct err *why)
 {
 	if (link->streams)
-		(void)streams_refused(link->streams, why);
+		streams_refused(link->streams, why);
 }
 
 void

@@ -143,7 +143,7 @@ read_members(struct cursor *c, struct mux_message *m)
 	switch (m->type) {
 	case SSH_CHANNEL_OPEN:
 		m->text = take_text(c);
-		/* fallthrough */
+		__attribute__((fallthrough));
 	case SSH_CHANNEL_OPEN_CONFIRMATION:
 		m->peer = take_u32(c);
 		m->window = take_u32(c);
@@ -158,7 +158,7 @@ read_members(struct cursor *c, struct mux_message *m)
 		break;
 	case SSH_CHANNEL_EXTENDED_DATA:
 		m->reason = take_u32(c);
-		/* fallthrough */
+		__attribute__((fallthrough));
 	case SSH_CHANNEL_DATA:
 		m->text = take_text(c);
 		break;

@@ -97,19 +97,25 @@ on_spare_data(struct pump *pump UNUSED, const void *bytes UNUSED,
 	spare_free(spare);
 }
 
-bool
+void
 streams_refused(struct streams *s, const struct err *why)
 {
+	struct spare *spare;
+
 	if (why->code != ERR_DENIED || s->uses_command)
-		return false;
+		return;
 	if (s->has_worked) {
 		s->config.on_absent(why, s->config.owner);
-		return false;
+		return;
 	}
 	log_info("link", "sockets are not forwarded; relaying by a command",
 		 KV_ERR(why));
 	s->uses_command = true;
-	return true;
+	/* What still opens will be refused, too. */
+	list_for_each (spare, &s->spares, link) {
+		if (!pump_is_open(spare->pump))
+			spare_free(spare);
+	}
 }
 
 static void
@@ -122,7 +128,7 @@ on_spare_end(struct pump *pump UNUSED, const struct err *err, void *owner)
 	spare_free(spare);
 	look_in(s, AGAIN_MS);
 	if (err && !was_open)
-		(void)streams_refused(s, err);
+		streams_refused(s, err);
 }
 
 static const struct pump_events spare_events = {
@@ -183,6 +189,13 @@ streams_new(const struct streams_config *config)
 	s->config = *config;
 	s->socket = xstrdup(config->socket);
 	(void)buf_adds(&command, "exec ");
+	if (config->home) {
+		AUTO_FREE char *home = xasprintf("BERTH_HOME=%s", config->home);
+
+		(void)buf_adds(&command, "env ");
+		(void)shell_quote(&command, home);
+		(void)buf_addc(&command, ' ');
+	}
 	(void)shell_quote(&command, config->binary);
 	(void)buf_adds(&command, " stdio");
 	s->command = buf_take(&command);

@@ -27,6 +27,7 @@ struct streams_config {
 	struct traffic *traffic;
 	const char *socket; /* of the daemon there; copied */
 	const char *binary; /* of berthd there; copied */
+	const char *home;   /* its BERTH_HOME, or NULL; copied */
 
 	/* Sockets were forwarded before, and now nobody answers. */
 	void (*on_absent)(const struct err *why, void *owner);
@@ -45,11 +46,8 @@ struct pump *streams_take(struct streams *streams,
 /* It was used and is as good as new: keep it as a spare. */
 void streams_give(struct streams *streams, struct pump *pump);
 
-/*
- * A pump that was taken did not open.  True: the next will be made in another
- * way.
- */
-bool streams_refused(struct streams *streams, const struct err *why);
+/* A pump that was taken did not open: the next may be made in another way. */
+void streams_refused(struct streams *streams, const struct err *why);
 
 size_t streams_n_spare(const struct streams *streams);
 

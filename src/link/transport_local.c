@@ -524,7 +524,6 @@ channel_free(struct local_channel *ch)
 	if (ch->child) {
 		ch->child->channel = NULL;
 		(void)kill(-ch->child->pid, SIGHUP);
-		uv_unref((uv_handle_t *)&ch->child->watch);
 	}
 	uv_close((uv_handle_t *)&ch->later, on_channel_closed);
 }

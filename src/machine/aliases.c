@@ -37,6 +37,12 @@ struct reading {
 	const char *dir; /* ~/.ssh */
 };
 
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
 /* The next word of a line, unquoted; false at its end. */
 static bool
 next_word(const char **line, const char *end, char word[MAX_WORD])
@@ -45,11 +51,11 @@ next_word(const char **line, const char *end, char word[MAX_WORD])
 	size_t n = 0;
 	bool quoted = false;
 
-	while (p < end && (*p == ' ' || *p == '\t' || *p == '\r'))
+	while (p < end && is_space(*p))
 		p++;
 	if (p == end || *p == '#')
 		return false;
-	for (; p < end && (quoted || !strchr(" \t\r", *p)); p++) {
+	for (; p < end && (quoted || !is_space(*p)); p++) {
 		if (*p == '"')
 			quoted = !quoted;
 		else if (n < MAX_WORD - 1)
@@ -67,13 +73,13 @@ is_keyword(const char **line, const char *end, const char *keyword)
 	size_t n = strlen(keyword);
 	const char *p = *line;
 
-	while (p < end && (*p == ' ' || *p == '\t'))
+	while (p < end && is_space(*p))
 		p++;
 	if ((size_t)(end - p) <= n || strncasecmp(p, keyword, n) != 0 ||
-	    strchr(" \t=", p[n]) == NULL)
+	    !(is_space(p[n]) || p[n] == '='))
 		return false;
 	p += n;
-	while (p < end && (*p == ' ' || *p == '\t'))
+	while (p < end && is_space(*p))
 		p++;
 	if (p < end && *p == '=')
 		p++;

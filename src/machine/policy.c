@@ -14,6 +14,7 @@
 #include "core/json.h"
 #include "core/macros.h"
 #include "core/mem.h"
+#include "core/strv.h"
 #include "core/text.h"
 #include "core/yaml.h"
 #include "machine/policy.h"
@@ -29,9 +30,26 @@ check_allow(void *at, struct err *err UNUSED)
 	return 0;
 }
 
+/* An empty list was written to allow nothing; it is not an absent one. */
+static int
+check_list(void *at, struct err *err UNUSED)
+{
+	char ***list = at;
+
+	if (strv_len(*list) == 0)
+		strv_add(list, "!*");
+	return 0;
+}
+
 const struct json_field policy_fields[] = {
-	JSON_F(struct policy, allow_hosts, STRS, false),
-	JSON_F(struct policy, allow_machines, STRS, false),
+	{ .name = "allow_hosts",
+	  .type = JSON_STRS_T,
+	  .offset = offsetof(struct policy, allow_hosts),
+	  .check = check_list },
+	{ .name = "allow_machines",
+	  .type = JSON_STRS_T,
+	  .offset = offsetof(struct policy, allow_machines),
+	  .check = check_list },
 	{ .name = "allow_password",
 	  .type = JSON_BOOL_T,
 	  .offset = offsetof(struct policy, refuse_password),
@@ -130,7 +148,6 @@ policy_has_hosts(const struct policy *policy)
 	return policy->allow_hosts != NULL;
 }
 
-/* An empty list was written to allow nothing; it is not an absent one. */
 int
 policy_check(const struct policy *policy, const char *name,
 	     const char *hostname, struct err *err)

@@ -84,7 +84,7 @@ take_entry(struct cursor *cursor, struct secret_file_entry *ret)
 	ret->name = xstrndup((const char *)name, name_len);
 	ret->changed_s = changed_s;
 	ret->value = secret_new(value, value_len);
-	return true;
+	return strlen(ret->name) == name_len;
 }
 
 static struct secret_file_entry *

@@ -32,6 +32,8 @@ logins_add packaged /bin/sh
 logins_add old /bin/sh
 logins_add new /bin/sh
 logins_add two /bin/bash
+logins_add by-csh "$(command -v csh)"
+logins_add by-fish "$(command -v fish)"
 logins_sshd 'Match User small'
 logins_sshd 'SetEnv PATH=/run/small'
 logins_sshd 'Match User bare'
@@ -43,7 +45,7 @@ logins_start
 # bring NAME [OPTION...]: what the bootstrap says, in up.NAME.
 bring() {
 	# shellcheck disable=SC2086
-	timeout 60 "$BUILD/tests/tools/bootstrap" "${@:2}" $LOGINS_SSH "$1@there" \
+	timeout 60 "$BUILD/tests/tools/bootstrap" "${@:2}" $LOGINS_SSH "$1" \
 		>"up.$1" 2>&1
 }
 
@@ -133,6 +135,11 @@ is 'the daemon lives elsewhere' "$(said readonly socket)" \
 is 'where nobody else comes in' \
 	"$(logins_as root stat -c '%a %u' "/var/tmp/berth-$(logins_uid readonly)")" \
 	"700 $(logins_uid readonly)"
+is 'and where is told' "$(said readonly home)" "/var/tmp/berth-$(logins_uid readonly)"
+like 'so that it can be used without its socket' "$(printf \
+	'GET /v1/hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' |
+	logins_as readonly env "BERTH_HOME=$(said readonly home)" \
+		"$(said readonly program)" stdio)" "$(said readonly nonce)"
 nonce=$(said readonly nonce)
 ok 'a second time' bring readonly
 is 'it is found there' "$(said readonly nonce)" "$nonce"
@@ -141,6 +148,8 @@ uid=$(logins_uid full)
 logins_as root mount -t tmpfs -o size=600k,mode=700,uid="$uid" none /home/full
 ok 'a home without room' bring full -i
 serves full
+is 'at the second attempt' "$(stages full)" \
+	'shell probe upload shell probe upload install start identity '
 is 'the daemon lives elsewhere' "$(said full socket)" \
 	"/var/tmp/berth-$uid/run/berthd.sock"
 is 'what was tried is gone' \
@@ -235,11 +244,23 @@ is 'and ends as if nothing had been' \
 ok 'an upgrade to what is older' bring new -u
 is 'does not happen' "$(said new version) $(stages new)" '0.2.0 shell probe identity '
 
+# --- by the link -------------------------------------------------------------
+
+# Each name of the ssh configuration is a machine.
+export BERTH_SSH_CONFIG=$logins_config
+for name in by-csh by-fish; do
+	cleanup_at_exit "$BERTH" link stop $name
+	is "$name: a first command runs" \
+		"$("$BERTH" run -m $name --cwd / --raw -- sh -c 'echo hello from $USER' 2>&1)" \
+		"hello from $name"
+done
+unset BERTH_SSH_CONFIG
+
 # --- two at once ------------------------------------------------------------
 
 for k in 1 2 3 4; do
 	# shellcheck disable=SC2086
-	timeout 60 "$BUILD/tests/tools/bootstrap" -i $LOGINS_SSH two@there \
+	timeout 60 "$BUILD/tests/tools/bootstrap" -i $LOGINS_SSH two \
 		>"up.two-$k" 2>&1 &
 	pids[k]=$!
 done

@@ -121,6 +121,7 @@ ok 'and the daemon with the last of them' wait_for 20 is_silent cat
 
 vhost_run systemctl mask --quiet --runtime user@.service
 vhost_ssh bob
+rm up.bob
 "$BUILD/tests/tools/bootstrap" -k "${vhost_ssh[@]}" >up.bob 2>&1 &
 pid=$!
 ok 'a login that stays' wait_for 30 file_has up.bob '^done'

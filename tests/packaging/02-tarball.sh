@@ -13,7 +13,8 @@ for arch in x86_64 aarch64; do
 	ok "$arch: unpacks" tar -xzf "$ROOT/dist/berth-$VERSION-linux-$arch.tar.gz"
 	top=berth-$VERSION-linux-$arch
 	for path in bin/berth bin/berthd bin/codexd bin/codex-remote README.md \
-		LICENSE NOTICES CHANGELOG.md; do
+		LICENSE NOTICES CHANGELOG.md libexec/berth/berthd-x86_64 \
+		libexec/berth/berthd-aarch64; do
 		ok "$arch: has $path" test -s "$top/$path"
 	done
 	like "$arch: is for that machine" \
@@ -29,6 +30,12 @@ check_share "$HOME/.local/share" site-functions
 like 'the unit starts what was installed' \
 	"$(cat "$HOME/.local/lib/systemd/user/berthd.service")" \
 	"ExecStart=$HOME/.local/bin/berthd serve"
+
+for arch in x86_64 aarch64; do
+	like "has the daemon to send to $arch" "$(readelf -h \
+		"$HOME/.local/libexec/berth/berthd-$arch" | grep Machine)" \
+		"${machine[$arch]}"
+done
 
 unset BERTHD
 use_home h

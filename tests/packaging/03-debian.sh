@@ -34,6 +34,10 @@ check_share "$TMP/root/usr/share" vendor-completions
 for path in doc/berth/copyright doc/berth/changelog.gz doc/berth/NOTICES.gz; do
 	ok "has $path" test -s "root/usr/share/$path"
 done
+for arch in x86_64 aarch64; do
+	ok "has the daemon to send to $arch" \
+		test -s "root/usr/libexec/berth/berthd-$arch"
+done
 is 'the programs of others are ours' \
 	"$(readlink root/usr/bin/codexd root/usr/bin/codex-remote | tr '\n' ' ')" \
 	'berthd berth '

@@ -11,6 +11,8 @@ cd "$TMP" || exit 1
 top=$TMP/root/opt/berth
 is 'and nowhere else' "$(ls root root/opt | tr '\n' ' ')" 'root: opt  root/opt: berth '
 check_share "$top/share" site-functions
+is 'the daemon to send to machines like this is this one' \
+	"$(readlink -f "$top/libexec/berth/berthd-$(uname -m)")" "$top/bin/berthd"
 is 'berth runs' "$("$top/bin/berth" version)" "berth $VERSION"
 like 'the unit names the daemon in its place' \
 	"$(<"$top/lib/systemd/user/berthd.service")" \

@@ -427,6 +427,92 @@ async function files() {
   await read(413, { path: join(dir, 'big') });
 }
 
+async function own_files() {
+  const at = (path, more = '') => `?path=${encodeURIComponent(path)}${more}`;
+  const to = (path) => `&to=${encodeURIComponent(path)}`;
+  const f = join(dir, 'own', 'file');
+  const none = join(dir, 'none', 'file');
+  const octets = { 'Content-Type': 'application/octet-stream' };
+  const put = (status, query, body, headers = {}) =>
+    call(status, 'PUT', `/v1/file/content${query}`, { body: Buffer.from(body), headers: { ...octets, ...headers } });
+  const get = (status, query, headers = {}) => call(status, 'GET', `/v1/file/content${query}`, { headers });
+  await put(404, at(none), 'x');
+  await put(200, at(f, '&mkdir=true&mode=600&mtime=1000000000&sync=true'), 'hello');
+  await put(200, at(f, '&key=0123456789abcdef&offset=0&size=5'), 'hello', { 'If-Match': '*' });
+  await put(400, at(f, '&size=9'), 'hello');
+  await put(403, at('/etc/x'), 'hello');
+  await put(409, at(f), 'hello', { 'If-None-Match': '*' });
+  is('a file', (await get(200, at(f))).bytes.toString(), 'hello');
+  is('a range', (await get(206, at(f), { Range: 'bytes=1-2' })).bytes.toString(), 'el');
+  await get(400, at('x'));
+  await get(403, at('/etc/passwd'));
+  await get(404, at(none));
+  await get(409, at(f), { 'If-Match': '"x"' });
+  await get(416, at(f), { Range: 'bytes=9-' });
+
+  const ask = (what) => (status, query) => call(status, 'GET', `/v1/file/${what}${query}`, {});
+  const upload = ask('upload');
+  await upload(200, at(f, '&key=0123456789abcdef'));
+  await upload(400, at(f, '&key=x'));
+  await upload(403, at('/etc/x', '&key=0123456789abcdef'));
+  const list = ask('list');
+  await list(200, at(dir, '&recursive=true&sums=true&sweep=true'));
+  await list(400, at(f));
+  await list(403, at('/etc'));
+  await list(404, at(none));
+  const stat = ask('stat');
+  await stat(200, at(f, '&follow=true'));
+  await stat(400, '');
+  await stat(403, at('/etc/x'));
+  await stat(404, at(none));
+
+  const act = (what) => (status, query) => call(status, 'POST', `/v1/file/${what}${query}`, {});
+  const mkdir = act('mkdir');
+  await mkdir(200, at(join(dir, 'own', 'd', 'e'), '&parents=true&mode=700'));
+  await mkdir(400, at(dir, '&mode=9'));
+  await mkdir(403, at('/etc/x'));
+  await mkdir(404, at(none));
+  await mkdir(409, at(join(dir, 'own')));
+  for (const what of ['copy', 'rename']) {
+    const pair = act(what);
+    await pair(200, at(f) + to(`${f}2`));
+    await pair(400, at(f));
+    await pair(403, at('/etc/passwd') + to(f));
+    await pair(404, at(none) + to(f));
+    await put(200, at(f), 'hello');
+    await pair(409, at(f) + to(`${f}2`) + '&new=true');
+  }
+  const link = act('link');
+  await link(200, at(`${f}-link`, '&target=file'));
+  await link(400, at(`${f}-link`));
+  await link(403, at('/etc/x', '&target=y'));
+  await link(404, at(none, '&target=y'));
+  await link(409, at(join(dir, 'own', 'd'), '&target=y'));
+  const set = act('set');
+  await set(200, at(f, '&mode=640&mtime=5'));
+  await set(400, at(f, '&mode=x'));
+  await set(403, at('/etc/passwd', '&mode=600'));
+  await set(404, at(none, '&mode=600'));
+  const remove = act('remove');
+  await remove(400, '');
+  await remove(403, at('/etc/passwd'));
+  await remove(404, at(none));
+  await remove(409, at(join(dir, 'own')));
+
+  const pack = (status, query) =>
+    call(status, 'POST', `/v1/sync/pack${query}`, { body: Buffer.from('file\0file-link\0d\0'), headers: octets });
+  const { bytes } = await pack(200, at(join(dir, 'own')));
+  await pack(400, '');
+  await pack(403, at('/etc'));
+  await pack(404, at(none));
+  const unpack = (status, query, body) =>
+    call(status, 'POST', `/v1/sync/unpack${query}`, { body, headers: { 'Content-Type': 'application/x-tar' } });
+  await unpack(200, at(join(dir, 'own2')), bytes);
+  await unpack(400, at(join(dir, 'own2')), Buffer.alloc(2000, 'x'));
+  await unpack(403, at('/etc/x'), bytes);
+  await remove(200, at(join(dir, 'own'), '&recursive=true'));
+}
+
 async function trees() {
   const from = join(dir, 'tree');
   mkdirSync(from);
@@ -494,6 +580,7 @@ await run([
   artifacts,
   sessions,
   files,
+  own_files,
   trees,
   the_end,
   every_promise_was_kept,

@@ -46,15 +46,16 @@ static void
 on_done(struct bootstrap *b, const struct bootstrap_result *r,
 	void *owner UNUSED)
 {
-	printf("program=%s\nsocket=%s\nversion=%s\nhost_id=%s\nnonce=%s\n"
-	       "life=%s\nmachine=%s\nuid=%lld\napi=%lld\ninstalled=%d\n"
-	       "upgraded=%d\nkeeps=%d\ndone\n",
-	       r->program ? r->program : "", r->socket ? r->socket : "",
-	       r->version ? r->version : "", r->host_id ? r->host_id : "",
-	       r->nonce ? r->nonce : "", r->life ? r->life : "",
-	       r->machine ? r->machine : "", (long long)r->uid,
-	       (long long)r->api, r->was_installed, r->was_upgraded,
-	       r->keeps_channel);
+	printf(
+	    "home=%s\nprogram=%s\nsocket=%s\nversion=%s\nhost_id=%s\nnonce=%s\n"
+	    "life=%s\nmachine=%s\nuid=%lld\napi=%lld\ninstalled=%d\n"
+	    "upgraded=%d\nkeeps=%d\ndone\n",
+	    r->home ? r->home : "", r->program ? r->program : "",
+	    r->socket ? r->socket : "", r->version ? r->version : "",
+	    r->host_id ? r->host_id : "", r->nonce ? r->nonce : "",
+	    r->life ? r->life : "", r->machine ? r->machine : "",
+	    (long long)r->uid, (long long)r->api, r->was_installed,
+	    r->was_upgraded, r->keeps_channel);
 	fflush(stdout);
 	status = 0;
 	if (!stays || !r->keeps_channel)
@@ -105,5 +106,6 @@ main(int argc, char **argv)
 	}
 	(void)uv_run(&loop, UV_RUN_DEFAULT);
 	shell_transport_free(transport);
+	(void)uv_loop_close(&loop);
 	return status;
 }

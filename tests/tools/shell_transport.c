@@ -2,7 +2,7 @@
 
 /* Channels that are processes; see shell_transport.h. */
 
-#include <stdio.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 #include <uv.h>
@@ -21,6 +21,7 @@ struct shell_transport {
 	uv_loop_t *loop;
 	char *const *prefix;
 	char *const *env;
+	size_t cut_after; /* SIZE_MAX: never */
 };
 
 struct shell_channel {
@@ -32,6 +33,7 @@ struct shell_channel {
 	uv_timer_t opened;
 	char bytes[65536];
 	unsigned n_handles, n_eof;
+	size_t until_cut;
 	int status, signal;
 	bool has_exited, is_full;
 };
@@ -109,14 +111,36 @@ on_alloc(uv_handle_t *handle, size_t wanted UNUSED, uv_buf_t *ret)
 }
 
 static void
+cut(struct shell_channel *c)
+{
+	const struct channel_events *events = c->events;
+	struct err err = ERR_INIT;
+
+	err_set(&err, ERR_UNREACHABLE, "cut");
+	c->events = NULL;
+	close_pipes(c);
+	events->on_close(&c->channel, &err, c->owner);
+	maybe_end(c);
+}
+
+static void
 on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *bytes)
 {
 	struct shell_channel *c = stream->data;
+	int fd = stream == (uv_stream_t *)&c->pipes[1] ? 1 : 2;
+	bool is_cut = fd == 1 && n > 0 && (size_t)n > c->until_cut;
 
+	if (is_cut)
+		n = (ssize_t)c->until_cut;
 	if (c->events && n > 0)
-		c->events->on_data(
-		    &c->channel, stream == (uv_stream_t *)&c->pipes[1] ? 1 : 2,
-		    bytes->base, (size_t)n, c->owner);
+		c->events->on_data(&c->channel, fd, bytes->base, (size_t)n,
+				   c->owner);
+	if (fd == 1 && n > 0)
+		c->until_cut -= (size_t)n;
+	if (c->events && is_cut) {
+		cut(c);
+		return;
+	}
 	if (n < 0) {
 		(void)uv_read_stop(stream);
 		c->n_eof++;
@@ -175,6 +199,7 @@ open_channel(struct transport *transport, const struct channel_spec *spec,
 	c->channel.ops = transport->ops;
 	c->events = events;
 	c->owner = owner;
+	c->until_cut = t->cut_after;
 	rc = start(t, c, spec->what);
 	if (rc < 0) {
 		c->events = NULL;
@@ -258,11 +283,24 @@ shell_transport_new(struct uv_loop_s *loop, char *const *prefix,
 {
 	struct shell_transport *t = xcalloc(1, sizeof(*t));
 
+	/* A shell may end while it is written to. */
+	(void)signal(SIGPIPE, SIG_IGN);
+
 	t->transport.ops = &ops;
 	t->loop = loop;
 	t->prefix = prefix;
 	t->env = env;
+	t->cut_after = SIZE_MAX;
 	return &t->transport;
+}
+
+void
+shell_transport_cut(struct transport *transport, size_t after)
+{
+	struct shell_transport *t = container_of(
+	    transport, struct shell_transport, transport);
+
+	t->cut_after = after;
 }
 
 void

@@ -212,6 +212,13 @@ declare_lost(struct exec *exec, int dir_fd, struct exec_state *state)
 			 KV_ERR(&err));
 }
 
+/* Was it asked for before the machine was last started? */
+static bool
+is_of_earlier_boot(const struct exec *exec)
+{
+	return exec->created_ns < clock_wall_ns() - clock_boot_ns();
+}
+
 /* What the directory says, adopted or declared lost if it has not ended. */
 static int
 settle(struct exec *exec, int dir_fd, struct exec_state *state, struct err *err)
@@ -232,8 +239,14 @@ settle(struct exec *exec, int dir_fd, struct exec_state *state, struct err *err)
 		if (exec_state_is_end(state->kind))
 			return 0;
 	} else if (!has_state && err->code == ERR_NOT_FOUND) {
-		/* A holder records itself before it starts anything. */
-		return err_set(err, ERR_NOT_FOUND, "never started");
+		/*
+		 * A holder records itself before it starts anything; but that
+		 * record may not have reached the disk before the power went.
+		 */
+		if (!is_of_earlier_boot(exec))
+			return err_set(err, ERR_NOT_FOUND, "never started");
+		state->boot_id = xstrdup("");
+		state->started_ns = exec->created_ns;
 	}
 	declare_lost(exec, dir_fd, state);
 	return 0;

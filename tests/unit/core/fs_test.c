@@ -355,6 +355,39 @@ only_journals_of_names_keep_names(void **state UNUSED)
 	assert_false(fs_syncs_names(-1));
 }
 
+static void
+lock_keeps_others_out_until_it_is_closed(void **state UNUSED)
+{
+	AUTO_FREE char *path = path_join(unit_temp_dir(), "lock");
+	struct err err = ERR_INIT;
+	int first = fs_lock(path, 0, &err);
+
+	assert_true(first >= 0);
+	assert_int_equal(fs_lock(path, 30, &err), -1);
+	assert_err(err, ERR_TIMEOUT, "another program holds");
+	close(first);
+	first = fs_lock(path, 0, &err);
+	assert_true(first >= 0);
+	close(first);
+}
+
+static void
+replaced_file_is_whole_and_private(void **state UNUSED)
+{
+	AUTO_FREE char *path = path_join(unit_temp_dir(), "file");
+	AUTO_BUF text = BUF_INIT(64);
+	struct err err = ERR_INIT;
+	struct stat st;
+
+	assert_int_equal(fs_replace(path, "one", 3, 0, &err), 0);
+	assert_int_equal(fs_replace(path, "two", 3, FS_WRITE_SYNC, &err), 0);
+	assert_int_equal(fs_read_file(AT_FDCWD, path, &text, &err), 0);
+	assert_string_equal(buf_text(&text), "two");
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(fs_replace("/nowhere/x", "", 0, 0, &err), -1);
+}
+
 int
 main(void)
 {
@@ -375,6 +408,8 @@ main(void)
 		    tree_is_removed_though_its_directories_are_read_only),
 		cmocka_unit_test(tree_is_removed_however_deep_it_is),
 		cmocka_unit_test(flags_are_set_on_descriptors),
+		cmocka_unit_test(lock_keeps_others_out_until_it_is_closed),
+		cmocka_unit_test(replaced_file_is_whole_and_private),
 	};
 
 	return RUN_TESTS(tests);

@@ -30,6 +30,7 @@ static const char *dir;
 struct run {
 	bool may_install;
 	const char *cancel_at; /* a stage */
+	size_t cut_after;      /* bytes; 0: never */
 	bool is_done, has_failed;
 	char stages[256];
 	struct err err;
@@ -105,6 +106,8 @@ run_with(struct run *run, const char *shell)
 	(void)uv_loop_init(&loop);
 	config.loop = &loop;
 	transport = shell_transport_new(&loop, prefix, env);
+	if (run->cut_after)
+		shell_transport_cut(transport, run->cut_after);
 	assert_non_null(
 	    bootstrap_start(transport, &config, &events, run, &err));
 	assert_string_equal(run->stages, "");
@@ -282,6 +285,27 @@ a_cancelled_bootstrap_never_calls_back(void **state UNUSED)
 	}
 }
 
+/* Whatever of the answers came: it fails once, and may be tried again. */
+static void
+a_connection_may_break_at_any_byte(void **state UNUSED)
+{
+	AUTO_FREE char *hello = hello_of(1, geteuid(), "detached");
+	AUTO_FREE char *up = xasprintf("echo '%s'", hello);
+	bool was_done = false;
+
+	put_program(stopped, up);
+	for (size_t n = 1; !was_done; n += 5) {
+		struct run run = { .cut_after = n };
+
+		assert_true(n < 4096);
+		run_with(&run, "/bin/sh");
+		assert_true(run.is_done != run.has_failed);
+		assert_true(run.is_done || run.err.code == ERR_UNREACHABLE);
+		was_done = run.is_done;
+		run_fini(&run);
+	}
+}
+
 static void
 the_script_is_sent_without_its_comments(void **state UNUSED)
 {
@@ -302,6 +326,7 @@ main(void)
 		cmocka_unit_test(nothing_is_installed_against_our_will),
 		cmocka_unit_test(a_login_that_runs_nothing_is_told_of),
 		cmocka_unit_test(a_cancelled_bootstrap_never_calls_back),
+		cmocka_unit_test(a_connection_may_break_at_any_byte),
 		cmocka_unit_test(the_script_is_sent_without_its_comments),
 	};
 

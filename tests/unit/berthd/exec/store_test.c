@@ -15,6 +15,7 @@
 #include "berthd/config.h"
 #include "berthd/exec/exec.h"
 #include "berthd/exec/spec.h"
+#include "core/buf.h"
 #include "core/fs.h"
 #include "core/mem.h"
 #include "core/proc.h"
@@ -532,6 +533,35 @@ what_is_no_exec_is_none(void **state)
 	assert_true(is_on_disk(shop, "notes"));
 }
 
+/* As a power cut leaves it between the flush of a spec and that of a state. */
+static void
+what_an_earlier_boot_may_have_started_is_lost(void **state)
+{
+	static const char since[] = "1000000000000000000"; /* 2001 */
+	struct shop *shop = *state;
+	struct exec *exec = run(shop, keyed);
+	AUTO_FREE char *id = xstrdup(exec->id);
+	AUTO_CLOSE int dir = open(exec->dir, O_RDONLY | O_DIRECTORY);
+	AUTO_BUF spec = BUF_INIT(SPEC_MAX);
+	struct err err = ERR_INIT;
+	bool existing = false;
+	char *at;
+
+	assert_int_equal(fs_read_file(dir, SPEC_FILE, &spec, &err), 0);
+	at = (char *)buf_bytes(&spec) +
+	     (strstr(buf_text(&spec), "created_ns\":") - buf_text(&spec));
+	memcpy(at + strlen("created_ns\":"), since, strlen(since));
+	assert_int_equal(fs_write_atomic(dir, SPEC_FILE, buf_bytes(&spec),
+					 spec.len, 0, &err),
+			 0);
+	assert_int_equal(unlinkat(dir, "state.json", 0), 0);
+	reopen(shop);
+	assert_int_equal(find(shop, id)->kind, EXEC_LOST);
+	/* Nor is it started again. */
+	assert_string_equal(try_start(shop, keyed, &existing, &err)->id, id);
+	assert_true(existing);
+}
+
 static void
 a_damaged_exec_is_kept_and_passed_over(void **state)
 {
@@ -624,6 +654,7 @@ main(void)
 		shop_test(one_that_stays_does_not_keep_the_others),
 		shop_test(trash_is_cleared_at_the_start),
 		shop_test(what_is_no_exec_is_none),
+		shop_test(what_an_earlier_boot_may_have_started_is_lost),
 		shop_test(a_damaged_exec_is_kept_and_passed_over),
 		shop_test(what_cannot_start_is_forgotten),
 		shop_test(a_request_may_name_no_project),

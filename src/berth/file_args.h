@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BERTH_BERTH_FILE_ARGS_H
+#define BERTH_BERTH_FILE_ARGS_H
+
+/*
+ * What the commands about files share: the machine, the way to its files, and
+ * how they are reached.
+ */
+
+#include "berth/common.h"
+#include "client/client.h"
+#include "client/file/file.h"
+
+struct via_args {
+	const char *via;
+};
+
+extern const struct cli_group via_group; /* struct via_args */
+
+/* A machine whose files are open. */
+struct place {
+	struct client *client;
+	struct files *files;
+};
+
+#define PLACE_INIT                                                             \
+	{                                                                      \
+		.client = NULL                                                 \
+	}
+
+int place_open(struct place *place, const struct where_args *where,
+	       const struct output_args *output, const struct via_args *via,
+	       struct err *err);
+void place_close(struct place *place);
+
+static inline void
+auto_place(struct place *place)
+{
+	place_close(place);
+}
+
+#define AUTO_PLACE __attribute__((cleanup(auto_place))) struct place
+
+/* Permission bits in octal, as chmod takes them; -1 for NULL. */
+int parse_mode(const char *text, int *ret, struct err *err);
+
+#endif

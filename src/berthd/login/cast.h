@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BERTHD_LOGIN_CAST_H
+#define BERTHD_LOGIN_CAST_H
+
+/*
+ * Writing a recording in asciinema's formats, asciicast v2 and v3.
+ *
+ * Each line is JSON, whatever the terminal showed: a character that was cut in
+ * two by reading is put together again, and bytes that are no UTF-8 become
+ * U+FFFD.  Times are since the start in v2, since the last event in v3.
+ *
+ * A recording has a largest size: behind it there is a marker that says so,
+ * and nothing more.  A disk that is full ends a recording, not the session.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/err.h"
+
+struct cast_config {
+	unsigned version; /* 2 or 3 */
+	unsigned cols, rows;
+	const char *term;  /* may be NULL */
+	const char *title; /* may be NULL */
+	uint64_t max_bytes;
+};
+
+struct cast {
+	int fd; /* -1: ended */
+	unsigned version;
+	uint64_t start_ns, last_us, written, max;
+	uint8_t held[4]; /* the head of a character of the output */
+	size_t n_held;
+};
+
+#define CAST_INIT                                                              \
+	{                                                                      \
+		.fd = -1                                                       \
+	}
+
+/* Make `path' (0600), which must not be there yet. */
+int cast_open(struct cast *cast, const char *path,
+	      const struct cast_config *config, struct err *err);
+
+void cast_output(struct cast *cast, const void *bytes, size_t n);
+void cast_input(struct cast *cast, const void *bytes, size_t n);
+void cast_resize(struct cast *cast, unsigned cols, unsigned rows);
+
+/* `status' is the exit status of what was recorded. */
+void cast_close(struct cast *cast, int status);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: ISC */
+
+/* Is the front door in order; see checks.h. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "berthd/login/audit.h"
+#include "berthd/login/checks.h"
+#include "berthd/login/env_file.h"
+#include "berthd/login/jail.h"
+#include "berthd/login/login.h"
+#include "berthd/login/policy.h"
+#include "berthd/session/tmux.h"
+#include "core/buf.h"
+#include "core/fs.h"
+#include "core/mem.h"
+#include "core/path.h"
+#include "core/run.h"
+#include "core/text.h"
+#include "wire/places.h"
+
+#define MAX_FILE (256u << 10)
+#define AGENT_MS 5000
+#define LINGER_DIR "/var/lib/systemd/linger"
+#define DROP_INS "/etc/ssh/sshd_config.d/*.conf"
+
+extern char **environ;
+
+static void PRINTF(2, 3) say(struct check_words *words, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(words->detail, sizeof(words->detail), fmt, ap);
+	va_end(ap);
+}
+
+static bool
+complain(struct check_words *words, const struct err *err)
+{
+	say(words, "%.380s", err->msg);
+	snprintf(words->hint, sizeof(words->hint), "%s", err->hint);
+	return false;
+}
+
+bool
+checks_settings(struct check_words *words)
+{
+	struct err err = ERR_INIT;
+	struct env_file file;
+	AUTO_POLICY policy;
+	bool ok;
+
+	policy_init(&policy);
+	ok = env_file_init(&file, &err) == 0 &&
+	     env_file_load(&file, LOGIN_ETC "/codex-ssh.env", &err) == 0;
+	if (ok && policy_load(&policy, LOGIN_ETC "/policy.yaml", &err) < 0)
+		ok = err.code == ERR_NOT_FOUND;
+	if (ok)
+		say(words, "%zu keys, %zu roles, %zu projects%s", policy.keys.n,
+		    policy.roles.n, policy.projects.n,
+		    policy.file ? "" : " (no policy)");
+	env_file_fini(&file);
+	return ok ? ok : complain(words, &err);
+}
+
+/* Does a drop-in name the front door?  Then it must be there. */
+bool
+checks_sshd(struct check_words *words)
+{
+	glob_t found = { 0 };
+	bool ok = true;
+
+	say(words, "no drop-in names codex-ssh");
+	if (glob(DROP_INS, 0, NULL, &found) != 0)
+		return true;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		AUTO_BUF text = BUF_INIT(MAX_FILE);
+		struct err err = ERR_INIT;
+		const char *line;
+
+		if (fs_read_file(AT_FDCWD, found.gl_pathv[i], &text, &err) < 0)
+			continue;
+		line = strstr(buf_text(&text), "codex-ssh");
+		if (line == NULL)
+			continue;
+		say(words, "%.200s", found.gl_pathv[i]);
+		ok = jail_is_possible();
+		if (!ok)
+			snprintf(words->hint, sizeof(words->hint),
+				 "this kernel has no Landlock 3: roles of kind "
+				 "files are refused");
+	}
+	globfree(&found);
+	return ok;
+}
+
+bool
+checks_tmux(const struct places *places, struct check_words *words)
+{
+	AUTO_TMUX tmux = TMUX_INIT;
+	AUTO_TMUX_LIST list = { 0 };
+	struct err err = ERR_INIT;
+	size_t stale = 0;
+
+	if (tmux_open(&tmux, places, environ, &err) < 0) {
+		/* Execs need none. */
+		say(words, "no sessions here: %.300s", err.msg);
+		return true;
+	}
+	if (tmux_is_up(&tmux) && tmux_list(&tmux, &list, &err) < 0)
+		return complain(words, &err);
+	for (size_t i = 0; i < list.n_sessions; i++)
+		stale += list.sessions[i].is_dead;
+	say(words, "tmux %u.%u, %zu sessions, %zu ended", tmux.version / 100,
+	    tmux.version % 100, list.n_sessions, stale);
+	if (stale > 0)
+		snprintf(words->hint, sizeof(words->hint),
+			 "who logs in next is shown how they ended, or: berth "
+			 "session kill NAME");
+	return true;
+}
+
+/* The agent of this user's sessions, and what it says of its version. */
+bool
+checks_agent(struct check_words *words)
+{
+	char *argv[] = { (char[]){ "codex" }, (char[]){ "--version" }, NULL };
+	AUTO_BUF out = BUF_INIT(4096);
+	AUTO_BUF errors = BUF_INIT(4096);
+	struct err err = ERR_INIT;
+	int status = 0;
+
+	if (run_program(argv, AGENT_MS, &out, &errors, &status, &err) < 0) {
+		if (err.code != ERR_NOT_FOUND)
+			return complain(words, &err);
+		say(words, "codex is not in PATH");
+		return true;
+	}
+	say(words, "%.*s", (int)strcspn(buf_text(&out), "\n"), buf_text(&out));
+	return status == 0;
+}
+
+/* Without it systemd ends a user's sessions with the last login. */
+bool
+checks_linger(struct check_words *words)
+{
+	const char *name = getenv("LOGNAME");
+	AUTO_FREE char *path = xasprintf(LINGER_DIR "/%s", name ? name : "");
+
+	if (access("/run/systemd/system", F_OK) < 0) {
+		say(words, "no systemd here");
+		return true;
+	}
+	if (geteuid() == 0 || (name && access(path, F_OK) == 0)) {
+		say(words, "sessions outlive their logins");
+		return true;
+	}
+	say(words, "off: sessions may end with the last login");
+	snprintf(words->hint, sizeof(words->hint), "loginctl enable-linger %s",
+		 name ? name : "");
+	return true;
+}
+
+bool
+checks_audit(struct check_words *words)
+{
+	struct err err = ERR_INIT;
+	AUTO_FREE char *path = login_audit_path(NULL, &err);
+	struct audit_verdict verdict;
+
+	if (path == NULL || access(path, F_OK) < 0) {
+		say(words, "nothing on record yet");
+		return true;
+	}
+	if (audit_verify(path, NULL, &verdict, &err) < 0)
+		return complain(words, &err);
+	if (verdict.line == 0)
+		say(words, "%zu records, the chain is whole",
+		    (size_t)verdict.n);
+	else
+		say(words, "%.200s:%zu: %s", path, (size_t)verdict.line,
+		    verdict.why);
+	return verdict.line == 0;
+}

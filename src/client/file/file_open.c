@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: ISC */
+
+/* Ways to the files of a machine; see file_open.h. */
+
+#include <limits.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/macros.h"
+#include "core/mem.h"
+#include "core/path.h"
+#include "core/text.h"
+#include "client/client.h"
+#include "client/file/file_daemon.h"
+#include "client/file/file_open.h"
+#include "client/file/file_sftp.h"
+#include "client/file/process.h"
+#include "client/hello.h"
+#include "client/link_control.h"
+#include "http/stream.h"
+
+/* Where distributions keep it; BERTH_SFTP_SERVER wins. */
+static const char *const servers[] = {
+	"/usr/lib/openssh/sftp-server",
+	"/usr/libexec/openssh/sftp-server",
+	"/usr/lib/ssh/sftp-server",
+};
+
+/* This host's own, without any SSH. */
+static struct files *
+open_local_sftp(struct client *client, struct err *err)
+{
+	const char *server = getenv("BERTH_SFTP_SERVER");
+	char *argv[2] = { NULL, NULL };
+	struct stream *stream;
+
+	for (size_t i = 0; server == NULL && i < ARRAY_SIZE(servers); i++) {
+		if (access(servers[i], X_OK) == 0)
+			server = servers[i];
+	}
+	if (server == NULL) {
+		err_set(err, ERR_UNSUPPORTED, "this host has no sftp-server");
+		return NULL;
+	}
+	argv[0] = (char *)(uintptr_t)server;
+	stream = process_stream(client_loop(client), argv, err);
+	return stream ? file_sftp_new(stream) : NULL;
+}
+
+/* The subsystem of a machine, over its link. */
+static struct files *
+open_linked_sftp(struct client *client, struct err *err)
+{
+	const char *machine = client_reach(client)->machine;
+	struct stream *stream;
+	int fd;
+
+	if (client_prepare(client, err) < 0)
+		return NULL;
+	fd = link_control_open(machine,
+			       "{\"kind\":\"subsystem\",\"name\":\"sftp\"}",
+			       "berth-stream", err);
+	if (fd < 0)
+		return NULL;
+	stream = stream_new(client_loop(client), fd, fd, NULL, NULL, err);
+	if (stream == NULL) {
+		close(fd);
+		return NULL;
+	}
+	return file_sftp_new(stream);
+}
+
+static struct files *
+open_sftp(struct client *client, struct err *err)
+{
+	return client_reach(client)->is_linked ? open_linked_sftp(client, err)
+					       : open_local_sftp(client, err);
+}
+
+/*
+ * Does the machine have a daemon?  -1: it cannot be reached at all.  One that
+ * may run nothing of ours still has its SFTP.
+ */
+static int
+has_daemon(struct client *client, struct err *err)
+{
+	AUTO_BUF answer = BUF_INIT(HELLO_MAX);
+
+	if (!client_reach(client)->is_linked ||
+	    client_get(client, "/v1/hello", &answer, err) == 0)
+		return 1;
+	return err->code == ERR_UNSUPPORTED || err->code == ERR_NOT_FOUND ||
+		       err->code == ERR_REMOTE
+		   ? 0
+		   : -1;
+}
+
+struct files *
+file_open(struct client *client, const char *via, struct err *err)
+{
+	int rc = 1;
+
+	if (via == NULL)
+		rc = has_daemon(client, err);
+	if (rc < 0)
+		return NULL;
+	if (rc == 0 || (via && str_eq(via, "sftp")))
+		return open_sftp(client, err);
+	if (via == NULL || str_eq(via, "daemon"))
+		return file_daemon_new(client);
+	err_set(err, ERR_INVALID, "%.64s: no such way to files", via);
+	return NULL;
+}
+
+char *
+file_path(struct client *client, const char *path, struct err *err)
+{
+	const struct reach *reach = client_reach(client);
+	char cwd[PATH_MAX];
+
+	if (path[0] == '\0') {
+		err_set(err, ERR_INVALID, "a path is empty");
+		return NULL;
+	}
+	if (path[0] == '/' || str_eq(path, "~") || str_starts(path, "~/"))
+		return xstrdup(path);
+	if (reach->workdir)
+		return path_join(reach->workdir, path);
+	if (reach->address || reach->is_linked)
+		return xasprintf("~/%s", path);
+	if (getcwd(cwd, sizeof(cwd)) == NULL) {
+		err_sys(err, "no working directory");
+		return NULL;
+	}
+	return path_join(cwd, path);
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * A directory fetched from a machine; see sync.h.
+ *
+ * The machine is not trusted with names: what it sends is accepted under a name
+ * that was asked for, and unpacked by archive/untar.h, which never leaves the
+ * directory.
+ */
+
+#include <string.h>
+#include <unistd.h>
+
+#include <uv.h>
+
+#include "core/buf.h"
+#include "core/macros.h"
+#include "core/mem.h"
+#include "core/path.h"
+#include "core/text.h"
+#include "archive/newfile.h"
+#include "archive/tar.h"
+#include "archive/untar.h"
+#include "client/file/local.h"
+#include "client/file/sync_own.h"
+
+/* What a daemon takes of names in one request is twice that. */
+#define MAX_NAMES (8u << 20)
+
+#define FILES_APART 3
+#define FILES_TOGETHER 32
+
+/* One file under way. */
+struct fetch {
+	struct batch *batch;
+	const struct plan_step *step;
+	int dir_fd;
+	struct newfile file;
+	bool failed;
+	struct err err;
+};
+
+static void
+fetch_free(struct fetch *f)
+{
+	newfile_fini(&f->file);
+	if (f->dir_fd >= 0)
+		close(f->dir_fd);
+	free(f);
+}
+
+static void
+fail_fetch(struct fetch *f, const struct err *err)
+{
+	if (!f->failed)
+		f->err = *err;
+	f->failed = true;
+}
+
+static void
+on_entry(struct file_call *call UNUSED, const struct file_info *info,
+	 void *owner)
+{
+	struct fetch *f = owner;
+	const struct tree_entry *e = f->step->entry;
+	struct err err = ERR_INIT;
+
+	if (info->size == e->size &&
+	    info->mtime_ns / 1000000000 == e->mtime_ns / 1000000000)
+		return;
+	err_set(&err, ERR_CONFLICT, "it changed while it was read");
+	fail_fetch(f, &err);
+	f->file.keeps = false;
+}
+
+static void
+on_data(struct file_call *call UNUSED, const void *bytes, size_t n, void *owner)
+{
+	struct fetch *f = owner;
+	struct err err = ERR_INIT;
+
+	if (f->failed)
+		return;
+	if (newfile_write(&f->file, bytes, n, &err) < 0)
+		fail_fetch(f, &err);
+	f->batch->sync->counts.bytes += n;
+	sync_progress(f->batch->sync);
+}
+
+static int
+commit(struct fetch *f, struct err *err)
+{
+	const struct tree_entry *e = f->step->entry;
+
+	if (f->failed) {
+		*err = f->err;
+		return -1;
+	}
+	if (f->file.size != e->size)
+		return err_set(err, ERR_CONFLICT,
+			       "it changed while it was read");
+	if (newfile_set_mtime(&f->file, e->mtime_ns) < 0)
+		return err_sys(err, "failed to set time");
+	return newfile_commit(&f->file, f->dir_fd, path_base(e->path),
+			      e->mode < 0 ? 0644 : (mode_t)e->mode, 0, err);
+}
+
+static void
+on_end(struct file_call *call UNUSED, const struct err *err, void *owner)
+{
+	struct fetch *f = owner;
+	struct batch *batch = f->batch;
+	struct err mine = ERR_INIT;
+
+	if (err == NULL && commit(f, &mine) < 0)
+		err = &mine;
+	if (err)
+		sync_fail(batch->sync, f->step->entry, err);
+	else
+		sync_tell(batch->sync, SYNC_SEND, f->step->entry, NULL);
+	fetch_free(f);
+	batch_done(batch);
+}
+
+static int
+open_file(struct fetch *f, struct err *err)
+{
+	const struct tree_entry *e = f->step->entry;
+	char key[17];
+
+	f->dir_fd = local_parent(f->batch->sync->fd, e->path);
+	if (f->dir_fd < 0)
+		return err_sys(err, "failed to make its directory");
+	if (e->size < SYNC_LARGE)
+		return newfile_open(&f->file, f->dir_fd, 0, err);
+	plan_key(key, e);
+	return newfile_resume(&f->file, f->dir_fd, key,
+			      MIN(newfile_offset(f->dir_fd, key), e->size),
+			      err);
+}
+
+static bool
+wants_file(const struct sync *sync, const struct plan_step *step)
+{
+	return step->kind == PLAN_FILE &&
+	       (!sync->files->ops->has_bulk || !sync_is_bulk(sync, step));
+}
+
+static int
+start_file(struct batch *batch, const struct plan_step *step, struct err *err)
+{
+	static const struct file_events events = { .on_entry = on_entry,
+						   .on_data = on_data,
+						   .on_end = on_end };
+	AUTO_FREE char *path = sync_remote(batch->sync, step->entry);
+	struct file_request request = FILE_REQUEST(FILE_READ, path);
+	struct fetch *f = xcalloc(1, sizeof(*f));
+
+	f->batch = batch;
+	f->step = step;
+	f->dir_fd = -1;
+	f->file = (struct newfile)NEWFILE_INIT;
+	if (open_file(f, err) == 0) {
+		request.offset = f->file.size;
+		batch->sync->counts.bytes += f->file.size;
+		batch->sync->counts.resumed += f->file.size;
+		if (file_start(batch->sync->files, &request, &events, f, err))
+			return 0;
+	}
+	fetch_free(f);
+	return -1;
+}
+
+/*
+ * As one archive
+ */
+
+struct bulk {
+	struct sync *sync;
+	struct buf names;
+	const struct plan_step *first, *end; /* what was asked for is between */
+	const struct plan_step *seen; /* what stands before it was told of */
+	struct untar *untar;
+};
+
+/* The step of a name that was asked for, or NULL. */
+static const struct plan_step *
+find_step(const struct bulk *bulk, const char *name)
+{
+	const struct plan_step *low = bulk->first, *high = bulk->end;
+
+	while (low < high) {
+		const struct plan_step *middle = low + (high - low) / 2;
+		int order = tree_order(middle->entry->path, name);
+
+		if (order == 0)
+			return sync_is_bulk(bulk->sync, middle) ? middle : NULL;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+/* Those that were asked for and did not come. */
+static void
+tell_missing(struct bulk *bulk, const struct plan_step *until)
+{
+	for (; bulk->seen < until; bulk->seen++) {
+		if (sync_is_bulk(bulk->sync, bulk->seen))
+			sync_tell(bulk->sync, SYNC_SKIP, bulk->seen->entry,
+				  "it cannot be read, or is gone");
+	}
+}
+
+static int
+bulk_on_entry(const struct tar_entry *entry, void *owner, struct err *err)
+{
+	struct bulk *bulk = owner;
+	const struct plan_step *step = find_step(bulk, entry->name);
+
+	if (step == NULL || step < bulk->seen || entry->type == TAR_HARDLINK)
+		return err_set(err, ERR_PROTO,
+			       "the machine sends %.200s, which nobody asked "
+			       "for",
+			       entry->name);
+	tell_missing(bulk, step);
+	return 0;
+}
+
+static void
+bulk_on_done(const char *name, void *owner)
+{
+	struct bulk *bulk = owner;
+	const struct plan_step *step = find_step(bulk, name);
+
+	if (step == NULL)
+		return;
+	bulk->seen = step + 1;
+	bulk->sync->counts.bytes += step->entry->size;
+	sync_tell(bulk->sync,
+		  step->kind == PLAN_DIR && !step->is_new ? SYNC_CHANGE
+							  : SYNC_SEND,
+		  step->entry, NULL);
+}
+
+static void
+bulk_on_data(struct file_call *call UNUSED, const void *bytes, size_t n,
+	     void *owner)
+{
+	struct bulk *bulk = owner;
+	const uint8_t *in = bytes;
+	struct err err = ERR_INIT;
+	int rc = bulk->sync->failed ? 0 : 1;
+
+	while (rc > 0)
+		rc = untar_step(bulk->untar, &in, &n, &err);
+	if (rc < 0)
+		sync_give_up(bulk->sync, &err);
+}
+
+/* Ask for what is in `names' and unpack it. */
+static void
+pull_archive(struct bulk *bulk)
+{
+	static const struct untar_events watched = { bulk_on_entry,
+						     bulk_on_done };
+	static const struct file_events events = { .on_data = bulk_on_data };
+	struct sync *sync = bulk->sync;
+	AUTO_FREE char *root = realpath(sync->config->local, NULL);
+	const struct file_request request = FILE_REQUEST(
+	    FILE_PACK, sync->config->remote, .names = buf_text(&bulk->names),
+	    .names_len = bulk->names.len);
+	struct err err = ERR_INIT;
+
+	bulk->untar = untar_new(dup(sync->fd), root, 0);
+	untar_keep(bulk->untar);
+	untar_watch(bulk->untar, &watched, bulk);
+	bulk->seen = bulk->first;
+	if (file_do(sync->files, &request, &events, bulk, &err) < 0 ||
+	    (!sync->failed && untar_finish(bulk->untar, &err) < 0))
+		sync_give_up(sync, &err);
+	if (!sync->failed)
+		tell_missing(bulk, bulk->end);
+	untar_free(bulk->untar);
+}
+
+static void
+pull_bulk(struct sync *sync)
+{
+	const struct plan_step *end = sync->plan.steps + sync->plan.n;
+	struct bulk bulk = { .sync = sync, .names = BUF_INIT(MAX_NAMES) };
+	const struct plan_step *step = sync->plan.steps;
+
+	/* Deletions stand first, in another order. */
+	while (step < end && step->kind == PLAN_DELETE)
+		step++;
+	while (step < end && !sync->failed) {
+		buf_clear(&bulk.names);
+		bulk.first = step;
+		for (; step < end; step++) {
+			if (sync_is_bulk(sync, step) &&
+			    buf_add(&bulk.names, step->entry->path,
+				    strlen(step->entry->path) + 1) < 0)
+				break;
+		}
+		bulk.end = step;
+		if (bulk.names.len > 0)
+			pull_archive(&bulk);
+	}
+	buf_fini(&bulk.names);
+}
+
+/*
+ * What is done on this host
+ */
+
+typedef int local_fn(int root_fd, const struct tree_entry *e, struct err *err);
+
+static void
+do_local(struct sync *sync, const struct plan_step *step, enum sync_act act,
+	 local_fn *fn)
+{
+	struct err err = ERR_INIT;
+
+	if (fn(sync->fd, step->entry, &err) < 0)
+		sync_fail(sync, step->entry, &err);
+	else
+		sync_tell(sync, act, step->entry, NULL);
+}
+
+static void
+before_files(struct sync *sync, bool has_bulk)
+{
+	for (size_t i = 0; i < sync->plan.n; i++) {
+		const struct plan_step *step = &sync->plan.steps[i];
+
+		if (step->kind == PLAN_DELETE)
+			do_local(sync, step, SYNC_DELETE, local_delete);
+		else if (step->kind == PLAN_DIR && step->is_new && !has_bulk)
+			do_local(sync, step, SYNC_SEND, local_mkdir);
+	}
+}
+
+static void
+after_files(struct sync *sync, bool has_bulk)
+{
+	for (size_t i = sync->plan.n; i-- > 0 && !sync->failed;) {
+		const struct plan_step *step = &sync->plan.steps[i];
+
+		if (step->kind == PLAN_SET)
+			do_local(sync, step, SYNC_CHANGE, local_set);
+		else if (step->kind == PLAN_LINK && !has_bulk)
+			do_local(sync, step, SYNC_SEND, local_link);
+	}
+	for (size_t i = sync->plan.n; i-- > 0 && !sync->failed;) {
+		const struct plan_step *step = &sync->plan.steps[i];
+		struct err err = ERR_INIT;
+
+		if (step->kind == PLAN_DIR && !has_bulk &&
+		    local_set(sync->fd, step->entry, &err) < 0)
+			sync_fail(sync, step->entry, &err);
+	}
+}
+
+void
+sync_pull(struct sync *sync)
+{
+	bool has_bulk = sync->files->ops->has_bulk;
+	struct batch files = { sync, wants_file, start_file,
+			       has_bulk ? FILES_APART : FILES_TOGETHER };
+
+	before_files(sync, has_bulk);
+	batch_run(&files);
+	if (has_bulk && !sync->failed)
+		pull_bulk(sync);
+	after_files(sync, has_bulk);
+}

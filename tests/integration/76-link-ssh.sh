@@ -1,0 +1,161 @@
+#!/bin/bash
+# Goal: a machine behind a real sshd is used like this one: over one connection,
+# which comes back when it was cut, with questions going to who can answer.
+# Timeout: 180
+. "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/sshd.sh"
+
+# The daemon of the machine is that of another home.
+sshd_start far "SetEnv BERTH_HOME=$TMP/far"
+sshd_start closed "SetEnv BERTH_HOME=$TMP/closed" \
+	'AllowStreamLocalForwarding no'
+mkdir -p "$BERTH_HOME/config"
+cat >"$BERTH_HOME/config/config.yaml" <<YAML
+defaults: {keep_alive: 2s, retry: {first: 200ms, max: 1s, limit: 30}}
+YAML
+use_home "${BERTH_HOME#"$TMP"/}"
+export BERTH_BERTHD_DIR=$BUILD/src/berthd
+
+stop_far() {
+	local name
+	for name in far closed; do
+		"$BERTH" link stop "$name"
+		BERTH_HOME=$TMP/$name "$BERTHD" stop
+	done
+}
+cleanup_at_exit stop_far
+
+link() {
+	curl -sS --max-time 60 --unix-socket "$BERTH_HOME/run/link/$1.ctl" \
+		"http://localhost$2" "${@:3}"
+}
+# The same in the background: $! is curl itself.
+ask_far() {
+	exec curl -sS -N --max-time 60 -X POST -d '{"interactive":true}' \
+		--unix-socket "$BERTH_HOME/run/link/far.ctl" \
+		http://localhost/v1/link/connect
+}
+state_is() { [ "$(link "$1" /v1/link | jq -r .state)" = "$2" ]; }
+n_logins() { grep -c 'Accepted publickey' "$SSHD/$1/log"; }
+
+# --- use ---------------------------------------------------------------------
+
+is 'a command runs there' "$("$BERTH" run -m far --raw -- echo hello \
+	2>"$TMP/err")" hello || note <"$TMP/err"
+is 'under the daemon there' "$(link far /v1/link | jq -r .hello.nonce)" \
+	"$(curl -sS --unix-socket "$TMP/far/run/berthd.sock" \
+		http://localhost/v1/hello | jq -r .nonce)"
+for i in 1 2 3 4 5; do
+	"$BERTH" run -m far --raw -- echo "$i"
+done >"$TMP/five"
+is 'five more, too' "$(tr -d '\n' <"$TMP/five")" 12345
+is 'over one connection' "$(n_logins far)" 1
+head -c 2000000 /dev/urandom >"$TMP/big"
+ok 'megabytes go through, both ways' eval \
+	'"$BERTH" run -m far --raw --stdin -- cat <"$TMP/big" | cmp - "$TMP/big"'
+
+is 'where sockets are not forwarded a command relays' \
+	"$("$BERTH" run -m closed --raw -- echo relayed 2>"$TMP/err")" relayed ||
+	note <"$TMP/err"
+is 'that is found out once' \
+	"$(grep -c 'relaying by a command' "$(echo "$BERTH_HOME"/state/*/link/link.log)")" 1
+
+# --- loss --------------------------------------------------------------------
+
+numbers=$TMP/numbers
+seq 1 2000 >"$numbers"
+# shellcheck disable=SC2016
+slowly='i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo $i; [ $((i % 50)) -gt 0 ] || read -r x; done'
+mkfifo "$TMP/pace"
+"$BERTH" run -m far --raw --stdin -- sh -c "$slowly" <"$TMP/pace" \
+	>"$TMP/out" 2>"$TMP/err" &
+slow=$!
+exec 7>"$TMP/pace"
+go_on() { for _ in $(seq "$1"); do echo >&7; done; }
+has_lines() { [ "$(wc -l <"$TMP/out")" -ge "$1" ]; }
+go_on 5
+ok 'output comes' wait_for 10 has_lines 250
+sshd_cut far
+ok 'the link notices that the connection is cut' \
+	wait_for 10 state_is far reconnecting
+go_on 5
+sshd_run far
+ok 'and is back soon after the machine is' wait_for 10 state_is far active
+go_on 30
+exec 7>&-
+wait "$slow"
+is 'the command ends as if nothing had been' $? 0
+ok 'without a byte lost or doubled' cmp "$TMP/out" "$numbers"
+like 'who waited was told' "$(cat "$TMP/err")" \
+	'link to far lost, trying again.*link to far is back'
+is 'it is counted' "$(link far /v1/link | jq -r .reconnects)" 1
+like 'and written down' "$("$BERTH" events -m far --jsonl)" '"type":"disconnect"'
+
+# --- no way in ---------------------------------------------------------------
+
+"$BERTH" link stop far
+wait_for 5 test ! -e "$BERTH_HOME/run/link/far.ctl"
+cp "$SSHD/known_hosts" "$TMP/known"
+: >"$SSHD/known_hosts"
+setsid -w "$BERTH" run -m far -- true >"$TMP/err" 2>&1
+is 'an unknown host key with no one to ask is its own failure' $? 76
+like 'which says so' "$(cat "$TMP/err")" 'no one'
+state=$(link far /v1/link)
+like 'and is not tried again' "$state" '"state":"disconnected"'
+is 'once' "$("$BERTH" events -m far --jsonl | grep -c '"type":"failure"')" 1
+
+# A person: the question comes by the API, and is answered there.
+ask_far >"$TMP/stages" &
+asked=$!
+ok 'a person is asked' wait_for 20 file_has "$TMP/stages" '"type":"prompt"'
+like 'with the fingerprint' "$(cat "$TMP/stages")" '"fingerprint":"SHA256:'
+question=$(jq -r 'select(.type=="prompt").id' "$TMP/stages")
+link far "/v1/link/prompts/$question" -X POST -d '{"answer":"yes"}' >/dev/null
+wait "$asked"
+like 'and let in after the answer' "$(tail -n 1 "$TMP/stages")" '"type":"active"'
+"$BERTH" link stop far
+wait_for 5 test ! -e "$BERTH_HOME/run/link/far.ctl"
+
+# The asker goes away.
+: >"$SSHD/known_hosts"
+"$BERTH_LINK" far
+ask_far >"$TMP/stages" &
+asked=$!
+wait_for 20 file_has "$TMP/stages" '"type":"prompt"'
+kill "$asked"
+wait "$asked" 2>/dev/null
+ok 'a question dies with who was asked' wait_for 10 state_is far disconnected
+cp "$TMP/known" "$SSHD/known_hosts"
+is 'and a person can try again' "$("$BERTH" run -m far --raw -- echo again)" again
+
+# At a terminal the question is shown there, and Ctrl-C is an answer.
+if command -v tmux >/dev/null; then
+	"$BERTH" link stop far
+	wait_for 5 test ! -e "$BERTH_HOME/run/link/far.ctl"
+	: >"$SSHD/known_hosts"
+	unset TMUX
+	T="tmux -L berth-$$ -f /dev/null"
+	$T new-session -d -x 120 -y 24 \
+		"env PS1='$ ' TERM=screen bash --norc --noprofile"
+	cleanup_at_exit $T kill-server
+	shows() { $T capture-pane -p -J | grep -qE -- "$1"; }
+	type_() { $T send-keys -l "$1"; $T send-keys Enter; }
+	wait_for 10 shows '^\$'
+	type_ "clear; '$BERTH' run -m far -- echo let in; echo =\$?"
+	ok 'the terminal shows the question' wait_for 20 shows 'SHA256:.*'
+	wait_for 10 shows 'yes/no'
+	$T send-keys C-c
+	ok 'and Ctrl-C ends it without a way in' wait_for 20 shows '^=76'
+	type_ "clear; '$BERTH' run -m far -- echo let in; echo =\$?"
+	wait_for 20 shows 'yes/no'
+	type_ yes
+	ok 'and yes lets in' wait_for 20 shows '^=0'
+	$T kill-server
+fi
+
+sshd_cut far
+ok 'without a machine' wait_for 10 state_is far reconnecting
+"$BERTH" link stop far
+wait_for 5 test ! -e "$BERTH_HOME/run/link/far.ctl"
+"$BERTH" run -m far -- true >"$TMP/err" 2>&1
+is 'one that does not answer is unreachable' $? 69

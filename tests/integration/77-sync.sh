@@ -1,0 +1,180 @@
+#!/bin/bash
+# Goal: a directory becomes equal to another, whatever is in it and whatever
+# happens on the way: what differs is sent, nothing leaves the directory, and
+# what is cut off is gone on with.
+# Timeout: 240
+. "$(dirname "$0")/../lib.sh"
+needs jq
+
+mkdir -p "$BERTH_HOME/config" "$HOME/work"
+export BERTHD BERTH_OUTPUT=json
+start_daemon
+cd "$HOME/work" || exit 99
+
+sync() {
+	"$BERTH" sync "$@"
+}
+field() { # FILTER
+	jq -r "$1"
+}
+same() { # A B
+	diff -r --no-dereference "$1" "$2" &&
+		[ "$(state "$1")" = "$(state "$2")" ]
+}
+state() {
+	(cd "$1" && find . -mindepth 1 ! -type l -printf '%p %m %Ts\n' |
+		LC_ALL=C sort)
+}
+
+fails_with() { # CODE COMMAND...
+	[ "$("${@:2}" | field .error.code)" = "$1" ]
+}
+
+make_tree() {
+	local i long
+	long=$(printf 'n%.0s' {1..255})
+	mkdir -p src/a/b/c src/empty src/ro "src/$long"
+	for i in {1..20}; do echo "$i" >"src/a/f$i"; done
+	ln -s a/f1 src/link
+	ln -s ../a/f2 src/ro/up
+	head -c 9000000 /dev/urandom >src/a/b/large
+	: >src/nothing
+	printf x >"src/new"$'\n'"line"
+	printf y >src/-dash
+	printf z >src/$'\xff\xfe'
+	printf w >"src/$long/$long"
+	chmod 750 src/a/f3
+	touch -d '2001-02-03 04:05:06.789' src/a/f4
+	chmod 555 src/ro
+}
+
+for via in daemon sftp; do
+	export BERTH_FILE_VIA=$via
+	[ $via = daemon ] || [ -x /usr/lib/openssh/sftp-server ] || continue
+	make_tree
+	ok "$via: push" sync push src dst
+	ok "$via: ... is the same" same src dst
+	is "$via: nothing is sent twice" "$(sync push src dst | field .files)" 0
+	ok "$via: pull" sync pull dst back
+	ok "$via: ... is the same" same src back
+	is "$via: nothing is fetched twice" "$(sync pull dst back | field .files)" 0
+
+	echo changed >src/a/f5
+	chmod 700 src/a/f6
+	rm src/a/f7 src/link
+	rm src/a/f8 && mkdir src/a/f8
+	ln -s a/f9 src/link
+	echo extra >dst/extra
+	is "$via: a dry run says what" \
+		"$(sync push src dst --delete -n --jsonl | jq -rs '[.[]|select(.type=="delete").path]|sort|join(" ")')" \
+		'a/f7 a/f8 extra'
+	ok "$via: ... and does nothing" test -e dst/extra
+	ok "$via: without --delete" sync push src dst
+	ok "$via: ... what is more stays" test -e dst/extra
+	ok "$via: with it" sync push src dst --delete
+	ok "$via: ... it goes" same src dst
+
+	printf CHANGED >src/a/f5
+	touch -r src/a/f4 src/a/f5 src/a/f10
+	sync push src dst >/dev/null
+	printf DHANGED >src/a/f5
+	touch -r src/a/f4 src/a/f5
+	is "$via: same size, same time" "$(sync push src dst | field .files)" 0
+	if [ $via = daemon ]; then
+		is "$via: --checksum looks inside" \
+			"$(sync push src dst --checksum | field .files)" 1
+		ok "$via: ... and finds it" same src dst
+	fi
+
+	mkdir -p src/x/build src/x/keep
+	touch src/x/build/o src/x/a.o src/x/keep.o src/top.o src/x/keep/y
+	sync push src ex -x '*.o' -x '!keep.o' -x build/ -x '/a' >/dev/null
+	is "$via: patterns" "$(cd ex && find x -type f | sort | xargs)" \
+		'x/keep.o x/keep/y'
+	ok "$via: ... at the top" test ! -e ex/a
+	echo mine >ex/mine.o
+	sync push src ex -x '*.o' -x build/ -x '/a' --delete >/dev/null
+	ok "$via: what is excluded is not deleted" test -e ex/mine.o
+
+	ln -s /etc/passwd src/out
+	ln -s ../../outside src/up
+	exits 1 "$via: links that lead out are skipped" sync push src dst
+	ok "$via: ... both" test ! -L dst/out -a ! -L dst/up
+	rm src/out src/up
+
+	# A link in the target is no way out of it.
+	mkdir "$HOME/outside"
+	rm -rf dst/a && ln -s "$HOME/outside" dst/a
+	sync push src dst >/dev/null
+	is "$via: nothing is written through a link" "$(ls "$HOME/outside")" ''
+	ok "$via: ... which gave way" same src dst
+	rm -rf back/a && ln -s "$HOME/outside" back/a
+	sync pull dst back >/dev/null
+	is "$via: nor fetched through one" "$(ls "$HOME/outside")" ''
+	ok "$via: no source" fails_with NOT_FOUND sync pull nowhere here
+	is "$via: nothing is left" "$(find . -name '.berth-*')" ''
+	chmod -R u+w . && rm -rf ./* "$HOME/outside"
+done 2>/dev/null
+unset BERTH_FILE_VIA
+
+# Many.
+mkdir many
+(cd many && seq 10000 | split -l 1 -a 4)
+is 'ten thousand files go up' "$(sync push many up | field .files)" 10000
+is '... and come down' "$(sync pull up down | field .files)" 10000
+ok '... the same' diff -r many down
+rm -rf many up down
+
+# kill -9 in the middle, of the client and of the daemon.
+mkdir one
+head -c 400000000 /dev/urandom >one/big
+echo small >one/small
+half() { # DIR
+	local size
+	size=$(find "$1" -name '.berth-*.part' -printf '%s\n' 2>/dev/null)
+	[ "${size:-0}" -gt 20000000 ]
+}
+for who in client daemon; do
+	rm -rf up
+	"$BERTH" sync push one up >/dev/null 2>&1 &
+	client=$!
+	wait_for 20 half up
+	if [ $who = client ]; then kill -9 $client; else kill_daemon; fi
+	wait $client 2>/dev/null
+	[ $who = client ] || start_daemon
+	ok "$who killed: no half file has the name" test ! -e up/big
+	answer=$(sync push one up)
+	is "$who killed: the next run goes on" \
+		"$(jq '.resumed_bytes>0' <<<"$answer")" true
+	ok "$who killed: ... to the same" diff -r one up
+	is "$who killed: nothing is left" "$(find up -name '.berth-*')" ''
+done
+rm -rf down
+"$BERTH" sync pull one down >/dev/null 2>&1 &
+client=$!
+wait_for 20 half down
+kill -9 $client
+wait $client 2>/dev/null
+is 'a pull goes on, too' "$(sync pull one down | jq '.resumed_bytes>0')" true
+ok '... to the same' diff -r one down
+
+# A file that changed since is not gone on with.
+rm -rf up
+"$BERTH" sync push one up >/dev/null 2>&1 &
+client=$!
+wait_for 20 half up
+kill -9 $client
+wait $client 2>/dev/null
+echo short >one/big
+ok 'what changed since is sent anew' sync push one up
+ok '... whole' diff -r one up
+is '... and leaves nothing' "$(find up -name '.berth-*')" ''
+
+# The words of the other program.
+mkdir seed
+echo s >seed/s
+ln -s "$BERTH" "$TMP/codex-remote"
+ok 'the words of codex-remote' "$TMP/codex-remote" sync push \
+	--machine local --src seed --dst "$HOME/work/seed2"
+ok '... copy' diff -r seed seed2
+stop_daemon

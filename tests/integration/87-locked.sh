@@ -1,0 +1,179 @@
+#!/bin/bash
+# Goal: who may only watch cannot reach anything else through tmux: no byte and
+# no sequence that a terminal can send runs a command, opens a prompt, changes
+# the session, or reaches the agent.
+# Timeout: 120
+. "$(dirname "$0")/../lib.sh"
+needs tmux script
+
+ETC=$TMP/etc
+mkdir -p "$ETC" "$TMP/bin" "$TMP/run"
+chmod 700 "$TMP/run"
+ln -s "$BERTHD" "$TMP/bin/codex-ssh"
+cat >"$ETC/codex-ssh.env" <<ENV
+CODEX_SSH_COMMAND='sh -c "stty -isig -icanon -echo -ixon; echo agent is here; exec cat -v"'
+CODEX_SSH_AUDIT=off
+ENV
+cat >"$ETC/policy.yaml" <<'POLICY'
+keys:
+  - {as: op, role: op}
+  - {as: watch, role: watch}
+roles:
+  - {name: op, kind: operator}
+  - {name: watch, kind: viewer}
+POLICY
+
+tmux_of() {
+	tmux -S "$TMP/run/berth/session/tmux" "$@"
+}
+cleanup_at_exit tmux_of kill-server
+
+declare -A KEYS=() PIDS=()
+terminal() {
+	local name=$1 fd
+	rm -f "$TMP/$name.in"
+	mkfifo "$TMP/$name.in"
+	XDG_RUNTIME_DIR=$TMP/run TERM=${TERM_OF:-xterm-256color} SHELL=/bin/sh \
+		script -qfec "stty rows 30 cols 100; exec env -u BERTH_HOME '$TMP/bin/codex-ssh' --etc '$ETC' --as $2" \
+		"$TMP/$name.out" <"$TMP/$name.in" >/dev/null 2>&1 &
+	PIDS[$name]=$!
+	exec {fd}>"$TMP/$name.in"
+	KEYS[$name]=$fd
+	cleanup_at_exit kill "${PIDS[$name]}"
+}
+shows() {
+	grep -aq -- "$2" "$TMP/$1.out"
+}
+viewers() {
+	tmux_of list-clients -F '#{client_flags}' 2>/dev/null | grep -c read-only
+}
+one_viewer() {
+	[ "$(viewers)" -eq 1 ]
+}
+
+terminal op op
+wait_for 15 shows op 'agent is here' || fail 'the operator attaches'
+
+# What must be as it was after each attack.
+state() {
+	tmux_of list-sessions -F '#{session_name} #{session_windows} #{session_group}'
+	tmux_of list-panes -a -F '#{pane_id} #{pane_pid} #{pane_start_command} #{pane_in_mode}'
+	tmux_of list-keys
+	tmux_of show-options -g
+	tmux_of show-options -s
+	tmux_of show-hooks -g
+	tmux_of list-buffers
+	tmux_of capture-pane -p -t codex
+	pgrep -c -P "$(tmux_of display -p '#{pid}')" || :
+}
+reference=$(state)
+
+# A viewer that an attack sent away (Ctrl-] is for that) comes back.
+attack() {
+	local n=$((RANDOM * 32768 + RANDOM))
+	if ! one_viewer; then
+		[ -z "${PIDS[watch]:-}" ] || kill "${PIDS[watch]}" 2>/dev/null
+		terminal watch watch
+		wait_for 10 one_viewer || return 1
+	fi
+	cat >&"${KEYS[watch]}" || return 1
+	# What the operator types comes after it: then it was dealt with.
+	printf 'mark%s\r' $n >&"${KEYS[op]}"
+	wait_for 10 shows op "mark$n" || return 1
+	tmux_of clear-history -t codex
+	printf '\f' >&"${KEYS[op]}"
+}
+
+# The agent's screen without our marks.
+settled() {
+	state | grep -vE '^(mark[0-9]+|\^L(mark[0-9]+)?)?$'
+}
+wanted=$(settled)
+unharmed() {
+	local now
+	now=$(settled)
+	[ "$now" = "$wanted" ] && return
+	diff <(echo "$wanted") <(echo "$now") | head -5
+	return 1
+}
+
+# Ctrl-] leaves, which a viewer may; it comes last where it comes at all.
+bytes() {
+	local i
+	for i in {1..28} {30..255} 29; do
+		printf "\\x$(printf %x "$i")"
+	done
+}
+prefixed() {
+	local i c
+	for i in 1 2 3 1b 0; do
+		for c in {33..126}; do
+			printf "\\x$i\\x$(printf %x "$c")"
+		done
+	done
+}
+sequences() {
+	local i m
+	for i in {A..Z} {a..z}; do
+		printf '\033%s\033[%s\033O%s\033[1;5%s\033[[%s' $i $i $i $i $i
+	done
+	for i in {1..34}; do
+		for m in '' ';2' ';3' ';5' ';6' ';8'; do
+			printf '\033[%s%s~\033[%s%su' "$i" "$m" "$i" "$m"
+		done
+	done
+}
+mice() {
+	local b
+	for b in {0..255}; do
+		printf '\033[<%s;5;5M\033[<%s;5;5m\033[<%s;1;30M' "$b" "$b" "$b"
+		printf "\033[M\\x$(printf %x $((b / 2 + 32)))!!"
+	done
+}
+answers() {
+	printf '\033]52;c;%s\007' "$(printf 'touch %s\n' "$TMP/pwned" | base64 -w0)"
+	printf '\033]52;;%s\033\\' "$(printf 'evil' | base64)"
+	printf '\033P>|evil\033\\\033P1+r544e=41\033\\\033[?1;2;4c\033[>65;6;1c'
+	printf '\033[200~pasted\nid\n\033[201~\033[8;1;1t\033[4;1;1t\033[I\033[O'
+	printf '\033]10;rgb:0/0/0\007\033]11;rgb:0/0/0\007\033[?2026;1$y'
+	printf '\033Ptmux;\033\033]0;evil\007\033\\\033k evil\033\\\033]2;evil\007'
+}
+words() {
+	printf '\002:run-shell "touch %s"\r' "$TMP/pwned"
+	printf ':run-shell "touch %s"\r' "$TMP/pwned"
+	printf '\002!\002c\002%%\002"\002s\002w\002$\002,\002(\002)\002L\002f\002?'
+	printf '\001:new-window\r\003\004\032\034'
+}
+noise() {
+	head -c 20000 "$1" | tr -d '\035'
+}
+
+for what in bytes prefixed sequences mice answers words; do
+	ok "the attack is survived: $what" attack < <($what)
+	ok "and changed nothing: $what" unharmed
+done
+# The programs of this machine are as good as noise, and can be had again.
+ok 'the attack is survived: noise' attack < <(noise "$BERTHD")
+ok 'and changed nothing: noise' unharmed
+for TERM_OF in vt100 linux screen dumb no-such-terminal; do
+	kill "${PIDS[watch]}" 2>/dev/null
+	wait_for 10 is_gone "${PIDS[watch]}"
+	ok "a terminal of type $TERM_OF can attack as well" attack < <(words; bytes)
+done
+ok 'nothing was changed' unharmed
+ok 'no command of the viewer was ever run' test ! -e "$TMP/pwned"
+unlike 'nothing it typed reached the agent' "$(cat "$TMP/op.out")" 'run-shell|evil|pasted'
+
+# An operator types to the agent, and cannot go round it either.
+{
+	words
+	prefixed | tr -d '\035'
+	answers
+} >&"${KEYS[op]}"
+printf 'mark-the-end\r' >&"${KEYS[op]}"
+ok 'what an operator types is the agent'"'"'s' wait_for 10 shows op 'mark-the-end'
+ok 'no command of tmux was run' test ! -e "$TMP/pwned"
+is 'and no window, session or pane came of it' \
+	"$(tmux_of list-panes -a -F '#{session_name} #{window_index}')" 'codex 0'
+is 'nor a binding' "$(tmux_of list-keys | sort)" \
+	"$(grep -E '^bind-key' <<<"$reference" | sort)"

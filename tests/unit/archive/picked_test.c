@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: ISC */
+
+#include "archive/picked.h"
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/fs.h"
+#include "core/mem.h"
+#include "core/path.h"
+#include "archive/untar.h"
+#include "archive/walk.h"
+
+/* from/d/f (mode 750, an exact time), from/l -> d/f, from/out -> /etc */
+static char *
+make_tree(void)
+{
+	char *from = path_join(unit_temp_dir(), "from");
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
+					   { .tv_sec = 1700000000,
+					     .tv_nsec = 123456789 } };
+	int fd, dir;
+
+	assert_int_equal(mkdir(from, 0755), 0);
+	dir = open(from, O_PATH | O_DIRECTORY);
+	assert_int_equal(mkdirat(dir, "d", 0755), 0);
+	fd = openat(dir, "d/f", O_CREAT | O_WRONLY, 0750);
+	assert_int_equal(write_full(fd, "content", 7), 0);
+	assert_int_equal(fchmod(fd, 0750), 0);
+	assert_int_equal(futimens(fd, times), 0);
+	close(fd);
+	assert_int_equal(symlinkat("d/f", dir, "l"), 0);
+	assert_int_equal(symlinkat("/etc", dir, "out"), 0);
+	close(dir);
+	return from;
+}
+
+static void
+what_is_picked_comes_out_with_its_time(void **state UNUSED)
+{
+	static const char names[] = "d\0d/f\0gone\0l\0out/passwd\0../x";
+	AUTO_FREE char *from = make_tree();
+	AUTO_FREE char *to = path_join(unit_temp_dir(), "to");
+	AUTO_FREE char *file = path_join(to, "d/f");
+	AUTO_BUF tar = BUF_INIT(1u << 20);
+	struct picked *picked = picked_new(open(from, O_PATH | O_DIRECTORY),
+					   names, sizeof(names));
+	struct untar *untar;
+	struct err err = ERR_INIT;
+	const uint8_t *in;
+	struct stat st;
+	size_t n;
+
+	while (picked_read(picked, &tar, &err) > 0)
+		;
+	/* gone, through a link, above */
+	assert_int_equal(picked_n_skipped(picked), 3);
+	picked_free(picked);
+
+	assert_int_equal(mkdir(to, 0755), 0);
+	untar = untar_new(open(to, O_RDONLY | O_DIRECTORY), to, 0);
+	untar_keep(untar);
+	in = buf_bytes(&tar);
+	n = tar.len;
+	while (untar_step(untar, &in, &n, &err) > 0)
+		;
+	assert_int_equal(untar_finish(untar, &err), 0);
+	untar_free(untar);
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0750);
+	assert_int_equal(st.st_size, 7);
+	assert_int_equal(st.st_mtim.tv_sec, 1700000000);
+	assert_int_equal(st.st_mtim.tv_nsec, 123456789);
+}
+
+static void
+a_walk_names_a_directory_before_what_is_in_it(void **state UNUSED)
+{
+	AUTO_FREE char *from = make_tree();
+	struct err err = ERR_INIT;
+	struct walk *walk = walk_new(open(from, O_RDONLY | O_DIRECTORY), &err);
+	struct walk_entry e;
+	bool saw_dir = false, saw_file = false;
+	size_t n = 0;
+
+	while (walk_next(walk, &e) > 0) {
+		n++;
+		saw_dir = saw_dir || strcmp(e.path, "d") == 0;
+		if (strcmp(e.path, "d/f") == 0) {
+			assert_true(saw_dir);
+			assert_string_equal(e.name, "f");
+			saw_file = true;
+		}
+		if (S_ISDIR(e.st.st_mode))
+			assert_int_equal(walk_enter(walk), 0);
+	}
+	assert_true(saw_file);
+	assert_int_equal(n, 4);
+	assert_int_equal(walk_n_skipped(walk), 0);
+	walk_free(walk);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_picked_comes_out_with_its_time),
+		cmocka_unit_test(a_walk_names_a_directory_before_what_is_in_it),
+	};
+
+	return RUN_TESTS(tests);
+}
