@@ -114,7 +114,7 @@ wait_for 10 shows a '^=0'
 terminal c 70 20
 type_ c 'clear; for i in $(seq 100); do berth attach -q work; echo $i >>left; done'
 for i in {1..100}; do
-	wait_for 10 shows c '^got:back' || break
+	wait_for 10 shows c '^(got:|size )' || break
 	key c 'C-]'
 	wait_for 10 eval '[ "$(wc -l <left)" -ge $i ]' || break
 done
