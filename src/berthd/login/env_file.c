@@ -138,8 +138,8 @@ set_other(struct env_file *file, const char *name, const char *value,
 	AUTO_FREE char *pair = xasprintf("%s=%s", name, value);
 	char *const asked[] = { pair, NULL };
 	AUTO_STRV char **refused = NULL;
-	AUTO_STRV char **env = environment_make(NULL, NULL, asked, NULL,
-						&refused);
+	AUTO_STRV char **env UNUSED = environment_make(NULL, NULL, asked, NULL,
+						       &refused);
 
 	if (refused)
 		return err_set(err, ERR_INVALID,

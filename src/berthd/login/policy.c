@@ -74,7 +74,7 @@ check_path(void *at, struct err *err)
 {
 	char **path = at;
 	char *full = path_expand(*path, err);
-	AUTO_FREE char *given = full;
+	AUTO_FREE char *given UNUSED = full;
 
 	if (full == NULL)
 		return -1;
