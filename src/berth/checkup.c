@@ -423,7 +423,7 @@ look(const struct machine *machine, const struct checkup_config *config,
 struct job {
 	pid_t pid;
 	int fd; /* -1: not under way */
-	bool is_started, is_asking;
+	bool is_started, is_asking, is_linked;
 	uint64_t start_ms, deadline_ms;
 };
 
@@ -448,6 +448,7 @@ start_job(struct job *job, const struct machine *machine,
 	}
 	job->fd = fds[0];
 	job->is_started = true;
+	job->is_linked = has_link(machine);
 	job->start_ms = clock_mono_ms();
 	job->deadline_ms = job->start_ms + config->timeout_ms;
 	return 0;
@@ -465,10 +466,12 @@ end_job(struct job *job, struct check_report *report)
 
 /* Where it stands is the stage after the last that is known. */
 static void
-fail_in_time(struct check_report *report, const struct checkup_config *config)
+fail_in_time(const struct job *job, struct check_report *report,
+	     const struct checkup_config *config)
 {
+	unsigned at = job->is_linked ? CHECK_RESOLVE : CHECK_CONNECT;
+	char limit[HUMAN_SIZE];
 	struct check_row *row;
-	unsigned at = 0;
 
 	for (unsigned i = 0; i < CHECK_STAGES; i++) {
 		if (report->rows[i].verdict != CHECK_SKIPPED)
@@ -479,8 +482,8 @@ fail_in_time(struct check_report *report, const struct checkup_config *config)
 	row = &report->rows[at];
 	row->verdict = CHECK_FAILED;
 	row->code = ERR_TIMEOUT;
-	snprintf(row->detail, sizeof(row->detail), "no answer within %.1f s",
-		 (double)config->timeout_ms / 1000);
+	snprintf(row->detail, sizeof(row->detail), "no answer within %s",
+		 human_duration(limit, config->timeout_ms));
 	snprintf(row->hint, sizeof(row->hint), "--timeout gives it more time");
 }
 
@@ -505,6 +508,20 @@ take_message(struct job *job, struct check_report *report,
 	}
 }
 
+/* It said all that it had to say; or it died, and then all is not well. */
+static void
+end_early(struct job *job, struct check_report *report)
+{
+	struct check_row *row = &report->rows[CHECK_DAEMON];
+
+	end_job(job, report);
+	if (row->verdict != CHECK_SKIPPED || check_report_failure(report, NULL))
+		return;
+	row->verdict = CHECK_FAILED;
+	row->code = ERR_SYSTEM;
+	snprintf(row->detail, sizeof(row->detail), "the check itself died");
+}
+
 static void
 read_job(struct job *job, struct check_report *report,
 	 const struct checkup_config *config)
@@ -515,7 +532,7 @@ read_job(struct job *job, struct check_report *report,
 	if (n == (ssize_t)sizeof(message))
 		take_message(job, report, config, &message);
 	else
-		end_job(job, report);
+		end_early(job, report);
 }
 
 /* Those that may begin; the number of those that run. */
@@ -571,7 +588,7 @@ turn(struct job *jobs, struct pollfd *fds, size_t n,
 		} else if (!jobs[i].is_asking &&
 			   clock_mono_ms() >= jobs[i].deadline_ms) {
 			end_job(&jobs[i], &reports[i]);
-			fail_in_time(&reports[i], config);
+			fail_in_time(&jobs[i], &reports[i], config);
 		}
 	}
 }

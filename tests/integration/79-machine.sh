@@ -144,6 +144,18 @@ if command -v tmux >/dev/null; then
 	is 'the wizard connects, asking about the host key' \
 		"$($M show new --json | jq -r .machine.ssh)" other ||
 		$T capture-pane -p | note
+	cp "$TMP/known" "$SSHD/known_hosts"
+	$T new-session -d -s trust -x 100 -y 40 "sed -i /./d $SSHD/known_hosts
+		$M trust other; echo =\$?; exec cat"
+	shows() { $T capture-pane -t trust -p -J | grep -qF -- "$1"; }
+	wait_for 10 shows 'yes/no'
+	ok 'trust shows the fingerprint' shows \
+		"$(ssh-keygen -lf "$SSHD/other/host_key.pub" | cut -d' ' -f2)"
+	$T send-keys -t trust -l no
+	$T send-keys -t trust Enter
+	ok 'and a no changes nothing' eval \
+		'wait_for 10 shows =77 && [ ! -s "$SSHD/known_hosts" ]'
+	cp "$TMP/known" "$SSHD/known_hosts"
 fi
 
 # --- trust --------------------------------------------------------------------
