@@ -121,6 +121,7 @@ talk_start(struct talk *talk, const char *machine, const char *method,
 			       machine);
 	}
 	parser_init(&talk->parser, PARSER_RESPONSE);
+	talk->at = talk->room;
 	talk->n = 0;
 	(void)buf_addf(&text, "%s %s HTTP/1.1\r\nHost: localhost\r\n", method,
 		       target);
