@@ -90,24 +90,24 @@ add_master(char ***argv, const char *socket)
 	}
 	strv_add(argv, "-S");
 	strv_add(argv, buf_text(&path));
-	add_option(argv, "ControlMaster=no");
 }
 
+/* Also beside a master: when that has just gone, ssh connects by itself. */
 static void
-add_own(char ***argv, const struct ssh_args *args, bool is_strict)
+add_rules(char ***argv, bool is_strict, bool forwards_agent)
 {
 	add_option(argv, "ControlMaster=no");
-	add_option(argv, "ControlPath=none");
 	add_option(argv, "ClearAllForwardings=yes");
 	add_option(argv, "ForwardX11=no");
 	add_option(argv, "PermitLocalCommand=no");
+	add_option(argv, "RemoteCommand=none");
 	add_option(argv, "NoHostAuthenticationForLocalhost=no");
 	/* Who may not ask takes nothing that is not known. */
 	add_option(argv, is_strict || !isatty(STDIN_FILENO)
 			     ? "StrictHostKeyChecking=yes"
 			     : "StrictHostKeyChecking=ask");
-	if (!args->agent)
-		add_option(argv, "ForwardAgent=no");
+	add_option(argv,
+		   forwards_agent ? "ForwardAgent=yes" : "ForwardAgent=no");
 }
 
 static int
@@ -117,16 +117,14 @@ make_argv(const struct ssh_args *args, const struct machine *m,
 {
 	AUTO_RESOLVED resolved = { .hostname = NULL };
 
-	if (socket == NULL && resolve_machine(m, &resolved, err) < 0)
+	if (resolve_machine(m, &resolved, err) < 0)
 		return -1;
 	strv_add(argv, "ssh");
 	if (socket)
 		add_master(argv, socket);
 	else
-		add_own(argv, args, resolved.is_strict);
-	if (args->agent)
-		strv_add(argv, "-A");
-	add_option(argv, "RemoteCommand=none");
+		add_option(argv, "ControlPath=none");
+	add_rules(argv, resolved.is_strict, args->agent || m->forward_agent);
 	if (args->tty)
 		strv_add(argv, "-tt");
 	else if (command && *command)
