@@ -25,7 +25,7 @@ const ran = path.join(f.tmp, 'ran');
 
 const script = 'echo "$1" >>"$4"; i=0; while [ $i -lt $2 ]; do ' +
 	'echo "line $1 $i of numbered output"; ' +
-	'[ $((i % 100)) -ne 99 ] || sleep 0.0$5; ' +
+	'[ $((i % 100)) -ne 99 ] || timeout 0.0$5 tail -f /dev/null; ' +
 	'i=$((i + 1)); done; exit $3';
 
 const machines = process.argv.slice(2).map((word) => {
@@ -38,9 +38,9 @@ function pause(ms) {
 	return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+/* One process that was found; never a group, nor all (0, -1). */
 function kill(pid, signal) {
-	/* 0 and -1 would be everybody. */
-	if (!(pid > 1))
+	if (!Number.isInteger(pid) || pid <= 1)
 		return false;
 	try {
 		process.kill(pid, signal);
@@ -93,12 +93,20 @@ async function linkOf(m) {
 	}
 }
 
-/* Without asking it: it may be stopped. */
-function linkPid(m, all = processes()) {
-	const link = all.find((p) => p.line.includes('berth-link') &&
-		p.line.split(' ').at(-1) === m.name && p.ppid === 1);
-	return (link || all.find((p) => p.line.includes('berth-link') &&
-		p.line.split(' ').at(-1) === m.name) || { pid: 0 }).pid;
+/* Of the link that answers; 0: none does. */
+async function linkPid(m) {
+	const link = await linkOf(m);
+	return link ? link.pid : 0;
+}
+
+/* Is it one of this test, and not somebody's who got its number since? */
+function isOurs(pid, home) {
+	try {
+		return `\0${fs.readFileSync(`/proc/${pid}/environ`, 'latin1')}`
+			.includes(`\0BERTH_HOME=${home}\0`);
+	} catch {
+		return false;
+	}
 }
 
 function daemonOf(m) {
@@ -107,7 +115,7 @@ function daemonOf(m) {
 		return 0;
 	const card = f.readJson(path.join(state, fs.readdirSync(state)[0],
 		'daemon.json'));
-	return card && /berthd/.test(f.commandLine(card.pid)) ? card.pid : 0;
+	return card && isOurs(card.pid, m.home) ? card.pid : 0;
 }
 
 function n_fds(pid) {
@@ -142,10 +150,9 @@ const ways = {
 		await m.relay.say('up');
 		return true;
 	},
-	master: async (m) => kill((masterOf(m) || { pid: -1 }).pid, 'SIGKILL'),
+	master: async (m) => kill((masterOf(m) || { pid: 0 }).pid, 'SIGKILL'),
 	link: async (m) => {
-		const pid = linkPid(m);
-		return pid > 0 && kill(pid, 'SIGKILL');
+		return kill(await linkPid(m), 'SIGKILL');
 	},
 	session: async (m, lot) => {
 		const found = sessionsOf(m);
@@ -153,12 +160,11 @@ const ways = {
 		return one !== undefined && kill(one.pid, 'SIGKILL');
 	},
 	daemon: async (m) => {
-		const pid = daemonOf(m);
-		return pid > 0 && kill(pid, 'SIGKILL');
+		return kill(daemonOf(m), 'SIGKILL');
 	},
 	stop: async (m, lot) => {
-		const pid = linkPid(m);
-		if (pid === 0 || !kill(pid, 'SIGSTOP'))
+		const pid = await linkPid(m);
+		if (!kill(pid, 'SIGSTOP'))
 			return false;
 		await pause(200 + lot * 1500);
 		kill(pid, 'SIGCONT');
@@ -235,7 +241,7 @@ async function persist(op, words) {
 			throw new Error(`berth exec ${words[0]} (${op.key}): ` +
 				`${done.code ?? done.signal} ${done.err}`);
 		op.repeats++;
-		refusals.push(done.err.trim());
+		refusals.push(`${words[0]}: ${done.out}${done.err}`.trim());
 	}
 }
 
@@ -359,8 +365,9 @@ async function quiet(m) {
 }
 
 async function stopLink(m) {
+	const pid = await linkPid(m);
 	await f.run(f.berth, ['link', 'stop', m.name]);
-	await f.until(`the link to ${m.name} ends`, () => linkPid(m) === 0);
+	await f.until(`the link to ${m.name} ends`, () => !f.isAlive(pid));
 }
 
 /* What the survivors hold is compared with what new ones do. */
@@ -384,28 +391,22 @@ async function checkRemains() {
 		await stopLink(m);
 		await m.relay.say('forget');
 	}
+	const homes = [f.home, ...machines.map((m) => m.home)];
 	const mine = () => {
 		const all = processes();
-		const homes = machines.map((m) => m.home);
 		const daemons = machines.map(daemonOf);
 		return all.filter((p) => !daemons.includes(p.pid) &&
 			(machines.some((m) => sessionsOf(m, all).includes(p) ||
 				masterOf(m, all) === p) ||
-			/berth-link|berthd stdio/.test(p.line) && homes.some(() => {
-				try {
-					return fs.readFileSync(`/proc/${p.pid}/environ`,
-						'latin1').includes(f.tmp);
-				} catch {
-					return false;
-				}
-			})));
+			(/berth-link|berthd stdio/.test(p.line) &&
+				homes.some((home) => isOurs(p.pid, home)))));
 	};
 	await f.until('everything ends', () => mine().length === 0, 10)
 		.catch(() => {});
 	f.none('no process is left on either side', mine()
 		.map((p) => `${p.pid} ${p.line}`));
 	f.none('no socket is left', fs.readdirSync(path.join(f.home, 'run', 'link'))
-		.filter((name) => !name.endsWith('.lock')));
+		.filter((name) => !name.endsWith('.lock') && name !== 'berth-askpass'));
 	const running = [];
 	for (const m of machines) {
 		const { execs } = await f.ask('GET', '/v1/exec?state=running&limit=0',
