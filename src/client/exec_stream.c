@@ -400,12 +400,15 @@ static void
 come_again(struct exec_stream *s, const struct err *why)
 {
 	uint64_t now = clock_mono_ms();
+	/* A link knows better when to give up, and says so. */
+	bool is_linked = client_reach(s->client)->is_linked;
 	/* ERR_REMOTE without a call: a daemon died while it started. */
-	bool may_help = error_row(why->code)->retryable ||
+	bool may_help = error_is_retryable(why) ||
 			(why->code == ERR_REMOTE && !s->was_answered);
 
 	if (!may_help || !can_resume(s) ||
-	    (s->broken_ms != 0 && now - s->broken_ms > GIVE_UP_MS)) {
+	    (!is_linked && s->broken_ms != 0 &&
+	     now - s->broken_ms > GIVE_UP_MS)) {
 		s->err = *why;
 		end_stream(s);
 		return;

@@ -305,7 +305,8 @@ connect_link(struct reach *reach, struct err *err)
 	fd = link_control_stream(reach->machine, err);
 	if (fd >= 0 || err->code != ERR_NOT_FOUND || reach->no_start)
 		return fd;
-	if (link_control_connect(reach->machine, LINK_NO_WAIT, NULL, err) < 0)
+	if (link_control_connect(reach->machine, LINK_NO_WAIT | LINK_AGAIN,
+				 NULL, err) < 0)
 		return -1;
 	fd = link_control_stream(reach->machine, err);
 	if (fd < 0 && err->code == ERR_NOT_FOUND)

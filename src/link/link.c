@@ -193,10 +193,25 @@ tell_failed(struct link *link)
 	}
 }
 
+/* Whoever waits is told what to do, not to wait on. */
+static void
+make_final(struct link *link)
+{
+	struct err *why = &link->why;
+
+	why->is_final = true;
+	if (!why->hint[0])
+		err_hint(why,
+			 "nothing is tried any more; 'berth machine check %s' "
+			 "tries again",
+			 link->config.machine->name);
+}
+
 static void
 give_up(struct link *link)
 {
 	set_state(link, LINK_DISCONNECTED);
+	make_final(link);
 	note(link, "disconnected", &link->why);
 	tell_failed(link);
 }
@@ -282,6 +297,7 @@ lose(struct link *link, const struct err *why)
 					      : LINK_DISCONNECTED);
 	tear_down(link, &copy);
 	if (link->state == LINK_DISCONNECTED) {
+		make_final(link);
 		tell_failed(link);
 		return;
 	}
@@ -831,10 +847,10 @@ link_unwatch(struct link_watcher *watcher)
 }
 
 void
-link_connect(struct link *link)
+link_connect(struct link *link, bool again)
 {
 	if (link->state == LINK_DISCONNECTED) {
-		link->was_active = false;
+		link->was_active = again;
 		link->attempt = 0;
 		retry_reset(&link->retry);
 		set_state(link, LINK_CONNECTING);
@@ -849,7 +865,7 @@ link_up(struct link *link, bool upgrade)
 	if (link->state == LINK_ACTIVE)
 		do_later(link, LATER_DAEMON);
 	else
-		link_connect(link);
+		link_connect(link, false);
 }
 
 static int
