@@ -31,6 +31,7 @@
 #include "link/events.h"
 #include "link/hello.h"
 #include "link/link.h"
+#include "link/network.h"
 #include "link/retry.h"
 #include "link/streams.h"
 #include "link/transport.h"
@@ -79,6 +80,7 @@ struct link {
 	struct streams *streams;
 	struct traffic traffic;
 	struct vigil vigil;
+	struct network network;
 
 	struct retry retry;
 	uv_timer_t pause;    /* until the next attempt */
@@ -691,6 +693,20 @@ on_wake(void *owner)
 	try_now(owner);
 }
 
+/*
+ * There may be a way again; or the address that a connection was made from is
+ * no longer ours.
+ */
+static void
+on_network(void *owner)
+{
+	struct link *link = owner;
+
+	log_debug("link", "the network has changed");
+	vigil_probe(&link->vigil);
+	try_now(link);
+}
+
 static void
 on_asked(void *owner)
 {
@@ -754,6 +770,7 @@ link_new(const struct link_config *config)
 	link->traffic.meter.on_asked = on_asked;
 	link->traffic.meter.owner = link;
 	vigil_init(&link->vigil, &vigil);
+	network_init(&link->network, config->loop, on_network, link);
 	retry_init(&link->retry, machine->retry.limit, machine->retry.first,
 		   machine->retry.max);
 	buf_init(&link->hello, MAX_HELLO);
@@ -793,8 +810,9 @@ link_free(struct link *link)
 		return;
 	err_set(&err, ERR_UNREACHABLE, "the link is stopping");
 	tear_down(link, &err);
-	link->n_handles = VIGIL_HANDLES;
+	link->n_handles = VIGIL_HANDLES + network_n_handles(&link->network);
 	vigil_fini(&link->vigil, on_closed, link);
+	network_fini(&link->network, on_closed, link);
 	close_timer(link, &link->pause);
 	close_timer(link, &link->deadline);
 	close_timer(link, &link->later);
