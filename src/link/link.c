@@ -202,6 +202,8 @@ make_final(struct link *link)
 	struct err *why = &link->why;
 
 	why->is_final = true;
+	if (link->was_active)
+		err_wrap(why, "%s is given up", link->config.machine->name);
 	if (!why->hint[0])
 		err_hint(why,
 			 "nothing is tried any more; 'berth machine check %s' "

@@ -12,12 +12,11 @@ YAML
 use_home "${BERTH_HOME#"$TMP"/}"
 export BERTH_BERTHD_DIR=$BUILD/src/berthd
 
-declare -a LINKS=()
 stop_links() {
-	local ctl pid
+	local ctl
 	for ctl in "$BERTH_HOME"/run/link/*.ctl; do
 		[ -e "$ctl" ] || continue
-		"$BERTH" link stop "$(basename "$ctl" .ctl)"
+		"$BERTH" link stop "$(basename "$ctl" .ctl)" >/dev/null
 	done
 }
 n_links() { find "$BERTH_HOME/run/link" -name '*.ctl' | wc -l; }
@@ -94,11 +93,21 @@ stop_links
 
 # --- names -------------------------------------------------------------------
 
-for name in -oProxyCommand=touch\ "$TMP/owned" -l ''; do
-	"$BERTH" run "--machine=$name" -- true >"$TMP/err" 2>&1
-	is "a name as \"$name\" is refused" $? $((${#name} > 2 ? 64 : 64)) ||
-		note <"$TMP/err"
+for name in "-oProxyCommand=touch\${IFS}$TMP/owned" -l ''; do
+	fails "a name as '${name:0:14}' is refused" \
+		"$BERTH" run "--machine=$name" -- true
 done
+cp "$BERTH_HOME/config/config.yaml" "$TMP/config"
+for key in ssh hostname user; do
+	cat "$TMP/config" - >"$BERTH_HOME/config/config.yaml" <<-YAML
+		machines:
+		  - {name: bad, hostname: h, $key: "-oProxyCommand=touch\${IFS}$TMP/owned"}
+	YAML
+	[ $key != hostname ] || sed -i 's/hostname: h, //' \
+		"$BERTH_HOME/config/config.yaml"
+	fails "as a machine's '$key', too" "$BERTH" run -m bad -- true
+done
+cp "$TMP/config" "$BERTH_HOME/config/config.yaml"
 fails 'and is not run' test -e "$TMP/owned"
 
 # --- who is it ---------------------------------------------------------------
@@ -115,7 +124,7 @@ cat >"$TMP/impostor.js" <<'JS'
 // What the daemon says of itself, but for one member.
 const fs = require('node:fs');
 const [socket, hello, member, value] = process.argv.slice(2);
-fs.renameSync(socket, socket + '.true');
+fs.unlinkSync(socket);
 const answer = { ...JSON.parse(fs.readFileSync(hello)), [member]: JSON.parse(value) };
 require('node:http').createServer((req, res) => {
 	res.setHeader('Content-Type', 'application/json');
@@ -124,19 +133,26 @@ require('node:http').createServer((req, res) => {
 JS
 if command -v node >/dev/null; then
 	while read -r member value; do
+		# The true one puts its socket back at once, if it can.
+		true_one=$(jq .pid "$TMP/hello")
+		kill -STOP "$true_one"
 		node "$TMP/impostor.js" "$TMP/false/run/berthd.sock" \
 			"$TMP/hello" "$member" "$value" >"$TMP/listens" &
 		impostor=$!
 		wait_for 10 file_has "$TMP/listens" listens
 		"$BERTH" run -m false -- touch "$TMP/fooled" >"$TMP/err" 2>&1
-		ok "a socket of another $member gets nothing" \
-			test ! -e "$TMP/fooled" -a $? -ne 0
+		is "a socket of another $member gets nothing" \
+			"$? $(ls "$TMP/fooled" 2>/dev/null)" '76 '
 		note <"$TMP/err"
 		kill "$impostor"
 		wait "$impostor" 2>/dev/null
 		"$BERTH" link stop false
 		wait_for 5 test ! -e "$BERTH_HOME/run/link/false.ctl"
-		mv "$TMP/false/run/berthd.sock.true" "$TMP/false/run/berthd.sock"
+		kill -CONT "$true_one"
+		healed() { [ "$(curl -sS --unix-socket "$TMP/false/run/berthd.sock" \
+			http://localhost/v1/hello | jq -r .nonce)" = "$(jq -r .nonce \
+			"$TMP/hello")" ]; }
+		ok 'and the true one heals its place' wait_for 10 healed
 	done <<-'ROWS'
 		nonce "00000000000000000000000000000000"
 		uid 12345
