@@ -80,7 +80,7 @@ struct exec_stream {
 
 	uv_timer_t timer;   /* silence during a call, a pause between calls */
 	uint64_t broken_ms; /* since when nothing works; 0: it works */
-	unsigned n_attempts;
+	unsigned n_attempts; /* in a row that brought nothing */
 	bool has_worked;
 	bool was_answered; /* the last failure came over a connection */
 	bool is_freed;
@@ -184,6 +184,7 @@ on_frame(unsigned type, uint64_t offset, const void *bytes, size_t n,
 {
 	struct exec_stream *s = owner;
 
+	s->n_attempts = 0;
 	switch (type) {
 	case FRAME_STDOUT:
 	case FRAME_STDERR:
@@ -300,6 +301,7 @@ on_line(const char *line, size_t n, void *owner)
 
 	if (n == 0)
 		return 0;
+	s->n_attempts = 0;
 	stream = s->form == EXEC_EVENTS && !s->is_resumed ? peek_stream(line, n)
 							  : -1;
 	if (stream < 0)
@@ -327,7 +329,6 @@ on_head(struct client_call *call UNUSED, const struct http_head *head,
 	if (s->broken_ms != 0)
 		s->events->on_broken(NULL, s->owner);
 	s->broken_ms = 0;
-	s->n_attempts = 0;
 	s->has_worked = true;
 	if (s->answer == ANSWER_FRAMES && is_follow(s))
 		uv_timer_start(&s->timer, on_timer, SILENCE_MS, SILENCE_MS);

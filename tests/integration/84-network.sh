@@ -61,6 +61,7 @@ numbers() {
 seq 400 >"$TMP/numbers"
 mkfifo "$TMP/pace"
 begin_numbers() {
+	: >"$TMP/out"
 	"$BERTH" run -m "$1" --raw --stdin -- sh -c "$(numbers)" <"$TMP/pace" \
 		>"$TMP/out" 2>"$TMP/err" &
 	client=$!
