@@ -78,8 +78,8 @@ struct exec_stream {
 	struct exec_result result;
 	struct err err; /* why reading stopped, if code is set */
 
-	uv_timer_t timer;   /* silence during a call, a pause between calls */
-	uint64_t broken_ms; /* since when nothing works; 0: it works */
+	uv_timer_t timer;    /* silence during a call, a pause between calls */
+	uint64_t broken_ms;  /* since when nothing works; 0: it works */
 	unsigned n_attempts; /* in a row that brought nothing */
 	bool has_worked;
 	bool was_answered; /* the last failure came over a connection */

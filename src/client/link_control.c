@@ -139,7 +139,10 @@ talk_start(struct talk *talk, const char *machine, const char *method,
 	rc = send_all(talk->fd, &text);
 	/* It may be the answer to a question. */
 	explicit_bzero(buf_bytes(&text), text.len);
-	return rc < 0 ? gone(machine, err) : 0;
+	if (rc == 0)
+		return 0;
+	talk->is_gone = true;
+	return gone(machine, err);
 }
 
 /*

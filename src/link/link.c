@@ -869,12 +869,18 @@ link_unwatch(struct link_watcher *watcher)
 void
 link_connect(struct link *link, bool again)
 {
+	bool has_given_up = link->state == LINK_DISCONNECTED &&
+			    link->was_active;
+
+	if (again && has_given_up)
+		return;
 	if (link->state == LINK_DISCONNECTED) {
-		link->was_active = again;
+		link->was_active = false;
 		link->attempt = 0;
 		retry_reset(&link->retry);
 		set_state(link, LINK_CONNECTING);
 	}
+	link->was_active |= again;
 	try_now(link);
 }
 

@@ -93,8 +93,8 @@ void link_unwatch(struct link_watcher *watcher);
 
 /*
  * A person wants it: begin if nothing is tried, and try now if one waits.
- * `again': the machine was reached before, by a link that is no more, so its
- * name is not in doubt.
+ * `again': the person wanted it before, and had it.  So the name of the machine
+ * is not in doubt, and what was given up then is not begun anew.
  */
 void link_connect(struct link *link, bool again);
 

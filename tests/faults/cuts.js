@@ -247,6 +247,17 @@ async function persist(op, words) {
 
 const refusals = [];
 
+/* One that never reached the machine is asked again, with the same key. */
+async function reach(op, words) {
+	for (;;) {
+		const done = await berth(op, words);
+		if (done.code !== 69 || done.out !== '' || op.repeats > 20)
+			return done;
+		op.repeats++;
+		refusals.push(`${words[0]}: ${done.err}`.trim());
+	}
+}
+
 async function start(op) {
 	const done = await persist(op, ['start', '--json', ...commandOf(op)]);
 	op.id = JSON.parse(done.out).exec_id;
@@ -255,7 +266,7 @@ async function start(op) {
 /* Whoever left comes back for the whole of it. */
 async function reread(op) {
 	await start(op);
-	const done = await berth(op, ['logs', '--follow', '--full', '--raw', op.id]);
+	const done = await reach(op, ['logs', '--follow', '--full', '--raw', op.id]);
 	op.out = done.out;
 	op.status = done.code;
 	op.told = done.err;
@@ -265,7 +276,7 @@ async function reread(op) {
 
 const kinds = {
 	run: async (op) => {
-		const done = await berth(op, ['run', '--raw', ...commandOf(op)]);
+		const done = await reach(op, ['run', '--raw', ...commandOf(op)]);
 		op.out = done.out;
 		op.code_told = done.code;
 		op.status = 0;
@@ -281,7 +292,7 @@ const kinds = {
 	logs: reread,
 	wait: async (op) => {
 		await start(op);
-		const done = await berth(op, ['wait', op.id]);
+		const done = await reach(op, ['wait', op.id]);
 		op.code_told = done.code;
 		op.told = done.err;
 		const all = await persist(op, ['logs', '--full', '--raw', op.id]);

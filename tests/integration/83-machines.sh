@@ -152,7 +152,6 @@ if command -v node >/dev/null; then
 			"$(timeout 30 "$BERTH" run -m false --raw -- echo true)" true
 	done <<-'ROWS'
 		uid 12345
-		host_id "another"
 	ROWS
 fi
 

@@ -91,7 +91,7 @@ is 'who waited goes on' $? 0
 ok 'byte for byte' cmp "$TMP/out" "$TMP/numbers"
 wire forget
 
-# --- sleep -------------------------------------------------------------------
+# --- a laptop ----------------------------------------------------------------
 
 # A laptop: client, link and ssh stand still, and the connection is gone when
 # they wake.
@@ -105,7 +105,7 @@ printf '\n\n\n\n' >&7
 timeout 4 tail -f /dev/null
 woke=$(now_ms)
 kill -CONT "$ssh_pid" "$link_pid" "$client"
-ok 'after a sleep the link is soon back' wait_for 15 has_lines 400
+ok 'after it stood still the link is soon back' wait_for 15 has_lines 400
 note "after $(($(now_ms) - woke)) ms"
 exec 7>&-
 wait "$client"
