@@ -869,19 +869,20 @@ link_unwatch(struct link_watcher *watcher)
 void
 link_connect(struct link *link, bool again)
 {
-	bool has_given_up = link->state == LINK_DISCONNECTED &&
-			    link->was_active;
+	bool begins = link->state == LINK_DISCONNECTED;
 
-	if (again && has_given_up)
+	if (begins && again && link->was_active)
 		return;
-	if (link->state == LINK_DISCONNECTED) {
+	if (begins) {
 		link->was_active = false;
 		link->attempt = 0;
 		retry_reset(&link->retry);
 		set_state(link, LINK_CONNECTING);
 	}
 	link->was_active |= again;
-	try_now(link);
+	/* Who waits already has a pause to wait for. */
+	if (begins || !again)
+		try_now(link);
 }
 
 void
