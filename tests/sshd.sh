@@ -58,10 +58,16 @@ sshd_host() {
 
 # The default configuration of a server, after what a test asks for: the first
 # value of a keyword counts.
+#
+# Of SetEnv, too, the first line counts alone, so SHLVL joins that of a test:
+# bash reads no startup files in a shell below another.
 sshd_configure() {
-	local name=$1 dir=$SSHD/$1
+	local name=$1 dir=$SSHD/$1 line
 	{
-		printf '%s\n' "${@:2}"
+		for line in "${@:2}"; do
+			[[ $line != SetEnv\ * ]] || line+=' SHLVL=1'
+			printf '%s\n' "$line"
+		done
 		cat <<CONFIG
 Port ${SSHD_PORT[$name]}
 ListenAddress 127.0.0.1

@@ -12,6 +12,7 @@
 
 #include <uv.h>
 
+#include "core/clock.h"
 #include "core/list.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -29,6 +30,13 @@
  */
 #define MAX_ATTEMPTS 5
 #define FIRST_PAUSE_MS 20
+#define MAX_PAUSE_MS 1000
+
+/*
+ * Over a link it is repeated for so long: the way may be cut again and again.
+ * The link says when it has given up, and then that is the end of it.
+ */
+#define LINK_GIVE_UP_MS 60000
 
 struct conn {
 	struct list link;
@@ -61,6 +69,7 @@ struct client_call {
 	size_t body_len;
 	bool may_repeat, is_patient;
 	unsigned n_attempts;
+	uint64_t broken_ms; /* when the first attempt failed; 0: none did */
 	uv_timer_t retry;
 
 	bool has_head;
@@ -263,17 +272,35 @@ end_call(struct client_call *call, const struct err *err)
 
 static void on_retry(uv_timer_t *timer);
 
+/* An answer that is none may come from the link: the way is cut just now. */
+static bool
+may_help(const struct client_call *call, const struct err *why)
+{
+	bool is_linked = call->client->reach.is_linked;
+	/* ERR_REMOTE: a daemon died while it started. */
+	bool is_cut = why->code == ERR_UNREACHABLE ||
+		      (why->code == ERR_REMOTE && !call->has_head);
+
+	if (!call->may_repeat || !is_cut || why->is_final ||
+	    (call->has_head && (!is_linked || call->status / 100 == 2)))
+		return false;
+	return is_linked ? clock_mono_ms() - call->broken_ms < LINK_GIVE_UP_MS
+			 : call->n_attempts < MAX_ATTEMPTS;
+}
+
 /* Again after a pause, if that is harmless and may help. */
 static bool
 try_again(struct client_call *call, const struct err *why)
 {
-	/* ERR_REMOTE: a daemon died while it started. */
-	if (!call->may_repeat || call->has_head ||
-	    call->n_attempts >= MAX_ATTEMPTS ||
-	    (why->code != ERR_UNREACHABLE && why->code != ERR_REMOTE))
+	uint64_t pause = FIRST_PAUSE_MS << MIN(call->n_attempts, 16u);
+
+	if (call->broken_ms == 0)
+		call->broken_ms = clock_mono_ms();
+	if (!may_help(call, why))
 		return false;
-	uv_timer_start(&call->retry, on_retry,
-		       FIRST_PAUSE_MS << call->n_attempts, 0);
+	call->has_head = false;
+	buf_clear(&call->error_body);
+	uv_timer_start(&call->retry, on_retry, MIN(pause, MAX_PAUSE_MS), 0);
 	return true;
 }
 
@@ -296,8 +323,6 @@ on_end(struct http_call *http UNUSED, const struct err *why, void *owner)
 
 	call->http = NULL;
 	call->conn->is_busy = false;
-	if (why && try_again(call, why))
-		return;
 	if (why == NULL && call->status / 100 != 2) {
 		error_json_read(call->status, buf_bytes(&call->error_body),
 				call->error_body.len, &err);
@@ -306,7 +331,8 @@ on_end(struct http_call *http UNUSED, const struct err *why, void *owner)
 				       "FILE");
 		why = &err;
 	}
-	end_call(call, why);
+	if (why == NULL || !try_again(call, why))
+		end_call(call, why);
 }
 
 static void

@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/jsonw.h"
 #include "core/rand.h"
+#include "wire/errors.h"
 #include "client/client.h"
 #include "client/exec.h"
 #include "client/exec_json.h"
@@ -99,8 +100,13 @@ exec_wait(struct client *client, const char *id, uint64_t timeout_ms,
 		if (timeout_ms > 0)
 			left = MIN(left, timeout_ms - MIN(spent, timeout_ms));
 		if (wait_step(client, id, (left + 999) / 1000, answer,
-			      ret_finished, err) < 0)
-			return -1;
+			      ret_finished, err) < 0) {
+			/* A link knows better when to give up. */
+			if (!client_reach(client)->is_linked ||
+			    !error_is_retryable(err))
+				return -1;
+			*ret_finished = false;
+		}
 		spent = clock_mono_ms() - start;
 		if (*ret_finished || (timeout_ms > 0 && spent >= timeout_ms))
 			return 0;

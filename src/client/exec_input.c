@@ -190,13 +190,15 @@ static void
 try_again(struct exec_input *input, const struct err *why)
 {
 	/* ERR_REMOTE without a call: a daemon died while it started. */
-	bool may_help = error_row(why->code)->retryable ||
+	bool may_help = error_is_retryable(why) ||
 			(why->code == ERR_REMOTE && !input->was_answered);
+	/* A link knows better when to give up, and says so. */
+	bool is_linked = client_reach(input->client)->is_linked;
 	uint64_t now = clock_mono_ms();
 
 	if (input->broken_ms == 0)
 		input->broken_ms = now;
-	if (!may_help || now - input->broken_ms > GIVE_UP_MS) {
+	if (!may_help || (!is_linked && now - input->broken_ms > GIVE_UP_MS)) {
 		fail(input, why);
 		return;
 	}

@@ -78,9 +78,9 @@ struct exec_stream {
 	struct exec_result result;
 	struct err err; /* why reading stopped, if code is set */
 
-	uv_timer_t timer;   /* silence during a call, a pause between calls */
-	uint64_t broken_ms; /* since when nothing works; 0: it works */
-	unsigned n_attempts;
+	uv_timer_t timer;    /* silence during a call, a pause between calls */
+	uint64_t broken_ms;  /* since when nothing works; 0: it works */
+	unsigned n_attempts; /* in a row that brought nothing */
 	bool has_worked;
 	bool was_answered; /* the last failure came over a connection */
 	bool is_freed;
@@ -184,6 +184,7 @@ on_frame(unsigned type, uint64_t offset, const void *bytes, size_t n,
 {
 	struct exec_stream *s = owner;
 
+	s->n_attempts = 0;
 	switch (type) {
 	case FRAME_STDOUT:
 	case FRAME_STDERR:
@@ -300,6 +301,7 @@ on_line(const char *line, size_t n, void *owner)
 
 	if (n == 0)
 		return 0;
+	s->n_attempts = 0;
 	stream = s->form == EXEC_EVENTS && !s->is_resumed ? peek_stream(line, n)
 							  : -1;
 	if (stream < 0)
@@ -327,7 +329,6 @@ on_head(struct client_call *call UNUSED, const struct http_head *head,
 	if (s->broken_ms != 0)
 		s->events->on_broken(NULL, s->owner);
 	s->broken_ms = 0;
-	s->n_attempts = 0;
 	s->has_worked = true;
 	if (s->answer == ANSWER_FRAMES && is_follow(s))
 		uv_timer_start(&s->timer, on_timer, SILENCE_MS, SILENCE_MS);
@@ -400,12 +401,15 @@ static void
 come_again(struct exec_stream *s, const struct err *why)
 {
 	uint64_t now = clock_mono_ms();
+	/* A link knows better when to give up, and says so. */
+	bool is_linked = client_reach(s->client)->is_linked;
 	/* ERR_REMOTE without a call: a daemon died while it started. */
-	bool may_help = error_row(why->code)->retryable ||
+	bool may_help = error_is_retryable(why) ||
 			(why->code == ERR_REMOTE && !s->was_answered);
 
 	if (!may_help || !can_resume(s) ||
-	    (s->broken_ms != 0 && now - s->broken_ms > GIVE_UP_MS)) {
+	    (!is_linked && s->broken_ms != 0 &&
+	     now - s->broken_ms > GIVE_UP_MS)) {
 		s->err = *why;
 		end_stream(s);
 		return;

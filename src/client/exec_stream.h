@@ -9,7 +9,8 @@
  * A stream starts an exec and stays with it, or reads one that is there.  When
  * the connection breaks it connects again (which may start a new daemon), asks
  * from where it stopped, and drops what it has seen.  It gives up after a
- * minute without success; the exec is not touched by that.
+ * minute without success, over a link when that does; the exec is not touched
+ * by that.
  *
  * Two forms.  BYTES hands on the output as bytes; the daemon is asked for
  * frames, which carry offsets.  EVENTS hands on lines of JSON as the daemon

@@ -46,7 +46,8 @@ struct talk {
 	uint8_t room[ROOM];
 	const uint8_t *at; /* what was read and not parsed */
 	size_t n;
-	bool peeks; /* what follows the head is for somebody else */
+	bool is_gone; /* the link has ended */
+	bool peeks;   /* what follows the head is for somebody else */
 };
 
 static void
@@ -139,7 +140,10 @@ talk_start(struct talk *talk, const char *machine, const char *method,
 	rc = send_all(talk->fd, &text);
 	/* It may be the answer to a question. */
 	explicit_bzero(buf_bytes(&text), text.len);
-	return rc < 0 ? gone(machine, err) : 0;
+	if (rc == 0)
+		return 0;
+	talk->is_gone = true;
+	return gone(machine, err);
 }
 
 /*
@@ -190,8 +194,10 @@ talk_next(struct talk *talk, const char *machine, uint64_t ms,
 			 talk->peeks ? MSG_PEEK : 0);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
-		if (n <= 0)
+		if (n <= 0) {
+			talk->is_gone = true;
 			return gone(machine, err);
+		}
 		talk->at = talk->room;
 		talk->n = (size_t)n;
 		if (talk->peeks)
@@ -406,7 +412,28 @@ follow(struct talk *talk, struct connecting *c, unsigned flags)
 	return event < 0 ? -1 : c->rc;
 }
 
-/* One request that makes it connect, to a link that lives. */
+/* One request that makes it connect; the events of its answer. */
+static int
+ask_connect(struct talk *talk, struct connecting *c, const char *target,
+	    const struct buf *body, unsigned flags)
+{
+	int status;
+
+	if (talk_start(talk, c->machine, "POST", target, NULL, body, c->err) <
+	    0)
+		return -1;
+	status = talk_head(talk, c->machine, c->err);
+	if (status < 0)
+		return -1;
+	if (status / 100 != 2)
+		return talk_refusal(talk, c->machine, status, c->err);
+	return follow(talk, c, flags);
+}
+
+/*
+ * Have it connect, if it lives.  ERR_NOT_FOUND: there is no link, or none any
+ * more.
+ */
 static int
 make_connect(const char *machine, const char *target, const struct buf *body,
 	     unsigned flags, const struct link_asker *asker, struct err *err)
@@ -415,20 +442,15 @@ make_connect(const char *machine, const char *target, const struct buf *body,
 					 .asker = asker,
 					 .err = err };
 	AUTO_TALK talk = { .fd = -1 };
-	int status;
+	int rc = ask_connect(&talk, &connecting, target, body, flags);
 
-	if (talk_start(&talk, machine, "POST", target, NULL, body, err) < 0)
-		return -1;
-	status = talk_head(&talk, machine, err);
-	if (status < 0)
-		return -1;
-	if (status / 100 != 2)
-		return talk_refusal(&talk, machine, status, err);
-	return follow(&talk, &connecting, flags);
+	if (rc < 0 && talk.is_gone)
+		err->code = ERR_NOT_FOUND;
+	return rc;
 }
 
-/* A link may end, idle, while we come: once is chance. */
-#define MAX_STARTS 2
+/* A link may end while we come, or be killed: so often is chance. */
+#define MAX_STARTS 5
 
 static int
 ensure_connect(const char *machine, const char *target, const struct buf *body,
@@ -437,9 +459,12 @@ ensure_connect(const char *machine, const char *target, const struct buf *body,
 	for (int i = 0;; i++) {
 		if (make_connect(machine, target, body, flags, asker, err) == 0)
 			return 0;
-		if (err->code != ERR_NOT_FOUND || i == MAX_STARTS ||
-		    flags & LINK_NO_START)
+		if (err->code != ERR_NOT_FOUND || flags & LINK_NO_START)
 			return -1;
+		if (i == MAX_STARTS) {
+			err->code = ERR_UNREACHABLE;
+			return -1;
+		}
 		log_debug("client", "starting a link",
 			  KV_STR("machine", machine));
 		if (spawn_link(machine, err) < 0)
@@ -457,6 +482,8 @@ link_control_connect(const char *machine, unsigned flags,
 	jsonw_object(&w, NULL);
 	jsonw_bool(&w, "wait", !(flags & LINK_NO_WAIT));
 	jsonw_bool(&w, "interactive", asker && asker->ask);
+	if (flags & LINK_AGAIN)
+		jsonw_bool(&w, "again", true);
 	jsonw_object_end(&w);
 	return ensure_connect(machine, "/v1/link/connect", &body, flags, asker,
 			      err);

@@ -42,6 +42,7 @@ struct link_asker {
 enum link_control_flags {
 	LINK_NO_START = 1u << 0, /* a link that is not there stays away */
 	LINK_NO_WAIT = 1u << 1,	 /* do not wait until it is active */
+	LINK_AGAIN = 1u << 2,	 /* the machine was reached before */
 };
 
 /*

@@ -298,14 +298,20 @@ reach_prepare(struct reach *reach, struct err *err)
 static int
 connect_link(struct reach *reach, struct err *err)
 {
+	unsigned flags = LINK_NO_WAIT | LINK_AGAIN |
+			 (reach->no_start ? LINK_NO_START : 0);
 	int fd;
 
-	if (reach_prepare(reach, err) < 0)
+	if (reach->is_up) {
+		if (link_control_connect(reach->machine, flags, NULL, err) < 0)
+			return -1;
+	} else if (reach_prepare(reach, err) < 0) {
 		return -1;
+	}
 	fd = link_control_stream(reach->machine, err);
 	if (fd >= 0 || err->code != ERR_NOT_FOUND || reach->no_start)
 		return fd;
-	if (link_control_connect(reach->machine, LINK_NO_WAIT, NULL, err) < 0)
+	if (link_control_connect(reach->machine, flags, NULL, err) < 0)
 		return -1;
 	fd = link_control_stream(reach->machine, err);
 	if (fd < 0 && err->code == ERR_NOT_FOUND)

@@ -28,6 +28,7 @@ static int
 vset(struct err *err, enum err_code code, int sys, const char *fmt, va_list ap)
 {
 	err->code = code;
+	err->is_final = false;
 	err->sys = sys;
 	err->hint[0] = '\0';
 	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);

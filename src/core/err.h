@@ -14,6 +14,7 @@
  */
 
 #include <stdarg.h>
+#include <stdbool.h>
 
 #include "core/macros.h"
 
@@ -40,6 +41,7 @@ enum err_code {
 
 struct err {
 	enum err_code code;
+	bool is_final;	/* do not try again, whatever the code suggests */
 	int sys;	/* errno, or 0 */
 	char msg[512];	/* start exec: connect: timed out */
 	char hint[256]; /* what to do next; may be empty */

@@ -71,7 +71,7 @@ add_error(struct jsonw *w, const struct err *err)
 	jsonw_str(w, "code", error_row(err->code)->word);
 	jsonw_str(w, "message", err->msg);
 	jsonw_str(w, "hint", err->hint[0] ? err->hint : NULL);
-	jsonw_bool(w, "retryable", error_row(err->code)->retryable);
+	jsonw_bool(w, "retryable", error_is_retryable(err));
 	jsonw_object_end(w);
 }
 
@@ -159,12 +159,13 @@ struct waiter {
 };
 
 struct wish {
-	bool wait, interactive, upgrade;
+	bool wait, interactive, upgrade, again;
 };
 
 static const struct json_field connect_fields[] = {
 	JSON_F(struct wish, wait, BOOL, false),
 	JSON_F(struct wish, interactive, BOOL, false),
+	JSON_F(struct wish, again, BOOL, false),
 };
 
 static const struct json_field up_fields[] = {
@@ -357,7 +358,7 @@ on_connect(struct http_exchange *x, const struct buf *body, void *owner)
 		return;
 	}
 	http_reply_start(x, 200, NDJSON_TYPE, -1);
-	link_connect(link);
+	link_connect(link, wish.again);
 	if (link_state(link) == LINK_ACTIVE)
 		send_active(control, x);
 	else if (wish.wait)

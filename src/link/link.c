@@ -31,6 +31,7 @@
 #include "link/events.h"
 #include "link/hello.h"
 #include "link/link.h"
+#include "link/network.h"
 #include "link/retry.h"
 #include "link/streams.h"
 #include "link/transport.h"
@@ -83,6 +84,7 @@ struct link {
 	struct streams *streams;
 	struct traffic traffic;
 	struct vigil vigil;
+	struct network network;
 
 	struct retry retry;
 	uv_timer_t pause;    /* until the next attempt */
@@ -227,11 +229,28 @@ tell_failed(struct link *link)
 	}
 }
 
+/* Whoever waits is told what to do, not to wait on. */
+static void
+make_final(struct link *link)
+{
+	struct err *why = &link->why;
+
+	why->is_final = true;
+	if (link->was_active)
+		err_wrap(why, "%s is given up", link->config.machine->name);
+	if (!why->hint[0])
+		err_hint(why,
+			 "nothing is tried any more; 'berth machine check %s' "
+			 "tries again",
+			 link->config.machine->name);
+}
+
 static void
 give_up(struct link *link)
 {
 	link->wants_down = false;
 	set_state(link, LINK_DISCONNECTED);
+	make_final(link);
 	note(link, "disconnected", &link->why);
 	tell_failed(link);
 }
@@ -318,6 +337,7 @@ lose(struct link *link, const struct err *why)
 	tear_down(link, &copy);
 	if (link->state == LINK_DISCONNECTED) {
 		link->wants_down = false;
+		make_final(link);
 		tell_failed(link);
 		return;
 	}
@@ -770,6 +790,20 @@ on_wake(void *owner)
 	try_now(owner);
 }
 
+/*
+ * There may be a way again; or the address that a connection was made from is
+ * no longer ours.
+ */
+static void
+on_network(void *owner)
+{
+	struct link *link = owner;
+
+	log_debug("link", "the network has changed");
+	vigil_probe(&link->vigil);
+	try_now(link);
+}
+
 static void
 on_asked(void *owner)
 {
@@ -833,6 +867,7 @@ link_new(const struct link_config *config)
 	link->traffic.meter.on_asked = on_asked;
 	link->traffic.meter.owner = link;
 	vigil_init(&link->vigil, &vigil);
+	network_init(&link->network, config->loop, on_network, link);
 	retry_init(&link->retry, machine->retry.limit, machine->retry.first,
 		   machine->retry.max);
 	buf_init(&link->hello, MAX_HELLO);
@@ -873,8 +908,9 @@ link_free(struct link *link)
 		return;
 	err_set(&err, ERR_UNREACHABLE, "the link is stopping");
 	tear_down(link, &err);
-	link->n_handles = VIGIL_HANDLES;
+	link->n_handles = VIGIL_HANDLES + network_n_handles(&link->network);
 	vigil_fini(&link->vigil, on_closed, link);
+	network_fini(&link->network, on_closed, link);
 	close_timer(link, &link->pause);
 	close_timer(link, &link->deadline);
 	close_timer(link, &link->later);
@@ -935,16 +971,23 @@ link_unwatch(struct link_watcher *watcher)
 }
 
 void
-link_connect(struct link *link)
+link_connect(struct link *link, bool again)
 {
-	if (link->state == LINK_DISCONNECTED) {
+	bool begins = link->state == LINK_DISCONNECTED;
+
+	if (begins && again && link->was_active)
+		return;
+	if (begins) {
 		link->was_active = false;
 		link->attempt = 0;
 		link->daemon.was_installed = link->daemon.was_upgraded = false;
 		retry_reset(&link->retry);
 		set_state(link, LINK_CONNECTING);
 	}
-	try_now(link);
+	link->was_active |= again;
+	/* Who waits already has a pause to wait for. */
+	if (begins || !again)
+		try_now(link);
 }
 
 /* At the daemon, now or once there is a connection. */
@@ -954,7 +997,7 @@ look_again(struct link *link)
 	if (link->state == LINK_ACTIVE)
 		do_later(link, LATER_DAEMON);
 	else
-		link_connect(link);
+		link_connect(link, false);
 }
 
 void

@@ -102,8 +102,12 @@ struct prompts *link_prompts(struct link *link);
 void link_watch(struct link *link, struct link_watcher *watcher);
 void link_unwatch(struct link_watcher *watcher);
 
-/* A person wants it: begin if nothing is tried, and try now if one waits. */
-void link_connect(struct link *link);
+/*
+ * A person wants it: begin if nothing is tried, and try now if one waits.
+ * `again': the person wanted it before, and had it.  So the name of the machine
+ * is not in doubt, and what was given up then is not begun anew.
+ */
+void link_connect(struct link *link, bool again);
 
 /* Connect, and look after the daemon there anew. */
 void link_up(struct link *link, bool upgrade);

@@ -207,10 +207,14 @@ greet(struct openssh *o)
 	if (fd >= 0)
 		o->mux = mux_new(o->config.loop, fd, o->base.ops, &mux_events,
 				 o, &err);
-	if (o->mux)
+	if (o->mux) {
 		o->state = GREETING;
-	else
+	} else {
+		/* It was killed just when it had made it. */
+		if (err.code == ERR_NOT_FOUND)
+			err.code = ERR_UNREACHABLE;
 		go_down(o, &err);
+	}
 }
 
 static void

@@ -38,6 +38,12 @@ error_row(enum err_code code)
 	return &rows[code];
 }
 
+bool
+error_is_retryable(const struct err *err)
+{
+	return rows[err->code].retryable && !err->is_final;
+}
+
 int
 error_json_add(struct buf *out, const struct err *err)
 {
@@ -47,7 +53,7 @@ error_json_add(struct buf *out, const struct err *err)
 	jsonw_object(&w, "error");
 	jsonw_str(&w, "code", rows[err->code].word);
 	jsonw_str(&w, "message", err->msg);
-	jsonw_bool(&w, "retryable", rows[err->code].retryable);
+	jsonw_bool(&w, "retryable", error_is_retryable(err));
 	jsonw_str(&w, "hint", err->hint[0] ? err->hint : NULL);
 	jsonw_object_end(&w);
 	jsonw_int(&w, "schema_version", WIRE_SCHEMA_VERSION);
@@ -98,5 +104,6 @@ error_json_read(unsigned http_status, const void *body, size_t n,
 		json_get_text(inner, "message", word));
 	if (hint)
 		err_hint(err, "%s", hint);
+	err->is_final = !json_get_bool(inner, "retryable", true);
 	return -1;
 }

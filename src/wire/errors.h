@@ -29,6 +29,9 @@ struct error_row {
 
 const struct error_row *error_row(enum err_code code);
 
+/* May the same succeed a little later? */
+bool error_is_retryable(const struct err *err);
+
 /* Append the body. */
 int error_json_add(struct buf *out, const struct err *err);
 

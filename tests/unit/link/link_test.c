@@ -195,7 +195,7 @@ static void
 a_machine_that_is_not_there_is_tried_a_few_times(void **state UNUSED)
 {
 	err_set(&t.why, ERR_UNREACHABLE, "no route");
-	link_connect(t.link);
+	link_connect(t.link, false);
 	assert_int_equal(link_state(t.link), LINK_CONNECTING);
 	uv_run(&t.loop, UV_RUN_DEFAULT);
 	assert_int_equal(t.n_attempts, 3);
@@ -203,7 +203,7 @@ a_machine_that_is_not_there_is_tried_a_few_times(void **state UNUSED)
 	assert_int_equal(t.n_failures, 1);
 	assert_err(t.failure, ERR_UNREACHABLE, "no route");
 	assert_int_equal(link_state(t.link), LINK_DISCONNECTED);
-	link_connect(t.link);
+	link_connect(t.link, false);
 	uv_run(&t.loop, UV_RUN_DEFAULT);
 	assert_int_equal(t.n_attempts, 6);
 }
@@ -216,7 +216,7 @@ no_way_in_is_never_tried_again(void **state UNUSED)
 	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
 		t.n_attempts = 0;
 		err_set(&t.why, codes[i], "no");
-		link_connect(t.link);
+		link_connect(t.link, false);
 		uv_run(&t.loop, UV_RUN_DEFAULT);
 		assert_int_equal(t.n_attempts, 1);
 		assert_int_equal(t.failure.code, codes[i]);
@@ -228,7 +228,7 @@ a_question_without_anyone_to_ask_is_the_reason(void **state UNUSED)
 {
 	t.asks = true;
 	err_set(&t.why, ERR_AUTH, "permission denied");
-	link_connect(t.link);
+	link_connect(t.link, false);
 	uv_run(&t.loop, UV_RUN_DEFAULT);
 	assert_int_equal(t.n_attempts, 1);
 	assert_err(t.failure, ERR_AUTH, "asks for a password");

@@ -1,0 +1,189 @@
+#!/bin/bash
+# Goal: a connection that is dead without saying so is noticed within seconds,
+# one that can be had again is had at once, and who waits for a machine that is
+# given up learns it, and what to do.
+# Timeout: 120
+. "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/sshd.sh"
+
+mkdir -p "$BERTH_HOME/config"
+cat >"$BERTH_HOME/config/config.yaml" <<YAML
+defaults: {keep_alive: 1s, retry: {first: 100ms, max: 1s, limit: 1000}}
+machines:
+  - {name: short, ssh: far, keep_alive: 1s, retry: {first: 50ms, max: 50ms, limit: 2}}
+  - {name: inside, ssh: inside, keep_alive: 1s, retry: {first: 60s, max: 60s, limit: 9}}
+YAML
+use_home "${BERTH_HOME#"$TMP"/}"
+export BERTH_BERTHD_DIR=$BUILD/src/berthd
+sshd_start real "SetEnv BERTH_HOME=$TMP/real"
+cleanup_at_exit T_stop_home "$TMP/real"
+
+# A wire to it that can be cut, in descriptors 8 (commands) and 9 (answers).
+mkfifo "$TMP/commands" "$TMP/answers"
+"$BUILD/tests/tools/relay" "${SSHD_PORT[real]}" <"$TMP/commands" \
+	>"$TMP/answers" &
+exec 8>"$TMP/commands" 9<"$TMP/answers"
+read -r port <&9
+wire() {
+	local n
+	echo "$*" >&8
+	read -r n <&9
+}
+SSHD_PORT[far]=$port
+sshd_host far far
+echo "[127.0.0.1]:$port $(cut -d' ' -f1,2 "$SSHD/real/host_key.pub")" \
+	>>"$SSHD/known_hosts"
+
+end_links() {
+	local name
+	for name in far short; do
+		"$BERTH" link stop "$name"
+	done
+	exec 8>&-
+}
+cleanup_at_exit end_links
+link() {
+	curl -sS --max-time 60 --unix-socket "$BERTH_HOME/run/link/$1.ctl" \
+		"http://localhost$2" "${@:3}"
+}
+state_is() { [ "$(link "$1" /v1/link | jq -r .state)" = "$2" ]; }
+now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
+# Of the last event of a type: when, in milliseconds.
+event_ms() {
+	date -d "$("$BERTH" events -m "$1" --jsonl |
+		jq -r "select(.type==\"$2\").time" | tail -n 1)" +%s%3N
+}
+numbers() {
+	# shellcheck disable=SC2016
+	echo 'i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo $i;
+		[ $((i % 100)) -gt 0 ] || read -r x; done'
+}
+seq 400 >"$TMP/numbers"
+mkfifo "$TMP/pace"
+begin_numbers() {
+	: >"$TMP/out"
+	"$BERTH" run -m "$1" --raw --stdin -- sh -c "$(numbers)" <"$TMP/pace" \
+		>"$TMP/out" 2>"$TMP/err" &
+	client=$!
+	exec 7>"$TMP/pace"
+	wait_for 10 has_lines 100
+}
+has_lines() { [ "$(wc -l <"$TMP/out")" -ge "$1" ]; }
+end_numbers() {
+	printf '\n\n\n\n' >&7
+	exec 7>&-
+	wait "$client"
+}
+
+# --- half-open ---------------------------------------------------------------
+
+begin_numbers far
+cut=$(now_ms)
+wire drop
+ok 'a half-open connection is noticed' wait_for 10 state_is far reconnecting
+took=$(($(event_ms far disconnect) - cut))
+note "after $took ms"
+ok 'within keep_alive and the time for a sign of life' \
+	test $took -le $((5000 * ${BERTH_TEST_SLOW:-1}))
+ok 'and is replaced' wait_for 10 state_is far active
+end_numbers
+is 'who waited goes on' $? 0
+ok 'byte for byte' cmp "$TMP/out" "$TMP/numbers"
+wire forget
+
+# --- a laptop ----------------------------------------------------------------
+
+# A laptop: client, link and ssh stand still, and the connection is gone when
+# they wake.
+begin_numbers far
+link_pid=$(link far /v1/link | jq -r .pid)
+ssh_pid=$(pgrep -x ssh -P "$link_pid")
+kill -STOP "$client" "$link_pid" "$ssh_pid"
+wire drop
+printf '\n\n\n\n' >&7
+# Longer than a keep-alive and its answer.
+timeout 4 tail -f /dev/null
+woke=$(now_ms)
+kill -CONT "$ssh_pid" "$link_pid" "$client"
+ok 'after it stood still the link is soon back' wait_for 15 has_lines 400
+note "after $(($(now_ms) - woke)) ms"
+exec 7>&-
+wait "$client"
+is 'and who slept, too, goes on' $? 0
+ok 'byte for byte, again' cmp "$TMP/out" "$TMP/numbers"
+wire forget
+
+# --- a machine that comes back -----------------------------------------------
+
+plain=$(now_ms)
+ssh -F "$BERTH_SSH_CONFIG" far true
+plain=$(($(now_ms) - plain))
+begin_numbers far
+wire down
+wire close
+wait_for 10 state_is far reconnecting
+# For some attempts to fail.
+failures() { "$BERTH" events -m far --jsonl | grep -c '"type":"failure"'; }
+before=$(failures)
+more_failures() { [ "$(failures)" -gt $((before + 2)) ]; }
+wait_for 15 more_failures
+back=$(now_ms)
+wire up
+ok 'a machine that is back is used' wait_for 10 state_is far active
+took=$(($(event_ms far success) - back))
+note "after $took ms; plain ssh takes $plain ms"
+ok 'within a second and what ssh takes' \
+	test $took -le $(((1300 + 2 * plain) * ${BERTH_TEST_SLOW:-1}))
+end_numbers
+ok 'byte for byte, for the third time' cmp "$TMP/out" "$TMP/numbers"
+
+# --- given up ----------------------------------------------------------------
+
+begin_numbers short
+wire down
+wire close
+wait "$client"
+is 'who waits for a machine that is given up is unreachable' $? 69
+exec 7>&-
+like 'and learns what to do' "$(cat "$TMP/err")" 'short is given up: .*berth logs -f'
+ok 'the link says so, too' state_is short disconnected
+wire up
+is 'until somebody wants it' "$("$BERTH" run -m short --raw -- echo back)" back
+
+# --- another network ---------------------------------------------------------
+
+# A pause of a minute ends when an interface comes up, in a network of its own.
+if [ "$(id -u)" -eq 0 ] && unshare -n true 2>/dev/null; then
+	cat >"$TMP/inside" <<'EOF2'
+	ip link set lo up
+	"$(command -v /usr/sbin/sshd)" -D -e -f "$SSHD/real/sshd_config" \
+		2>"$TMP/inside.log" &
+	server=$!
+	printf 'Host inside\n\tHostName 127.0.0.1\n\tPort %s\n\tHostKeyAlias inside\n' \
+		"$1" >>"$SSHD/hosts"
+	echo "inside $(cut -d' ' -f1,2 "$SSHD/real/host_key.pub")" \
+		>>"$SSHD/known_hosts"
+	until grep -q listening "$TMP/inside.log"; do :; done
+	"$BERTH" run -m inside --raw -- echo there
+	ip link set lo down
+	until "$BERTH" link status inside --json | grep -q reconnecting; do :; done
+	until [ "$("$BERTH" link status inside --json | jq .next_retry_ms)" -gt 9000 ]; do :; done
+	ip link set lo up
+	for _ in $(seq 50); do
+		"$BERTH" link status inside --json | jq -r .state |
+			grep -q '^active' && echo back && break
+		timeout 0.1 tail -f /dev/null
+	done
+	"$BERTH" link stop inside >/dev/null
+	kill "$server" $(pgrep -x sshd -P "$server")
+	wait "$server"
+EOF2
+	export SSHD
+	got=$(timeout 40 unshare -n bash "$TMP/inside" "${SSHD_PORT[real]}" \
+		2>"$TMP/err" | tr '\n' ' ')
+	is 'an interface that comes up ends the pause' "$got" 'there back ' ||
+		note <"$TMP/err"
+else
+	cannot 'an interface that comes up ends the pause' \
+		'networks of its own need root'
+fi
