@@ -72,6 +72,52 @@ set_text(char **at, const char *value)
 	*at = str_eq(value, "none") ? NULL : xstrdup(value);
 }
 
+/* Paths with blanks between them; ssh writes no quotes. */
+static void
+set_words(char ***at, const char *value)
+{
+	AUTO_FREE char *copy = xstrdup(value);
+	char *rest = copy, *word;
+
+	strv_free(*at);
+	*at = NULL;
+	while ((word = strsep(&rest, " "))) {
+		if (*word)
+			strv_add(at, word);
+	}
+}
+
+static bool
+is_yes(const char *value)
+{
+	return str_eq(value, "yes") || str_eq(value, "true");
+}
+
+/* How to know a machine, and what to show it. */
+static void
+take_trust_line(struct resolved *r, const char *key, const char *value)
+{
+	if (str_eq(key, "identityagent")) {
+		r->has_no_agent = str_eq(value, "none");
+		set_text(&r->identity_agent,
+			 str_eq(value, "SSH_AUTH_SOCK") ? "none" : value);
+	} else if (str_eq(key, "hostkeyalias")) {
+		set_text(&r->host_key_alias, value);
+	} else if (str_eq(key, "revokedhostkeys")) {
+		set_text(&r->revoked_host_keys, value);
+	} else if (str_eq(key, "userknownhostsfile")) {
+		set_words(&r->known_hosts, value);
+	} else if (str_eq(key, "globalknownhostsfile")) {
+		set_words(&r->global_known_hosts, value);
+	} else if (str_eq(key, "identitiesonly")) {
+		r->identities_only = is_yes(value);
+	} else if (str_eq(key, "stricthostkeychecking")) {
+		r->is_strict = is_yes(value);
+	} else if (str_eq(key, "hashknownhosts")) {
+		r->hashes_names = is_yes(value);
+	}
+}
+
 static int
 take_line(struct resolved *r, const char *key, const char *value,
 	  struct err *err)
@@ -88,6 +134,8 @@ take_line(struct resolved *r, const char *key, const char *value,
 		set_text(&r->proxy_jump, value);
 	else if (str_eq(key, "proxycommand"))
 		set_text(&r->proxy_command, value);
+	else
+		take_trust_line(r, key, value);
 	return 0;
 }
 
@@ -158,5 +206,10 @@ resolved_fini(struct resolved *resolved)
 	strv_free(resolved->identity_files);
 	free(resolved->proxy_jump);
 	free(resolved->proxy_command);
+	free(resolved->identity_agent);
+	free(resolved->host_key_alias);
+	free(resolved->revoked_host_keys);
+	strv_free(resolved->known_hosts);
+	strv_free(resolved->global_known_hosts);
 	*resolved = (struct resolved){ .hostname = NULL };
 }

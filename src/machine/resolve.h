@@ -7,6 +7,7 @@
  * `ssh -G' says it.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,17 @@ struct resolved {
 	char **identity_files;
 	char *proxy_jump;    /* or NULL */
 	char *proxy_command; /* or NULL */
+
+	/* For those who connect without ssh; paths as they were written. */
+	char *identity_agent;	 /* or NULL: as the environment says */
+	char *host_key_alias;	 /* or NULL */
+	char *revoked_host_keys; /* or NULL */
+	char **known_hosts;	 /* of the user; the first is written */
+	char **global_known_hosts;
+	bool has_no_agent;    /* IdentityAgent none */
+	bool identities_only; /* no others that an agent has */
+	bool is_strict;	      /* unknown host keys are refused, not asked */
+	bool hashes_names;    /* in known_hosts */
 };
 
 /*
