@@ -84,6 +84,7 @@ on_data(ssh_session ssh UNUSED, ssh_channel channel UNUSED, void *data UNUSED,
 {
 	struct ssh_chan *ch = owner;
 
+	ch->session->n_silent = 0; /* it lives, behind all of this */
 	ch->has_data[is_stderr != 0] = true;
 	if (!ch->is_paused)
 		mark(ch);
@@ -187,6 +188,15 @@ tell_close(struct ssh_chan *ch, const struct err *err)
 	ch->events->on_close(&ch->base, err, ch->owner);
 }
 
+/* Nobody wants it any more, and the machine has decided. */
+static void
+drop_decided(struct ssh_chan *ch)
+{
+	list_unlink(&ch->opening);
+	libssh.ssh_remove_channel_callbacks(ch->ssh, &ch->callbacks);
+	libssh.ssh_channel_free(TAKE(ch->ssh));
+}
+
 static void
 refuse(struct ssh_chan *ch)
 {
@@ -200,8 +210,7 @@ refuse(struct ssh_chan *ch)
 	    &err, ERR_DENIED, "the machine refused a channel: %s",
 	    vis(shown, sizeof(shown), libssh.ssh_get_error(ch->session->ssh)));
 	if (ch->is_dead) {
-		libssh.ssh_channel_free(TAKE(ch->ssh));
-		list_unlink(&ch->opening);
+		drop_decided(ch);
 		return;
 	}
 	tell_close(ch, &err);
@@ -335,15 +344,6 @@ become_open(struct ssh_chan *ch)
 		ch->events->on_open(&ch->base, ch->owner);
 }
 
-/* Nobody wants it any more: it is closed as soon as it is open. */
-static void
-drop_opened(struct ssh_chan *ch)
-{
-	list_unlink(&ch->opening);
-	libssh.ssh_remove_channel_callbacks(ch->ssh, &ch->callbacks);
-	libssh.ssh_channel_free(TAKE(ch->ssh));
-}
-
 static void
 advance(struct ssh_chan *ch)
 {
@@ -352,7 +352,7 @@ advance(struct ssh_chan *ch)
 	do {
 		rc = open_step(ch);
 		if (rc == SSH_OK && ch->is_dead) {
-			drop_opened(ch);
+			drop_decided(ch);
 			return;
 		}
 	} while (rc == SSH_OK && ch->state != OPEN);

@@ -170,7 +170,7 @@ struct session {
 	uv_timer_t timer, alive;
 	uv_idle_t later;
 	unsigned n_handles;
-	bool has_poll, is_freed, is_turning;
+	bool has_poll, is_freed;
 };
 
 /* Do what can be done, from the loop, soon. */

@@ -401,9 +401,7 @@ session_turn(struct session *s)
 	struct err err = ERR_INIT;
 	int rc;
 
-	s->is_turning = true;
 	rc = turn_by_state(s, &err);
-	s->is_turning = false;
 	channels_bury(s);
 	if (s->is_freed || s->state == SESSION_DOWN)
 		return;
@@ -764,15 +762,20 @@ resolve_alone(struct session *s)
 {
 	const struct machine *m = s->config.machine;
 	const char *place = m->ssh ? m->ssh : m->hostname;
-	const char *at = strrchr(place, '@');
+	bool is_url = str_starts(place, "ssh://");
+	const char *start = is_url ? place + strlen("ssh://") : place;
+	const char *at = strrchr(start, '@');
+	const char *host = at ? at + 1 : start;
+	const char *colon = is_url ? strrchr(host, ':') : NULL;
 	struct resolved *r = &s->resolved;
 
 	if (m->user)
 		r->user = xstrdup(m->user);
 	else if (at)
-		r->user = xstrndup(place, (size_t)(at - place));
-	r->hostname = xstrdup(at ? at + 1 : place);
-	r->port = m->port ? m->port : 22;
+		r->user = xstrndup(start, (size_t)(at - start));
+	r->hostname = xstrndup(host,
+			       colon ? (size_t)(colon - host) : strlen(host));
+	r->port = m->port ? m->port : colon ? strtol(colon + 1, NULL, 10) : 22;
 	strv_add(&r->known_hosts, "~/.ssh/known_hosts");
 	strv_add(&r->known_hosts, "~/.ssh/known_hosts2");
 	strv_add(&r->global_known_hosts, "/etc/ssh/ssh_known_hosts");

@@ -107,8 +107,8 @@ wait "$slow"
 is 'the command ends as if nothing had been' $? 0
 ok 'without a byte lost or doubled' cmp "$TMP/out" <(seq 1 1000)
 is 'its output can be read later' "$("$BERTH" exec logs -m there --raw \
-	"$("$BERTH" exec list -m there --json | jq -r '.[0].id // .execs[0].id')" \
-	2>"$TMP/err" | wc -l)" 1000 || note <"$TMP/err"
+	"$("$BERTH" exec ls -m there -q | head -n 1)" 2>"$TMP/err" | wc -l)" \
+	1000 || note <"$TMP/err"
 
 # Questions, by the API.
 again() {
@@ -141,7 +141,26 @@ cp "$TMP/known" "$SSHD/known_hosts"
 sed -i "s#transport: libssh#&, auth: key, key_file: $TMP/locked#" \
 	"$BERTH_HOME/config/config.yaml"
 answers 'a passphrase is asked for' passphrase 'open sesame'
+if [ -x "$TMP/wrap" ]; then
+	SSHD_WRAP="unshare -m $TMP/wrap" sshd_start secretly 'UsePAM yes' \
+		'PasswordAuthentication yes' 'AuthenticationMethods password' \
+		"SetEnv BERTH_HOME=$TMP/there"
+	sed -i 's#ssh: there, .*#ssh: secretly, transport: libssh, auth: password}#' \
+		"$BERTH_HOME/config/config.yaml"
+	answers 'a password is asked for' password first
+	sed -i 's#ssh: secretly, .*#ssh: there, transport: libssh}#' \
+		"$BERTH_HOME/config/config.yaml"
+else
+	cannot 'a password is asked for' 'needs root and namespaces'
+fi
 again
+echo "[127.0.0.1]:${SSHD_PORT[there]} $(cut -d' ' -f1,2 \
+	"$SSHD/keys/host_key.pub")" >"$SSHD/known_hosts"
+setsid -w "$BERTH" run -m there -- true >"$TMP/err" 2>&1
+is 'a changed host key is a stop' $? 76
+like 'with the command that ends it' "$(cat "$TMP/err")" 'ssh-keygen -R'
+again
+cp "$TMP/known" "$SSHD/known_hosts"
 echo "@revoked * $(cut -d' ' -f1,2 "$SSHD/there/host_key.pub")" \
 	>>"$SSHD/known_hosts"
 setsid -w "$BERTH" run -m there -- true >"$TMP/err" 2>&1
