@@ -150,7 +150,8 @@ struct session {
 	size_t address; /* the next to try */
 	struct err why; /* the last failure to connect; or of a prompt */
 
-	int fd; /* ours: libssh has a duplicate, which it may close any time */
+	int fd;	      /* ours */
+	int their_fd; /* a duplicate; libssh may close it any time */
 	ssh_session ssh;
 	ssh_event event;
 	struct ssh_auth auth;

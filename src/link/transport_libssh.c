@@ -22,7 +22,8 @@
  * is ready, when an answer has come, or when the owner asked for something.
  *
  * libssh closes its socket whenever it likes, and the loop must not watch a
- * number that means another file by then: it watches a duplicate.
+ * number that means another file by then: it watches a duplicate.  Nor does
+ * libssh close it always: what is left of it when the session ends is ours.
  *
  * A sign of life is a request that every server answers, though with no: to
  * cancel a forwarding that there is not.  libssh's own keep-alive does not say
@@ -38,6 +39,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -118,6 +120,19 @@ session_wipe_answer(struct session *s)
 	free(TAKE(s->answer));
 }
 
+/* The number may belong to another file already. */
+static void
+close_their_fd(struct session *s)
+{
+	struct stat ours, theirs;
+
+	if (s->their_fd >= 0 && fstat(s->fd, &ours) == 0 &&
+	    fstat(s->their_fd, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
+	    ours.st_ino == theirs.st_ino)
+		close(s->their_fd);
+	s->their_fd = -1;
+}
+
 /* Channels are closed already. */
 static void
 drop_connection(struct session *s)
@@ -135,6 +150,7 @@ drop_connection(struct session *s)
 		if (libssh.ssh_is_connected(s->ssh))
 			libssh.ssh_disconnect(s->ssh);
 		libssh.ssh_free(TAKE(s->ssh));
+		close_their_fd(s);
 	}
 }
 
@@ -492,7 +508,7 @@ set_options(struct session *s)
 static void
 shake_hands(struct session *s)
 {
-	int on = 1, fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 0);
+	int on = 1;
 
 	(void)setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	s->ssh = libssh.ssh_new();
@@ -500,7 +516,8 @@ shake_hands(struct session *s)
 		abort(); /* out of memory */
 	libssh.ssh_set_blocking(s->ssh, 0);
 	set_options(s);
-	set_option(s, SSH_OPTIONS_FD, &fd);
+	s->their_fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 0);
+	set_option(s, SSH_OPTIONS_FD, &s->their_fd);
 	s->state = SESSION_SHAKING;
 	session_stage(s, SSH_STAGE_CONNECT);
 	if (!s->is_freed)
@@ -917,7 +934,7 @@ libssh_new(const struct transport_config *config, struct err *err)
 
 	s->base.ops = &transport_libssh;
 	s->config = *config;
-	s->fd = -1;
+	s->fd = s->their_fd = -1;
 	buf_init(&s->said, MAX_SAID);
 	list_init(&s->channels);
 	list_init(&s->ready);

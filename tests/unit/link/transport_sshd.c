@@ -176,6 +176,21 @@ stop_server(void)
 	server.pid = 0;
 }
 
+/* Of this process; connections that were left behind are among them. */
+static int
+count_sockets(void)
+{
+	char path[64], to[64];
+	int n = 0;
+
+	for (int fd = 0; fd < 1024; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		n += readlink(path, to, sizeof(to)) > 7 &&
+		     memcmp(to, "socket:", 7) == 0;
+	}
+	return n;
+}
+
 int
 transport_sshd_run(const struct transport_ops *ops)
 {
@@ -189,7 +204,7 @@ transport_sshd_run(const struct transport_ops *ops)
 		.mend = start_server,
 	};
 	AUTO_FREE char *config = NULL;
-	int rc;
+	int rc, n_sockets;
 
 	if (access("/usr/sbin/sshd", X_OK) < 0) {
 		printf("1..0 # SKIP sshd is not installed\n");
@@ -207,7 +222,13 @@ transport_sshd_run(const struct transport_ops *ops)
 	machine.port = server.port;
 	machine.connect_timeout = 20000;
 	place.directory = server.dir;
+	n_sockets = count_sockets();
 	rc = transport_suite_run(&place);
+	if (count_sockets() != n_sockets) {
+		fprintf(stderr, "%d sockets were left open\n",
+			count_sockets() - n_sockets);
+		rc++;
+	}
 	stop_server();
 	return rc;
 }
