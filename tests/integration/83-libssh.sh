@@ -19,6 +19,20 @@ down 'a forwarded agent' UNSUPPORTED 'forwarding an agent' plain -A
 sshd_host listed plain "RevokedHostKeys $TMP/none"
 down 'a list of revoked keys' UNSUPPORTED RevokedHostKeys listed
 
+library=$(ldconfig -p | sed -n 's/.*libssh\.so\.4 .*=> //p' | head -n 1)
+if [ -n "$library" ] && unshare -m true 2>/dev/null; then
+	run_without() {
+		unshare -m sh -c 'mount --bind /dev/null "$1" && shift && exec "$@"' \
+			- "$library" timeout 60 "$@" </dev/null 2>"$TMP/said"
+	}
+	run_without "$BUILD/tests/tools/link_run" -T libssh -s "$TMP/l" \
+		-m plain exec true
+	like 'where libssh is missing its package is named' "$(said)" \
+		'down UNSUPPORTED libssh is not installed'
+else
+	cannot 'where libssh is missing' 'needs root and namespaces'
+fi
+
 # --- host keys --------------------------------------------------------------
 
 sshd_host hashed plain 'HashKnownHosts yes' \
