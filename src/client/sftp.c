@@ -348,12 +348,6 @@ sftp_chunk(const struct sftp *sftp)
 	return sftp->chunk;
 }
 
-uint64_t
-sftp_pending(const struct sftp *sftp)
-{
-	return sftp->stream ? stream_pending(sftp->stream) : 0;
-}
-
 int
 sftp_status_err(const struct sftp_reply *reply, const char *path,
 		struct err *err)

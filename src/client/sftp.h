@@ -57,9 +57,6 @@ unsigned sftp_extensions(const struct sftp *sftp);
 /* Bytes of one read or write. */
 size_t sftp_chunk(const struct sftp *sftp);
 
-/* Bytes sent and not yet taken by the stream. */
-uint64_t sftp_pending(const struct sftp *sftp);
-
 /* Raise what a status that is not SFTP_OK means for `path'. */
 int sftp_status_err(const struct sftp_reply *reply, const char *path,
 		    struct err *err);

@@ -5,9 +5,9 @@
 /*
  * Files of a machine: read, written, listed, moved; however it is reached.
  *
- * An implementation of this interface speaks to a berthd (file_daemon.c), SFTP
- * (file_sftp.c), or to a POSIX shell (file_shell.c).  All pass one conformance
- * suite.
+ * An implementation of this interface speaks to a berthd (file_daemon.c) or
+ * SFTP (file_sftp.c).  All pass one list of points, in
+ * tests/integration/76-files.sh.
  *
  * Paths are bytes, absolute, or begin with "~/" for the home of the user over
  * there.  A link at the end of a path is not followed, except to read, write or

@@ -1,0 +1,39 @@
+#!/bin/bash
+# Goal: files and directories of a machine behind SSH are read, written and
+# synced over its link: through its daemon, and through SFTP.
+# Timeout: 120
+. "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/sshd.sh"
+needs jq
+
+export BERTHD BERTH_OUTPUT=json BERTH_BERTHD_DIR=$BUILD/src/berthd
+# The daemon of the machine is that of another home.
+sshd_start box "SetEnv BERTH_HOME=$TMP/box"
+stop_box() {
+	"$BERTH" link stop box
+	BERTH_HOME=$TMP/box "$BERTHD" stop
+}
+cleanup_at_exit stop_box
+mkdir -p "$TMP/src/d/e" "$TMP/there"
+seq 100000 >"$TMP/src/d/numbers"
+head -c 20000000 /dev/urandom >"$TMP/src/large"
+ln -s d/numbers "$TMP/src/link"
+for via in daemon sftp; do
+	export BERTH_FILE_VIA=$via
+	ok "$via: a file is written" "$BERTH" file write -m box \
+		"$TMP/there/$via" "$TMP/src/large"
+	ok "$via: ... the same" cmp "$TMP/src/large" "$TMP/there/$via"
+	"$BERTH" file read -m box "$TMP/there/$via" -o "$TMP/back-$via"
+	ok "$via: and read" cmp "$TMP/src/large" "$TMP/back-$via"
+	ok "$via: a directory is pushed" "$BERTH" sync push -m box \
+		"$TMP/src" "$TMP/there/tree-$via"
+	ok "$via: ... the same" diff -r --no-dereference "$TMP/src" \
+		"$TMP/there/tree-$via"
+	ok "$via: and pulled" "$BERTH" sync pull -m box \
+		"$TMP/there/tree-$via" "$TMP/tree-$via"
+	ok "$via: ... the same" diff -r --no-dereference "$TMP/src" \
+		"$TMP/tree-$via"
+done
+unset BERTH_FILE_VIA
+is 'without a word it is the daemon' \
+	"$("$BERTH" file stat -m box "$TMP/there/sftp" | jq .size)" 20000000
