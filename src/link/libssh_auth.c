@@ -256,7 +256,9 @@ try_keys(struct session *s)
 	while (a->key < a->n_keys) {
 		int rc = try_key(s, &a->keys[a->key]);
 
-		if (rc != SSH_AUTH_DENIED)
+		/* An error may be one of this key alone: of its kind, say. */
+		if (rc != SSH_AUTH_DENIED &&
+		    (rc != SSH_AUTH_ERROR || !libssh.ssh_is_connected(s->ssh)))
 			return rc;
 		a->key++;
 	}
