@@ -4,8 +4,9 @@
  * ssh_bench HOST DIRECTORY
  *
  * Commands and bytes over an OpenSSH master: through our channels and, on the
- * same master in the same run, through `ssh -S'.  bench/ssh starts a server
- * and calls this.  Prints one JSON object per line.
+ * same master in the same run, through `ssh -S'; and through libssh, if it is
+ * there.  bench/ssh starts a server and calls this.  Prints one JSON object per
+ * line.
  */
 
 #include <fcntl.h>
@@ -28,9 +29,12 @@
 #define BYTES 268435456.0
 #define MANY_BYTES "head -c 268435456 /dev/zero"
 
+enum way { OPENSSH, SSH, LIBSSH, WAYS };
+
 static struct {
 	uv_loop_t loop;
-	struct transport *transport;
+	struct transport *transports[WAYS]; /* NULL: not here */
+	struct transport *transport;	    /* the one that is timed */
 	char *socket, *host;
 	bool is_up, is_closed;
 	double n_bytes;
@@ -162,41 +166,74 @@ median(double *values, size_t n)
 }
 
 static void
-show(const char *what, const char *unit, double ours, double theirs)
+show(const char *what, const char *unit, const double *values)
 {
 	printf("{\"what\":\"%s\",\"unit\":\"%s\",\"channel\":%.3f,"
-	       "\"ssh\":%.3f,\"ratio\":%.3f}\n",
-	       what, unit, ours, theirs, ours / theirs);
+	       "\"ssh\":%.3f,",
+	       what, unit, values[OPENSSH], values[SSH]);
+	if (program.transports[LIBSSH])
+		printf("\"libssh\":%.3f,", values[LIBSSH]);
+	printf("\"ratio\":%.3f}\n", values[OPENSSH] / values[SSH]);
 }
 
-/* In turns, so that a disturbance hits both. */
+static double
+time_by(int way, const char *command)
+{
+	if (way == SSH)
+		return time_ssh(command);
+	program.transport = program.transports[way];
+	return program.transport ? time_channel(command) : 0;
+}
+
+/* In turns, so that a disturbance hits all. */
 static void
 bench_starts(void)
 {
-	static double ours[ROUNDS], theirs[ROUNDS];
+	static double times[WAYS][ROUNDS];
+	double medians[WAYS];
 
 	for (int i = 0; i < ROUNDS; i++) {
-		ours[i] = time_channel("true");
-		theirs[i] = time_ssh("true");
+		for (int way = 0; way < WAYS; way++)
+			times[way][i] = time_by(way, "true");
 	}
-	show("a command that does nothing", "ms", median(ours, ROUNDS),
-	     median(theirs, ROUNDS));
+	for (int way = 0; way < WAYS; way++)
+		medians[way] = median(times[way], ROUNDS);
+	show("a command that does nothing", "ms", medians);
 }
 
 static void
 bench_bytes(void)
 {
-	double ours[PASSES], theirs[PASSES], mb = BYTES / 1e3;
+	double times[WAYS][PASSES], rates[WAYS];
 
 	for (int i = 0; i < PASSES; i++) {
-		program.n_bytes = 0;
-		ours[i] = time_channel(MANY_BYTES);
-		if (program.n_bytes != BYTES)
-			give_up("bytes were lost");
-		theirs[i] = time_ssh(MANY_BYTES);
+		for (int way = 0; way < WAYS; way++) {
+			program.n_bytes = 0;
+			times[way][i] = time_by(way, MANY_BYTES);
+			if (way != SSH && program.transports[way] &&
+			    program.n_bytes != BYTES)
+				give_up("bytes were lost");
+		}
 	}
-	show("output", "MB/s", mb / median(ours, PASSES),
-	     mb / median(theirs, PASSES));
+	for (int way = 0; way < WAYS; way++)
+		rates[way] = BYTES / 1e3 / median(times[way], PASSES);
+	show("output", "MB/s", rates);
+}
+
+static struct transport *
+come_up(const struct transport_ops *ops, const struct transport_config *config)
+{
+	struct err err = ERR_INIT;
+	struct transport *t = ops->new (config, &err);
+
+	if (t == NULL && err.code == ERR_UNSUPPORTED)
+		return NULL;
+	if (t == NULL)
+		give_up(err.msg);
+	program.is_up = false;
+	while (!program.is_up)
+		uv_run(&program.loop, UV_RUN_ONCE);
+	return t;
 }
 
 int
@@ -211,7 +248,6 @@ main(int argc, char **argv)
 	struct transport_config config = { .loop = &program.loop,
 					   .machine = &machine,
 					   .events = &events };
-	struct err err = ERR_INIT;
 
 	if (askpass_is_meant(argv))
 		return askpass_main(argc, argv);
@@ -222,14 +258,15 @@ main(int argc, char **argv)
 	config.directory = argv[2];
 	program.socket = xasprintf("%s/%s.mux", argv[2], argv[1]);
 	uv_loop_init(&program.loop);
-	program.transport = transport_openssh.new(&config, &err);
-	if (program.transport == NULL)
-		give_up(err.msg);
-	while (!program.is_up)
-		uv_run(&program.loop, UV_RUN_ONCE);
+	program.transports[OPENSSH] = come_up(&transport_openssh, &config);
+	program.transports[LIBSSH] = come_up(&transport_libssh, &config);
 	bench_starts();
 	bench_bytes();
-	program.transport->ops->free(program.transport);
+	for (int way = 0; way < WAYS; way++) {
+		if (program.transports[way])
+			program.transports[way]->ops->free(
+			    program.transports[way]);
+	}
 	uv_run(&program.loop, UV_RUN_DEFAULT);
 	free(program.socket);
 	return 0;

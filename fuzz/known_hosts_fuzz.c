@@ -17,7 +17,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	static const char revoked[] = "\n@revoked * t " KEY "\n";
-	AUTO_BUF text = BUF_INIT(SIZE_MAX - 1);
+	AUTO_BUF text = BUF_INIT(SIZE_MAX - 1), types = text;
 	struct known_answer answer = { .line = 0 }, again = answer;
 	const char *file = (const char *)bytes;
 	char host[32] = "h.example";
@@ -31,6 +31,9 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	known_hosts_check(file, n, host, "t", KEY, &again);
 	assert(again.verdict == answer.verdict && again.line == answer.line);
 	assert((answer.line == 0) == (answer.verdict == KNOWN_UNKNOWN));
+
+	known_hosts_types(file, n, host, &types);
+	assert(answer.verdict != KNOWN_GOOD || types.len > 0);
 
 	buf_add(&text, bytes, n);
 	buf_adds(&text, revoked);

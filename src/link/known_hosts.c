@@ -14,6 +14,7 @@
 #include <strings.h>
 
 #include "core/buf.h"
+#include "core/rand.h"
 #include "core/sha1.h"
 #include "core/text.h"
 
@@ -184,10 +185,11 @@ check_line(char *text, unsigned number, const char *host, const char *type,
 		decide(answer, KNOWN_REVOKED, number);
 }
 
-void
-known_hosts_check(const char *text, size_t n, const char *host,
-		  const char *type, const char *key,
-		  struct known_answer *answer)
+/* Call `each' for every line that can be read, without its end. */
+static void
+for_each_line(const char *text, size_t n,
+	      void (*each)(char *line, unsigned number, void *owner),
+	      void *owner)
 {
 	char line[MAX_LINE];
 	unsigned number = 0;
@@ -200,13 +202,79 @@ known_hosts_check(const char *text, size_t n, const char *host,
 		number++;
 		if (len > 0 && text[len - 1] == '\r')
 			len--;
-		if (len < sizeof(line) && memchr(text, '\0', len) == NULL &&
-		    strlen(host) <= MAX_HOST) {
+		if (len < sizeof(line) && memchr(text, '\0', len) == NULL) {
 			memcpy(line, text, len);
 			line[len] = '\0';
-			check_line(line, number, host, type, key, answer);
+			each(line, number, owner);
 		}
 		text += used;
 		n -= used;
 	}
+}
+
+struct question {
+	const char *host, *type, *key;
+	struct known_answer *answer;
+	struct buf *types;
+};
+
+static void
+on_line_to_check(char *line, unsigned number, void *owner)
+{
+	const struct question *q = owner;
+
+	check_line(line, number, q->host, q->type, q->key, q->answer);
+}
+
+void
+known_hosts_check(const char *text, size_t n, const char *host,
+		  const char *type, const char *key,
+		  struct known_answer *answer)
+{
+	struct question q = {
+		.host = host, .type = type, .key = key, .answer = answer
+	};
+
+	if (strlen(host) <= MAX_HOST)
+		for_each_line(text, n, on_line_to_check, &q);
+}
+
+static void
+on_line_with_type(char *text, unsigned number UNUSED, void *owner)
+{
+	const struct question *q = owner;
+	struct line line;
+
+	if (read_line(text, &line) && line.marker == NULL &&
+	    names_match(line.names, q->host))
+		(void)buf_addf(q->types, "%s,", line.type);
+}
+
+void
+known_hosts_types(const char *text, size_t n, const char *host,
+		  struct buf *types)
+{
+	struct question q = { .host = host, .types = types };
+
+	if (strlen(host) <= MAX_HOST)
+		for_each_line(text, n, on_line_with_type, &q);
+}
+
+void
+known_hosts_line(struct buf *out, const char *host, const char *type,
+		 const char *key, bool is_hashed)
+{
+	uint8_t salt[SHA1_SIZE], hash[SHA1_SIZE];
+
+	if (is_hashed) {
+		rand_bytes(salt, sizeof(salt));
+		hmac(salt, sizeof(salt), host, hash);
+		(void)buf_adds(out, "|1|");
+		(void)base64_add(out, salt, sizeof(salt));
+		(void)buf_addc(out, '|');
+		(void)base64_add(out, hash, sizeof(hash));
+	} else {
+		(void)buf_adds(out, host);
+	}
+	(void)buf_addf(out, " %s %s\n", type, key);
 }

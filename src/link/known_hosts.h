@@ -38,4 +38,17 @@ void known_hosts_check(const char *text, size_t n, const char *host,
 		       const char *type, const char *key,
 		       struct known_answer *answer);
 
+struct buf;
+
+/*
+ * Append the types of the keys that are known for a host, each with a comma
+ * behind it: those it should be asked for first.
+ */
+void known_hosts_types(const char *text, size_t n, const char *host,
+		       struct buf *types);
+
+/* Append the line that makes a key known; `is_hashed': the name is hidden. */
+void known_hosts_line(struct buf *out, const char *host, const char *type,
+		      const char *key, bool is_hashed);
+
 #endif

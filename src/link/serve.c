@@ -73,6 +73,7 @@ struct process {
 
 static const struct transport_ops *const transports[] = {
 	[MACHINE_TRANSPORT_OPENSSH] = &transport_openssh,
+	[MACHINE_TRANSPORT_LIBSSH] = &transport_libssh,
 	[MACHINE_TRANSPORT_LOCAL] = &transport_local,
 };
 

@@ -93,6 +93,39 @@ set_files(char ***files, const char *value, struct err *err)
 	return 0;
 }
 
+static bool
+is_yes(const char *value)
+{
+	return str_eq(value, "yes") || str_eq(value, "true");
+}
+
+/* How to know a machine, and what to show it. */
+static int
+take_trust_line(struct resolved *r, const char *key, const char *value,
+		struct err *err)
+{
+	if (str_eq(key, "identityagent")) {
+		r->has_no_agent = str_eq(value, "none");
+		set_text(&r->identity_agent,
+			 str_eq(value, "SSH_AUTH_SOCK") ? "none" : value);
+	} else if (str_eq(key, "hostkeyalias")) {
+		set_text(&r->host_key_alias, value);
+	} else if (str_eq(key, "revokedhostkeys")) {
+		set_text(&r->revoked_host_keys, value);
+	} else if (str_eq(key, "userknownhostsfile")) {
+		return set_files(&r->known_hosts, value, err);
+	} else if (str_eq(key, "globalknownhostsfile")) {
+		return set_files(&r->global_known_hosts, value, err);
+	} else if (str_eq(key, "identitiesonly")) {
+		r->identities_only = is_yes(value);
+	} else if (str_eq(key, "stricthostkeychecking")) {
+		r->is_strict = is_yes(value);
+	} else if (str_eq(key, "hashknownhosts")) {
+		r->hashes_names = is_yes(value);
+	}
+	return 0;
+}
+
 static int
 take_line(struct resolved *r, const char *key, const char *value,
 	  struct err *err)
@@ -109,12 +142,8 @@ take_line(struct resolved *r, const char *key, const char *value,
 		set_text(&r->proxy_jump, value);
 	else if (str_eq(key, "proxycommand"))
 		set_text(&r->proxy_command, value);
-	else if (str_eq(key, "userknownhostsfile"))
-		return set_files(&r->known_hosts, value, err);
-	else if (str_eq(key, "globalknownhostsfile"))
-		return set_files(&r->global_known_hosts, value, err);
-	else if (str_eq(key, "stricthostkeychecking"))
-		r->is_strict = str_eq(value, "yes") || str_eq(value, "true");
+	else
+		return take_trust_line(r, key, value, err);
 	return 0;
 }
 
@@ -185,6 +214,9 @@ resolved_fini(struct resolved *resolved)
 	strv_free(resolved->identity_files);
 	free(resolved->proxy_jump);
 	free(resolved->proxy_command);
+	free(resolved->identity_agent);
+	free(resolved->host_key_alias);
+	free(resolved->revoked_host_keys);
 	strv_free(resolved->known_hosts);
 	strv_free(resolved->global_known_hosts);
 	*resolved = (struct resolved){ .hostname = NULL };

@@ -22,9 +22,17 @@ struct resolved {
 	char **identity_files;
 	char *proxy_jump;    /* or NULL */
 	char *proxy_command; /* or NULL */
-	char **known_hosts;  /* the user's files; "~" is put in */
+
+	/* For those who look at keys without ssh. */
+	char *identity_agent;	 /* or NULL: as the environment says */
+	char *host_key_alias;	 /* or NULL */
+	char *revoked_host_keys; /* or NULL */
+	char **known_hosts; /* of the user, "~" put in; the first is written */
 	char **global_known_hosts;
-	bool is_strict; /* an unknown host key is refused, not asked about */
+	bool has_no_agent;    /* IdentityAgent none */
+	bool identities_only; /* no others that an agent has */
+	bool is_strict;	      /* unknown host keys are refused, not asked */
+	bool hashes_names;    /* in known_hosts */
 };
 
 /*

@@ -17,6 +17,7 @@
  *	-s DIRECTORY		of the sockets (default: $TMP/link)
  *	-a ANSWER		to the next question; may be repeated
  *	-t MS			to connect in
+ *	-T TRANSPORT		openssh (default) or libssh
  *
  * Standard input goes to the channel and its output comes out.  Everything
  * else is said on standard error, a line each: "stage NAME", "prompt KIND
@@ -60,6 +61,8 @@ static struct {
 	uint64_t pings;
 	int status;
 } program = { .status = 250 };
+
+static const struct transport_ops *ops = &transport_openssh;
 
 static void
 say(const char *what, const char *text)
@@ -268,7 +271,7 @@ read_options(int argc, char **argv)
 	struct machine *m = &program.machine;
 	int c;
 
-	while ((c = getopt(argc, argv, "+m:d:p:u:k:s:a:t:Av")) != -1) {
+	while ((c = getopt(argc, argv, "+m:d:p:u:k:s:a:t:T:Av")) != -1) {
 		switch (c) {
 		case 'm':
 			m->name = optarg;
@@ -294,6 +297,12 @@ read_options(int argc, char **argv)
 			break;
 		case 't':
 			m->connect_timeout = number(optarg);
+			break;
+		case 'T':
+			if (str_eq(optarg, "libssh"))
+				ops = &transport_libssh;
+			else if (!str_eq(optarg, "openssh"))
+				exit(64);
 			break;
 		case 'v':
 			log_init(STDERR_FILENO, LOG_LVL_DEBUG);
@@ -361,7 +370,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "link_run: %s\n", err.msg);
 		return 64;
 	}
-	program.transport = transport_openssh.new(&config, &err);
+	program.transport = ops->new (&config, &err);
 	if (program.transport == NULL) {
 		fprintf(stderr, "down %s %s\n", error_row(err.code)->word,
 			err.msg);

@@ -3,6 +3,8 @@
 #include "link/known_hosts.h"
 #include "tests/unit/unit.h"
 
+#include "core/buf.h"
+
 #include <string.h>
 
 #define KEY "AAAAC3NzaC1lZDI1NTE5AAAAIAAA"
@@ -122,6 +124,32 @@ broken_lines_are_skipped(void **state)
 	assert_int_equal(answer.verdict, KNOWN_GOOD);
 }
 
+static void
+types_of_known_keys_are_listed(void **state)
+{
+	static const char text[] = "h ssh-rsa AAAA\nother ssh-dss AAAA\n"
+				   "@revoked h ssh-x AAAA\n*h ssh-ed25519 " KEY;
+	AUTO_BUF types = BUF_INIT(256);
+
+	known_hosts_types(text, sizeof(text) - 1, "h", &types);
+	assert_string_equal(buf_text(&types), "ssh-rsa,ssh-ed25519,");
+}
+
+static void
+a_line_that_is_made_is_understood(void **state)
+{
+	for (int is_hashed = 0; is_hashed < 2; is_hashed++) {
+		AUTO_BUF line = BUF_INIT(4096);
+
+		known_hosts_line(&line, "[h]:2222", "ssh-ed25519", KEY,
+				 is_hashed);
+		assert_verdict(buf_text(&line), "[h]:2222", KNOWN_GOOD);
+		assert_verdict(buf_text(&line), "h", KNOWN_UNKNOWN);
+		assert_int_equal(strstr(buf_text(&line), "2222") == NULL,
+				 is_hashed);
+	}
+}
+
 int
 main(void)
 {
@@ -132,6 +160,8 @@ main(void)
 		cmocka_unit_test(a_revoked_key_is_revoked_in_any_order),
 		cmocka_unit_test(an_authority_makes_no_key_good),
 		cmocka_unit_test(broken_lines_are_skipped),
+		cmocka_unit_test(types_of_known_keys_are_listed),
+		cmocka_unit_test(a_line_that_is_made_is_understood),
 	};
 
 	return RUN_TESTS(tests);

@@ -46,7 +46,12 @@ answer_of_ssh_is_understood(void **state UNUSED)
 	static const char text[] = "user me\nhostname h.example\nport 22\n"
 				   "identityfile ~/.ssh/a\n"
 				   "identityfile ~/.ssh/b\n"
-				   "proxyjump none\nforwardagent no\n";
+				   "proxyjump none\nforwardagent no\n"
+				   "identityagent none\n"
+				   "identitiesonly yes\n"
+				   "stricthostkeychecking true\n"
+				   "hostkeyalias name\n"
+				   "userknownhostsfile ~/.ssh/k /k2\n";
 	AUTO_RESOLVED r = { .hostname = NULL };
 	struct err err = ERR_INIT;
 
@@ -54,6 +59,11 @@ answer_of_ssh_is_understood(void **state UNUSED)
 	assert_string_equal(r.hostname, "h.example");
 	assert_int_equal(strv_len(r.identity_files), 2);
 	assert_null(r.proxy_jump);
+	assert_true(r.has_no_agent && r.identities_only && r.is_strict);
+	assert_null(r.identity_agent);
+	assert_string_equal(r.host_key_alias, "name");
+	assert_int_equal(strv_len(r.known_hosts), 2);
+	assert_string_equal(r.known_hosts[1], "/k2");
 	resolved_fini(&r);
 	assert_int_equal(resolve_decode("user me\n", 8, &r, &err), -1);
 	assert_int_equal(err.code, ERR_PROTO);
