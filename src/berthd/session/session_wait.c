@@ -307,7 +307,7 @@ on_control_output(uv_poll_t *watch, int status UNUSED, int events UNUSED)
 	} else if (n == 0) {
 		(void)uv_poll_stop(watch);
 		/* Detached or without a server: the agent's own end decides. */
-		if (w->agent.pidfd < 0)
+		if (!w->agent.is_open || w->agent.has_ended)
 			conclude(w, "ended");
 	}
 }
