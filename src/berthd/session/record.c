@@ -12,11 +12,13 @@
 #include "berthd/session/record.h"
 #include "berthd/session/tmux.h"
 #include "core/buf.h"
+#include "core/clock.h"
 #include "core/fs.h"
 #include "core/json.h"
 #include "core/jsonw.h"
 #include "core/mem.h"
 #include "core/path.h"
+#include "core/proc.h"
 #include "core/strv.h"
 #include "core/text.h"
 #include "wire/errors.h"
@@ -85,6 +87,21 @@ record_write(const char *dir, const struct record *record, struct err *err)
 		return err_sys(err, "open %s", dir);
 	return fs_write_atomic(dir_fd, file, buf_bytes(&text), text.len,
 			       FS_WRITE_SYNC, err);
+}
+
+int
+record_write_start(const char *dir, const struct record *asked, int64_t server,
+		   struct err *err)
+{
+	struct record record = *asked;
+	struct proc_id id = { 0 };
+
+	record.boot_id = (char *)(uintptr_t)proc_boot_id();
+	record.created_ns = (int64_t)clock_wall_ns();
+	record.server = server;
+	if (proc_id_read((pid_t)server, &id))
+		record.server_start = (int64_t)id.start;
+	return record_write(dir, &record, err);
 }
 
 int

@@ -86,13 +86,6 @@ struct tmux_create {
 	char *const *command; /* two words at least: no shell is used */
 	uint64_t cols, rows;  /* 0: 120 by 32 */
 	bool replaces_dead;   /* there is one, which may have ended */
-
-	/*
-	 * Attach this terminal, whether it was created now or before: then
-	 * argv is for an exec in a process that has one, with the environment
-	 * of tmux_view_env.
-	 */
-	bool attach;
 };
 char **tmux_create_argv(const struct tmux *tmux,
 			const struct tmux_create *create);
@@ -116,6 +109,12 @@ struct tmux_view {
 	bool is_read_only;
 	bool ignores_size; /* its size does not change the session's */
 	bool is_alone;	   /* others are detached */
+
+	/*
+	 * When the agent has ended the viewer becomes what sh makes of this;
+	 * NULL: it ends.
+	 */
+	const char *at_end;
 };
 char **tmux_attach_argv(const struct tmux *tmux, const struct tmux_view *view);
 

@@ -19,6 +19,9 @@
 
 #define HAS_TERMINAL_FEATURES 302
 
+/* All viewers of this session; eval of nothing is nothing. */
+#define LEAVE "detach-client -s '' -E 'eval \"$" TMUX_CONF_AT_END "\"'"
+
 static const char options[] =
     /* Sessions stay, with or without viewers, and show how they ended. */
     "set -sq exit-empty on\n"
@@ -27,7 +30,10 @@ static const char options[] =
     "set -gq detach-on-destroy on\n"
     "set -wgq remain-on-exit on\n"
     "set -wgq remain-on-exit-format ''\n"
-    "set-hook -g pane-died \"detach-client -s ''\"\n"
+    "set-hook -g pane-died { " LEAVE " }\n"
+    /* Who comes after the end of the agent was not there to be told of it. */
+    "set-hook -g client-session-changed { if -F '#{pane_dead}' { " LEAVE
+    " } }\n"
     /* Nothing is taken from a viewer's environment. */
     "set -gq update-environment ''\n"
     "set -gq default-command ''\n"
