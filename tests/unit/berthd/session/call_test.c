@@ -84,27 +84,30 @@ an_end_takes_no_event_from_another(void **state UNUSED)
 {
 	struct outcome first = { 0 }, second = { 0 };
 	AUTO_FREE char *dir = xstrdup("/tmp/berth-call-XXXXXX");
-	AUTO_FREE char *one = NULL, *two = NULL;
+	AUTO_FREE char *one = NULL, *two = NULL, *three = NULL;
 	AUTO_FREE char *closes = NULL, *writes = NULL;
 	struct calls calls;
 	uv_loop_t loop;
-	int first_go, second_go;
+	int first_go, second_go, closed;
+	char byte[2];
 
 	assert_non_null(mkdtemp(dir));
 	one = xasprintf("%s/1", dir);
 	two = xasprintf("%s/2", dir);
+	three = xasprintf("%s/3", dir);
 	assert_int_equal(mkfifo(one, 0600), 0);
 	assert_int_equal(mkfifo(two, 0600), 0);
+	assert_int_equal(mkfifo(three, 0600), 0);
 	first_go = open(one, O_RDWR | O_CLOEXEC);
 	second_go = open(two, O_RDWR | O_CLOEXEC);
-	closes = xasprintf("exec >&- 2>&-; read x <%s", one);
+	closed = open(three, O_RDWR | O_CLOEXEC);
+	closes = xasprintf("exec >&- 2>&-; echo x >%s; read x <%s", three, one);
 	writes = xasprintf("read x <%s; echo heard", two);
 	assert_int_equal(uv_loop_init(&loop), 0);
 	calls_init(&calls, &loop, environment);
 	start(&calls, closes, &first);
-	/* One event per pipe that was closed, or one for both. */
-	uv_run(&loop, UV_RUN_ONCE);
-	usleep(100000);
+	/* It says when it has closed them. */
+	assert_int_equal(read(closed, byte, sizeof(byte)), 2);
 	uv_run(&loop, UV_RUN_NOWAIT);
 	start(&calls, writes, &second);
 	uv_run(&loop, UV_RUN_NOWAIT);
@@ -122,6 +125,8 @@ an_end_takes_no_event_from_another(void **state UNUSED)
 	close(second_go);
 	unlink(one);
 	unlink(two);
+	unlink(three);
+	close(closed);
 	rmdir(dir);
 }
 
