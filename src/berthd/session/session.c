@@ -7,6 +7,7 @@
 
 #include "berthd/config.h"
 #include "berthd/session/attach.h"
+#include "berthd/session/reaper.h"
 #include "berthd/session/session.h"
 #include "berthd/session/session_ask.h"
 #include "core/clock.h"
@@ -42,6 +43,7 @@ sessions_new(const struct sessions_config *config)
 	list_init(&s->asks);
 	list_init(&s->viewers);
 	calls_init(&s->calls, s->loop, NULL);
+	s->reaper = reaper_new(s);
 	return s;
 }
 
@@ -52,6 +54,7 @@ sessions_free(struct sessions *s)
 		return;
 	attach_drop_all(s);
 	calls_fini(&s->calls);
+	reaper_free(s->reaper);
 	session_asks_drop(s);
 	tmux_fini(&s->tmux);
 	free(s->dir);
