@@ -113,7 +113,7 @@ look(const struct tmux *tmux, const char *name, struct tmux_list *list,
 	*ret = tmux_list_find(list, name);
 	if (*ret && !(*ret)->is_dead)
 		*ret = NULL;
-	return *ret == NULL || (*ret)->status >= 0 || (*ret)->signal > 0;
+	return *ret == NULL || tmux_session_is_told(*ret);
 }
 
 int

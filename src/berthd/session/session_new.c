@@ -239,7 +239,8 @@ answer(struct session_ask *ask)
 		return;
 	}
 	/* The agent ended, and tmux is about to say how. */
-	if (c->has_died && !ask->session.live->is_dead &&
+	if ((c->has_died || ask->session.live->is_dead) &&
+	    !tmux_session_is_told(ask->session.live) &&
 	    c->n_tells++ < MAX_TELLS) {
 		(void)uv_timer_start(&c->timer, on_tell, TELL_MS, 0);
 		return;

@@ -169,7 +169,7 @@ on_looked_at_end(struct session_ask *ask)
 {
 	struct waiting *w = ask->own;
 
-	if (ask->session.live && !ask->session.live->is_dead &&
+	if (ask->session.live && !tmux_session_is_told(ask->session.live) &&
 	    w->n_tells++ < MAX_TELLS)
 		(void)uv_timer_start(&w->quiet, on_tell, TELL_MS, 0);
 	else

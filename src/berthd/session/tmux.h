@@ -150,6 +150,17 @@ struct tmux_session {
 	size_t n_viewers;
 };
 
+/*
+ * Has it ended, and is it known how?  tmux sees the terminal close, and a
+ * moment later the status; before 3.3 it never tells of a signal.
+ */
+static inline bool
+tmux_session_is_told(const struct tmux_session *session)
+{
+	return session->is_dead &&
+	       (session->status >= 0 || session->signal > 0);
+}
+
 struct tmux_list {
 	struct tmux_session *sessions;
 	size_t n_sessions;
