@@ -19,7 +19,7 @@
 #include "wire/errors.h"
 #include "wire/places.h"
 
-/* Between the creation as tmux saw it and as it was recorded. */
+/* From the creation as tmux saw it until it was recorded. */
 #define MAX_SKEW_S 15
 
 static const char *const ends[] = {
@@ -86,7 +86,8 @@ session_is_of(const struct record *record, const struct tmux_session *live)
 
 	return record->server == live->server &&
 	       str_eq(record->boot_id ? record->boot_id : "", proc_boot_id()) &&
-	       llabs(created - live->created) <= MAX_SKEW_S;
+	       created >= live->created &&
+	       created - live->created <= MAX_SKEW_S;
 }
 
 const char *
