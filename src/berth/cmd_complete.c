@@ -15,6 +15,7 @@
 #include "client/client.h"
 #include "client/exec.h"
 #include "client/exec_json.h"
+#include "client/session.h"
 #include "machine/keys.h"
 #include "machine/registry.h"
 #include "berth/cmd_complete.h"
@@ -95,6 +96,27 @@ offer(const char *word, const char *about, const char *begin, struct buf *out)
 	(void)buf_addf(out, "%s\t%s\n", word, shown);
 }
 
+static void
+offer_sessions(const char *begin, struct buf *out)
+{
+	struct reach_config config = { .no_start = true };
+	struct err ignored = ERR_INIT;
+	AUTO_CLIENT *client = client_new(&config, &ignored);
+	struct session_infos list = { .n = 0 };
+	AUTO_BUF answer = BUF_INIT(EXEC_MAX_LIST);
+
+	if (client == NULL || session_list(client, &answer, &ignored) < 0 ||
+	    session_infos_decode(buf_bytes(&answer), answer.len, &list,
+				 &ignored) < 0)
+		return;
+	for (size_t i = 0; i < list.n; i++)
+		offer(list.items[i].name,
+		      session_info_is_ended(&list.items[i]) ? "Has ended"
+							    : "Runs",
+		      begin, out);
+	session_infos_fini(&list);
+}
+
 /* A key press is no time to ask for a passphrase. */
 static bool
 load_quietly(struct registry *registry)
@@ -162,6 +184,8 @@ run_complete(const struct cli_call *call, struct err *err)
 		offer_execs(NULL, begin, &out);
 	else if (str_eq(args->word, "finished"))
 		offer_execs("finished", begin, &out);
+	else if (str_eq(args->word, "session"))
+		offer_sessions(begin, &out);
 	else if (str_eq(args->word, "signal"))
 		offer_signals(&out);
 	else if (str_eq(args->word, "machine"))

@@ -10,6 +10,7 @@
 #include "berthd/ask.h"
 #include "berthd/commands.h"
 #include "berthd/health.h"
+#include "berthd/login/ending.h"
 #include "berthd/login_commands.h"
 #include "berthd/serve.h"
 #include "berthd/session/agent.h"
@@ -267,6 +268,35 @@ static const struct cli_command agent_command = {
 	.flags = CLI_HIDDEN,
 };
 
+/* session-end: what a login's viewer becomes when the agent has ended */
+
+struct ending_args {
+	const char *session;
+};
+
+static const struct cli_operand ending_operands[] = {
+	CLI_OPERAND(struct ending_args, session, TEXT, "NAME",
+		    .flags = CLI_REQUIRED, .help = "The session"),
+	{ 0 },
+};
+
+static int
+run_ending(const struct cli_call *call, struct err *err)
+{
+	const struct ending_args *args = call->args;
+
+	return ending_run(args->session, err);
+}
+
+static const struct cli_command ending_command = {
+	.name = ENDING_COMMAND,
+	.summary = "Show how the agent of a session ended",
+	.operands = ending_operands,
+	.args_size = sizeof(struct ending_args),
+	.run = run_ending,
+	.flags = CLI_HIDDEN,
+};
+
 /* up, hello */
 
 static const struct cli_option up_options[] = {
@@ -344,13 +374,21 @@ static const struct cli_command version_command = {
 };
 
 static const struct cli_command *const commands[] = {
-	&serve_command,		 &up_command,
-	&stdio_command,		 &hello_command,
-	&status_command,	 &health_command,
-	&stop_command,		 &login_commands_login,
-	&login_commands_audit,	 &version_command,
-	&agent_command,		 &cli_help_command,
-	&cli_completion_command, NULL,
+	&serve_command,
+	&up_command,
+	&stdio_command,
+	&hello_command,
+	&status_command,
+	&health_command,
+	&stop_command,
+	&login_commands_login,
+	&login_commands_audit,
+	&version_command,
+	&agent_command,
+	&ending_command,
+	&cli_help_command,
+	&cli_completion_command,
+	NULL,
 };
 
 static const struct cli_command root = {

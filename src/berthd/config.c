@@ -280,6 +280,10 @@ static const struct json_field profile_fields[] = {
 	PROFILE_F(env, MAP, false, NULL),
 };
 
+static const struct json_field sessions_fields[] = {
+	JSON_F(struct config_sessions, reap_after, DURATION, false),
+};
+
 #define CONFIG_F(member, kind, judge)                                          \
 	{                                                                      \
 		.name = #member, .type = JSON_##kind##_T,                      \
@@ -311,6 +315,13 @@ static const struct json_field config_fields[] = {
 	    .item_size = sizeof(struct config_profile),
 	},
 	CONFIG_F(default_profile, STR, check_id),
+	{
+	    .name = "sessions",
+	    .type = JSON_OBJECT_T,
+	    .offset = offsetof(struct config, sessions),
+	    .item = sessions_fields,
+	    .n_item = ARRAY_SIZE(sessions_fields),
+	},
 	CONFIG_F(env, MAP, NULL),
 	CONFIG_F(allow_env, STRS, check_names),
 	CONFIG_F(log_level, STR, check_level),
@@ -338,6 +349,7 @@ config_init(struct config *config, enum config_kind kind)
 		.default_shell = xstrdup("sh"),
 		.log_level = xstrdup("info"),
 		.retention_count = codexd ? 200 : 1000,
+		.sessions = { .reap_after = 30ull * 24 * 3600 * 1000 },
 		.max_file_size = 50ull << 20,
 		.max_log_bytes = 16ull << 30,
 	};

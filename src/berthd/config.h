@@ -42,6 +42,10 @@ struct config_profile {
 	char **env; /* NAME=VALUE; may be NULL */
 };
 
+struct config_sessions {
+	uint64_t reap_after; /* ms after their end; 0: never */
+};
+
 struct config {
 	char *listen;	    /* numeric address:port; NULL: no TCP */
 	bool listen_remote; /* may `listen' be more than loopback? */
@@ -53,9 +57,10 @@ struct config {
 	struct json_list projects; /* of struct config_project */
 	struct json_list profiles; /* of struct config_profile */
 	char *default_profile;	   /* of sessions; NULL: codex */
-	char **env;		   /* NAME=VALUE for every command */
-	char **allow_env;	   /* names that need no scrubbing */
-	char *log_level;	   /* a word; see config_log_level */
+	struct config_sessions sessions;
+	char **env;	  /* NAME=VALUE for every command */
+	char **allow_env; /* names that need no scrubbing */
+	char *log_level;  /* a word; see config_log_level */
 	int64_t retention_count;
 	uint64_t retention_age;	  /* ms; 0: for ever */
 	uint64_t retention_bytes; /* of all finished execs; 0: no limit */

@@ -11,11 +11,12 @@
 
 #include "core/clock.h"
 #include "core/jsonw.h"
+#include "core/json.h"
 #include "core/mem.h"
 #include "http/stream.h"
-#include "link/frame.h"
 #include "link/pump.h"
 #include "link/transport.h"
+#include "wire/duplex.h"
 
 struct pump {
 	struct channel *channel; /* NULL: closed */
@@ -24,9 +25,10 @@ struct pump {
 	struct list link; /* in it */
 	const struct pump_events *events;
 	void *owner;
-	struct frame_reader frames; /* of a client that speaks in them */
+	struct duplex frames; /* of a client that speaks in them */
 	bool is_open, is_joined, is_framed;
 	bool has_said, has_heard;
+	bool is_full; /* the channel, by what is being taken */
 };
 
 static void
@@ -42,15 +44,16 @@ on_channel_open(struct channel *channel, void *owner)
 
 /* True: the client has enough for now. */
 static bool
-say_framed(struct pump *pump, enum frame_type type, const void *bytes, size_t n)
+say_framed(struct pump *pump, enum duplex_type type, const void *bytes,
+	   size_t n)
 {
-	uint8_t header[FRAME_HEADER];
+	uint8_t header[DUPLEX_HEADER_SIZE];
 	const struct iovec pieces[] = {
 		{ header, sizeof(header) },
 		{ (void *)(uintptr_t)bytes, n },
 	};
 
-	frame_header(header, type, (uint32_t)n);
+	duplex_header(header, type, (uint32_t)n);
 	return stream_writev(pump->client, pieces, ARRAY_SIZE(pieces), false);
 }
 
@@ -60,7 +63,7 @@ say(struct pump *pump, int fd, const void *bytes, size_t n)
 	if (pump->client == NULL)
 		return false;
 	if (pump->is_framed)
-		return say_framed(pump, fd == 2 ? FRAME_STDERR : FRAME_STDOUT,
+		return say_framed(pump, fd == 2 ? DUPLEX_STDERR : DUPLEX_STDOUT,
 				  bytes, n);
 	return stream_write(pump->client, bytes, n);
 }
@@ -111,7 +114,7 @@ on_channel_exit(struct channel *channel UNUSED, int code, const char *signal,
 	jsonw_str(&w, "signal", signal);
 	jsonw_object_end(&w);
 	pump->has_heard = true;
-	(void)say_framed(pump, FRAME_EXIT, buf_bytes(&text), text.len);
+	(void)say_framed(pump, DUPLEX_EXIT, buf_bytes(&text), text.len);
 }
 
 static void
@@ -154,45 +157,72 @@ hang_up(struct pump *pump)
 	pump->events->on_end(pump, NULL, pump->owner);
 }
 
-/* False: they are no frames. */
-static bool
-take_frames(struct pump *pump, const uint8_t *bytes, size_t n, bool *ret_full)
-{
-	struct channel *channel = pump->channel;
-	enum frame_event event;
-	const uint8_t *data;
-	size_t size;
+struct size {
+	int64_t cols, rows;
+};
 
-	while ((event = frame_next(&pump->frames, &bytes, &n, &data, &size)) !=
-	       FRAME_MORE) {
-		if (event == FRAME_INPUT)
-			*ret_full |= channel->ops->write(channel, data, size);
-		else if (event == FRAME_INPUT_END)
-			channel->ops->write_end(channel);
-		else if (event == FRAME_SIZE)
-			channel->ops->resize(channel, pump->frames.cols,
-					     pump->frames.rows);
-		else
-			return false;
-	}
-	return true;
+static const struct json_field size_fields[] = {
+	{ .name = "cols",
+	  .type = JSON_INT_T,
+	  .offset = offsetof(struct size, cols),
+	  .required = true,
+	  .min = 1,
+	  .max = UINT16_MAX },
+	{ .name = "rows",
+	  .type = JSON_INT_T,
+	  .offset = offsetof(struct size, rows),
+	  .required = true,
+	  .min = 1,
+	  .max = UINT16_MAX },
+};
+
+static int
+resize(struct channel *channel, const void *json, size_t n)
+{
+	struct err ignored = ERR_INIT;
+	struct size size = { 0 };
+
+	if (json_decode_text(json, n, size_fields, ARRAY_SIZE(size_fields), 0,
+			     &size, &ignored) < 0)
+		return -1;
+	channel->ops->resize(channel, (unsigned)size.cols, (unsigned)size.rows);
+	return 0;
+}
+
+static int
+on_frame(unsigned type, const void *bytes, size_t n, void *owner)
+{
+	struct pump *pump = owner;
+	struct channel *channel = pump->channel;
+
+	if (type == DUPLEX_RESIZE)
+		return resize(channel, bytes, n);
+	if (type != DUPLEX_STDIN)
+		return -1;
+	if (n == 0)
+		channel->ops->write_end(channel);
+	else
+		pump->is_full |= channel->ops->write(channel, bytes, n);
+	return 0;
 }
 
 static void
 on_client_data(struct stream *client, const void *bytes, size_t n, void *owner)
 {
 	struct pump *pump = owner;
-	bool is_full = false;
+	struct err ignored = ERR_INIT;
 
 	pump->has_said = true;
+	pump->is_full = false;
 	meter_sent(&pump->traffic->meter, clock_mono_ms(), n);
 	if (!pump->is_framed) {
-		is_full = pump->channel->ops->write(pump->channel, bytes, n);
-	} else if (!take_frames(pump, bytes, n, &is_full)) {
+		pump->is_full = pump->channel->ops->write(pump->channel, bytes,
+							  n);
+	} else if (duplex_feed(&pump->frames, bytes, n, &ignored) < 0) {
 		hang_up(pump);
 		return;
 	}
-	if (is_full)
+	if (pump->is_full)
 		stream_pause(client);
 }
 
@@ -270,7 +300,7 @@ pump_free(struct pump *pump)
 		pump->channel->ops->close(pump->channel);
 	stream_close(pump->client);
 	list_unlink(&pump->link);
-	frame_reader_fini(&pump->frames);
+	duplex_fini(&pump->frames);
 	free(pump);
 }
 
@@ -321,7 +351,7 @@ pump_join(struct pump *pump, struct stream *client)
 void
 pump_join_framed(struct pump *pump, struct stream *client)
 {
-	frame_reader_init(&pump->frames);
+	duplex_init(&pump->frames, on_frame, pump);
 	pump->is_framed = true;
 	pump_join(pump, client);
 }

@@ -78,7 +78,7 @@ void pump_write(struct pump *pump, const void *bytes, size_t n);
 /* The channel is open: relay.  `client' is taken, and paused. */
 void pump_join(struct pump *pump, struct stream *client);
 
-/* The same for a command, whose client speaks in frames (frame.h). */
+/* The same for a command, whose client speaks in frames (wire/duplex.h). */
 void pump_join_framed(struct pump *pump, struct stream *client);
 
 /* The client's connection, paused and without events, or NULL. */

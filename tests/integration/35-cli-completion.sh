@@ -27,6 +27,16 @@ is 'ids' "$(offers logs '')" "$id last "
 is 'beginnings of ids' "$(offers exec result "${id:0:6}")" "$id "
 is 'ids behind options' "$(offers exec cancel --grace 1s "${id:0:6}")" "$id "
 is 'signals' "$(offers exec signal last US)" 'USR1 USR2 '
+if command -v tmux >/dev/null; then
+	"$BERTH" session new web -- sh -c "$HANG" >/dev/null
+	"$BERTH" session new work -- sh -c "$HANG" >/dev/null
+	end_sessions() { tmux -S "$BERTH_HOME/run/session/tmux" kill-server; }
+	cleanup_at_exit end_sessions
+	is 'sessions' "$(offers session attach we)" 'web '
+	is 'all of them' "$(offers session kill '')" 'web work '
+else
+	cannot 'sessions' 'no tmux here'
+fi
 is 'machines' "$(offers -m l)" 'local '
 
 for shell in zsh fish; do

@@ -259,9 +259,12 @@ sed -i "s|CODEX_SSH_COMMAND=.*|CODEX_SSH_COMMAND='$TMP/bin/broken'|" "$ETC/codex
 before=$(wc -l <"$TMP/starts")
 terminal broken menu web
 ok 'a session whose agent dies at once ends' has_ended broken
+ok 'that login is shown what it said' shows broken 'no licence'
+ok 'and how it ended' shows broken 'ended with status 3'
+unlike 'not what tmux says of it' "$(cat "$TMP/broken.out")" '\[detached|\[exited'
 terminal broken2 menu web
-ok 'the next login says how' wait_for 15 shows broken2 'ended with status 3'
-ok 'and shows what it said' shows broken2 'no licence'
+ok 'the next login says so too' wait_for 15 shows broken2 'ended with status 3'
+ok 'with what was said' shows broken2 'no licence'
 is 'nothing is started again without being asked' \
 	"$(wc -l <"$TMP/starts")" $((before + 1))
 type_in broken2 '\003'

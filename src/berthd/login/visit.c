@@ -5,8 +5,9 @@
  *
  * One question to tmux decides: is it there, and does it live?  Two logins at
  * the same moment may both be told that it is not; then creating it is a race
- * that tmux decides, and the loser's order to its agent is removed by nobody
- * but holds nothing that the winner's does not.
+ * that tmux decides, and the loser removes its order and attaches to what the
+ * winner made.  The end of the agent reaches a viewer by tmux, which lets it
+ * become `berthd session-end' (ending.h).
  */
 
 #include <errno.h>
@@ -17,8 +18,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "berthd/login/ending.h"
 #include "berthd/login/visit.h"
 #include "berthd/session/agent.h"
+#include "berthd/session/record.h"
 #include "berthd/session/tmux.h"
 #include "core/fs.h"
 #include "core/mem.h"
@@ -27,8 +30,8 @@
 #include "core/text.h"
 #include "wire/places.h"
 
-#define MAX_SCREEN (256u << 10)
-#define LAST_LINES 12
+#define MAX_SAID 4096
+#define MAX_SIZE 10000 /* of tmux */
 
 extern char **environ;
 
@@ -75,82 +78,11 @@ terminal_size(uint64_t *ret_cols, uint64_t *ret_rows)
 
 	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) < 0)
 		return;
-	*ret_cols = size.ws_col;
-	*ret_rows = size.ws_row;
+	*ret_cols = MIN(size.ws_col, MAX_SIZE);
+	*ret_rows = MIN(size.ws_row, MAX_SIZE);
 }
 
 /* Sessions that ended */
-
-/*
- * The last lines that are not empty, made harmless.  Below what the agent said
- * tmux has written that the pane is dead; that is told in our words.
- */
-static void
-show_lines(const char *text, size_t n)
-{
-	AUTO_BUF shown = BUF_INIT(8 * MAX_SCREEN);
-	size_t lines = 0;
-
-	while (n > 0 && lines < LAST_LINES) {
-		const char *before = memrchr(text, '\n', n);
-		const char *line = before ? before + 1 : text;
-		size_t len = n - (size_t)(line - text);
-		AUTO_BUF one = BUF_INIT(8 * MAX_SCREEN);
-
-		n = before ? (size_t)(before - text) : 0;
-		if (strspn(line, " ") >= len ||
-		    (lines == 0 && str_starts(line, "Pane is dead")))
-			continue;
-		lines++;
-		(void)vis_add(&one, line, len);
-		(void)buf_addc(&one, '\n');
-		(void)buf_add(&one, buf_bytes(&shown), shown.len);
-		buf_clear(&shown);
-		(void)buf_add(&shown, buf_bytes(&one), one.len);
-	}
-	fputs(buf_text(&shown), stderr);
-}
-
-static void
-show_screen(const struct tmux *tmux, const char *name)
-{
-	AUTO_FREE char *target = xasprintf("=%s:", name);
-	/* What tmux wrote may have pushed lines up, out of the screen. */
-	const char *const words[] = { "capture-pane", "-p",   "-S", "-50",
-				      "-t",	      target, NULL };
-	AUTO_STRV char **argv = tmux_argv(tmux, words);
-	AUTO_BUF out = BUF_INIT(MAX_SCREEN);
-
-	if (tmux_run(tmux, argv, &out, &(struct err)ERR_INIT) == 0)
-		show_lines(buf_text(&out), out.len);
-}
-
-static void
-show_end(const struct tmux *tmux, const struct tmux_session *session)
-{
-	show_screen(tmux, session->name);
-	if (session->signal > 0)
-		fprintf(stderr,
-			"codex-ssh: the agent in \"%s\" was ended by "
-			"signal %lld\n",
-			session->name, (long long)session->signal);
-	else
-		fprintf(stderr,
-			"codex-ssh: the agent in \"%s\" ended with status "
-			"%lld\n",
-			session->name, (long long)session->status);
-}
-
-static void
-remove_session(const struct tmux *tmux, const char *name)
-{
-	AUTO_FREE char *target = xasprintf("=%s", name);
-	const char *const words[] = { "kill-session", "-t", target, NULL };
-	AUTO_STRV char **argv = tmux_argv(tmux, words);
-	AUTO_BUF out = BUF_INIT(MAX_SCREEN);
-
-	(void)tmux_run(tmux, argv, &out, &(struct err)ERR_INIT);
-}
 
 /* Nobody wants to look at an agent that starts and dies, again and again. */
 static int
@@ -170,14 +102,11 @@ static int
 make_room(const struct tmux *tmux, const struct tmux_session *session,
 	  const struct visit *visit, struct err *err)
 {
-	show_end(tmux, session);
+	ending_show(tmux, session);
 	if (visit->is_read_only)
 		return err_set(err, ERR_NOT_FOUND,
 			       "the session \"%s\" has ended", visit->session);
-	if (await_key(err) < 0)
-		return -1;
-	remove_session(tmux, visit->session);
-	return 0;
+	return await_key(err);
 }
 
 /* Starting */
@@ -192,28 +121,74 @@ enter_directory(const char *cwd, struct err *err)
 	return 0;
 }
 
-static char **
-create_argv(const struct tmux *tmux, const struct visit *visit,
-	    char *const *command)
+/* ERR_REMOTE: tmux's own words, if it said any. */
+static int
+try_create(const struct tmux *tmux, const struct tmux_create *create,
+	   struct err *err)
 {
-	struct tmux_create create = { .name = visit->session,
-				      .command = command,
-				      .attach = true };
-	AUTO_STRV char **scope = NULL;
-	AUTO_STRV char **words = NULL;
+	AUTO_STRV char **words = tmux_create_argv(tmux, create);
+	AUTO_STRV char **scoped = NULL;
+	AUTO_BUF out = BUF_INIT(MAX_SAID);
 
-	terminal_size(&create.cols, &create.rows);
 	if (!tmux_is_up(tmux))
-		scope = tmux_scope_argv(tmux);
-	words = tmux_create_argv(tmux, &create);
-	for (size_t i = 0; scope && words && words[i]; i++)
-		strv_add(&scope, words[i]);
-	return scope ? TAKE(scope) : TAKE(words);
+		scoped = tmux_scope_argv(tmux);
+	for (char **word = words; scoped && *word; word++)
+		strv_add(&scoped, *word);
+	if (scoped && (tmux_run(tmux, scoped, &out, err) == 0 ||
+		       tmux_is_duplicate(err->msg)))
+		return err->code == ERR_NONE ? 0 : -1;
+	/* The manager would not; a server without a scope is one. */
+	*err = (struct err)ERR_INIT;
+	return tmux_run(tmux, words, &out, err);
+}
+
+/* 1: it was created; 0: somebody else did that in the meantime. */
+static int
+create(const struct tmux *tmux, const struct visit *visit, char *const *command,
+       bool replaces_dead, struct err *err)
+{
+	struct tmux_create wish = { .name = visit->session,
+				    .command = command,
+				    .replaces_dead = replaces_dead };
+	int rc;
+
+	terminal_size(&wish.cols, &wish.rows);
+	rc = try_create(tmux, &wish, err);
+	if (rc < 0 && replaces_dead && !tmux_is_duplicate(err->msg)) {
+		/* The dead one is gone. */
+		*err = (struct err)ERR_INIT;
+		wish.replaces_dead = false;
+		rc = try_create(tmux, &wish, err);
+	}
+	if (rc < 0 && !tmux_is_duplicate(err->msg))
+		return -1;
+	*err = (struct err)ERR_INIT;
+	return rc == 0;
+}
+
+/* A full disk does not stop anybody from working. */
+static void
+write_record(const struct tmux *tmux, const struct places *places,
+	     const struct agent_order *order)
+{
+	AUTO_FREE char *dir = path_join(places->state, "session");
+	AUTO_TMUX_LIST list = { 0 };
+	struct record asked = { .name = order->name,
+				.argv = order->argv,
+				.cwd = order->cwd };
+	const struct tmux_session *live;
+	struct err err = ERR_INIT;
+
+	if (tmux_list(tmux, &list, &err) == 0 &&
+	    (live = tmux_list_find(&list, order->name)) != NULL)
+		(void)record_write_start(dir, &asked, live->server, &err);
+	if (err.code != ERR_NONE)
+		fprintf(stderr, "codex-ssh: not recorded: %s\n", err.msg);
 }
 
 static int
-prepare_new(const struct tmux *tmux, const struct visit *visit,
-	    char ***ret_argv, struct err *err)
+start(const struct tmux *tmux, const struct places *places,
+      const struct visit *visit, bool replaces_dead, struct err *err)
 {
 	AUTO_AGENT_ORDER order = { .name = xstrdup(visit->session),
 				   .argv = strv_copy(visit->command),
@@ -221,6 +196,7 @@ prepare_new(const struct tmux *tmux, const struct visit *visit,
 				   .cwd = xstrdup(visit->cwd) };
 	AUTO_FREE char *path = NULL;
 	AUTO_STRV char **command = NULL;
+	int created;
 
 	if (visit->is_read_only)
 		return err_set(err, ERR_NOT_FOUND,
@@ -236,10 +212,13 @@ prepare_new(const struct tmux *tmux, const struct visit *visit,
 	    agent_write(tmux->dir, &order, &path, err) < 0)
 		return -1;
 	command = agent_words(path, err);
-	if (command == NULL)
-		return -1;
-	*ret_argv = create_argv(tmux, visit, command);
-	return 0;
+	created = command ? create(tmux, visit, command, replaces_dead, err)
+			  : -1;
+	if (created == 1)
+		write_record(tmux, places, &order);
+	else
+		(void)unlink(path);
+	return created < 0 ? -1 : 0;
 }
 
 static int
@@ -269,6 +248,7 @@ visit_prepare(const struct visit *visit, char ***ret_argv, char ***ret_env,
 	AUTO_PLACES places = PLACES_INIT;
 	AUTO_TMUX tmux = TMUX_INIT;
 	AUTO_TMUX_LIST list = { 0 };
+	AUTO_FREE char *at_end = NULL;
 	const struct tmux_session *session;
 
 	if (places_find(&places, err) < 0 ||
@@ -278,15 +258,16 @@ visit_prepare(const struct visit *visit, char ***ret_argv, char ***ret_env,
 	if (tmux_is_up(&tmux) && tmux_list(&tmux, &list, err) < 0)
 		return -1;
 	session = tmux_list_find(&list, visit->session);
-	if (session && session->is_dead) {
-		if (make_room(&tmux, session, visit, err) < 0)
-			return -1;
-		session = NULL;
-	}
-	if (session == NULL && prepare_new(&tmux, visit, ret_argv, err) < 0)
+	if (session && session->is_dead &&
+	    make_room(&tmux, session, visit, err) < 0)
 		return -1;
-	if (session)
-		*ret_argv = tmux_attach_argv(&tmux, &view);
+	if ((session == NULL || session->is_dead) &&
+	    start(&tmux, &places, visit, session != NULL, err) < 0)
+		return -1;
+	view.at_end = at_end = ending_words(visit->session, err);
+	if (at_end == NULL)
+		return -1;
+	*ret_argv = tmux_attach_argv(&tmux, &view);
 	*ret_env = tmux_view_env(&tmux, &view);
 	return 0;
 }

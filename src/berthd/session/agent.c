@@ -97,12 +97,11 @@ agent_write(const char *dir, const struct agent_order *order, char **ret_path,
 	return rc;
 }
 
-char **
-agent_words(const char *path, struct err *err)
+char *
+agent_program(struct err *err)
 {
 	char program[4096];
 	ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
-	char **words = NULL;
 
 	if (n < 0) {
 		err_sys(err, "find our own program");
@@ -112,6 +111,17 @@ agent_words(const char *path, struct err *err)
 	/* After an upgrade the new one lies under the old name. */
 	if (str_ends(program, deleted))
 		program[strlen(program) - strlen(deleted)] = '\0';
+	return xstrdup(program);
+}
+
+char **
+agent_words(const char *path, struct err *err)
+{
+	AUTO_FREE char *program = agent_program(err);
+	char **words = NULL;
+
+	if (program == NULL)
+		return NULL;
 	strv_add(&words, program);
 	strv_add(&words, AGENT_COMMAND);
 	strv_add(&words, path);

@@ -5,6 +5,10 @@
  *
  * A call is over when the process was reaped and both pipes were read to their
  * end; it is freed when its four handles are closed.
+ *
+ * A descriptor is closed together with its handle.  A handle that is only
+ * stopped remembers the number, and closing it later would make libuv forget
+ * whoever has that number by then.
  */
 
 #include <errno.h>
@@ -83,7 +87,7 @@ close_pipe(struct pipe *pipe)
 {
 	if (pipe->fd < 0)
 		return;
-	(void)uv_poll_stop(&pipe->watch);
+	uv_close((uv_handle_t *)&pipe->watch, on_pipe_closed);
 	close(pipe->fd);
 	pipe->fd = -1;
 }
@@ -96,8 +100,6 @@ call_free(struct call *call)
 	close_pipe(&call->out);
 	close_pipe(&call->said);
 	child_close(&call->child);
-	uv_close((uv_handle_t *)&call->out.watch, on_pipe_closed);
-	uv_close((uv_handle_t *)&call->said.watch, on_pipe_closed);
 	uv_close((uv_handle_t *)&call->deadline, on_deadline_closed);
 }
 

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 
-/* The end of a process; see child.h. */
+/*
+ * The end of a process; see child.h.
+ *
+ * The pidfd stays until its handle is closed: a handle that was only stopped
+ * remembers the number, and closing it later would make libuv forget whoever
+ * has that number by then.
+ */
 
 #include <errno.h>
 #include <signal.h>
@@ -26,8 +32,7 @@ on_readable(uv_poll_t *watch, int status UNUSED, int events UNUSED)
 	struct child *child = container_of(watch, struct child, watch);
 
 	(void)uv_poll_stop(watch);
-	close(child->pidfd);
-	child->pidfd = -1;
+	child->has_ended = true;
 	reap(child);
 	child->on_end(child);
 }
@@ -51,7 +56,7 @@ child_watch(struct child *child, struct uv_loop_s *loop)
 void
 child_kill(struct child *child, int sig)
 {
-	if (child->pidfd >= 0)
+	if (child->is_open && !child->has_ended)
 		(void)syscall(SYS_pidfd_send_signal, child->pidfd, sig, NULL,
 			      0);
 }
@@ -70,15 +75,12 @@ child_close(struct child *child)
 {
 	if (!child->is_open)
 		return;
-	child->is_open = false;
-	if (child->pidfd >= 0) {
-		(void)uv_poll_stop(&child->watch);
-		if (child->is_ours) {
-			child_kill(child, SIGKILL);
-			reap(child);
-		}
-		close(child->pidfd);
-		child->pidfd = -1;
+	if (child->is_ours && !child->has_ended) {
+		child_kill(child, SIGKILL);
+		reap(child);
 	}
+	child->is_open = false;
 	uv_close((uv_handle_t *)&child->watch, on_handle_closed);
+	close(child->pidfd);
+	child->pidfd = -1;
 }

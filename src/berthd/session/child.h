@@ -23,9 +23,9 @@ struct child {
 	bool is_ours; /* reap it */
 	int status;   /* of waitpid, in on_end */
 	child_fn *on_end, *on_closed;
-	int pidfd; /* -1: it ended */
+	int pidfd;
 	uv_poll_t watch;
-	bool is_open;
+	bool is_open, has_ended;
 };
 
 /*

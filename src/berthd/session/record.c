@@ -12,11 +12,13 @@
 #include "berthd/session/record.h"
 #include "berthd/session/tmux.h"
 #include "core/buf.h"
+#include "core/clock.h"
 #include "core/fs.h"
 #include "core/json.h"
 #include "core/jsonw.h"
 #include "core/mem.h"
 #include "core/path.h"
+#include "core/proc.h"
 #include "core/strv.h"
 #include "core/text.h"
 #include "wire/errors.h"
@@ -35,6 +37,7 @@ static const struct json_field fields[] = {
 	JSON_F(struct record, created_ns, INT, false),
 	JSON_F(struct record, server, INT, false),
 	JSON_F(struct record, server_start, INT, false),
+	JSON_F(struct record, gone_ns, INT, false),
 };
 
 void
@@ -76,6 +79,8 @@ record_write(const char *dir, const struct record *record, struct err *err)
 	jsonw_int(&w, "created_ns", record->created_ns);
 	jsonw_int(&w, "server", record->server);
 	jsonw_int(&w, "server_start", record->server_start);
+	if (record->gone_ns > 0)
+		jsonw_int(&w, "gone_ns", record->gone_ns);
 	jsonw_int(&w, "schema_version", WIRE_SCHEMA_VERSION);
 	jsonw_object_end(&w);
 	if (jsonw_done(&w) < 0)
@@ -85,6 +90,21 @@ record_write(const char *dir, const struct record *record, struct err *err)
 		return err_sys(err, "open %s", dir);
 	return fs_write_atomic(dir_fd, file, buf_bytes(&text), text.len,
 			       FS_WRITE_SYNC, err);
+}
+
+int
+record_write_start(const char *dir, const struct record *asked, int64_t server,
+		   struct err *err)
+{
+	struct record record = *asked;
+	struct proc_id id = { 0 };
+
+	record.boot_id = (char *)(uintptr_t)proc_boot_id();
+	record.created_ns = (int64_t)clock_wall_ns();
+	record.server = server;
+	if (proc_id_read((pid_t)server, &id))
+		record.server_start = (int64_t)id.start;
+	return record_write(dir, &record, err);
 }
 
 int

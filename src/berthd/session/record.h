@@ -25,12 +25,20 @@ struct record {
 	int64_t created_ns;
 	int64_t server; /* pid of the tmux server, and its start time */
 	int64_t server_start;
+	int64_t gone_ns; /* seen first that no server has it; 0: not yet */
 };
 
 void record_fini(struct record *record);
 
 /* `dir' is made if need be. */
 int record_write(const char *dir, const struct record *record, struct err *err);
+
+/*
+ * Write that the tmux server with the pid `server' has just been given what
+ * `asked' says; the boot, the time and the start of the server are found here.
+ */
+int record_write_start(const char *dir, const struct record *asked,
+		       int64_t server, struct err *err);
 
 /* ERR_NOT_FOUND: there is none. */
 int record_read(const char *dir, const char *name, struct record *ret,

@@ -7,6 +7,7 @@
 
 #include "berthd/config.h"
 #include "berthd/session/attach.h"
+#include "berthd/session/reaper.h"
 #include "berthd/session/session.h"
 #include "berthd/session/session_ask.h"
 #include "core/clock.h"
@@ -18,7 +19,7 @@
 #include "wire/errors.h"
 #include "wire/places.h"
 
-/* Between the creation as tmux saw it and as it was recorded. */
+/* From the creation as tmux saw it until it was recorded. */
 #define MAX_SKEW_S 15
 
 static const char *const ends[] = {
@@ -42,6 +43,7 @@ sessions_new(const struct sessions_config *config)
 	list_init(&s->asks);
 	list_init(&s->viewers);
 	calls_init(&s->calls, s->loop, NULL);
+	s->reaper = reaper_new(s);
 	return s;
 }
 
@@ -52,6 +54,7 @@ sessions_free(struct sessions *s)
 		return;
 	attach_drop_all(s);
 	calls_fini(&s->calls);
+	reaper_free(s->reaper);
 	session_asks_drop(s);
 	tmux_fini(&s->tmux);
 	free(s->dir);
@@ -83,7 +86,8 @@ session_is_of(const struct record *record, const struct tmux_session *live)
 
 	return record->server == live->server &&
 	       str_eq(record->boot_id ? record->boot_id : "", proc_boot_id()) &&
-	       llabs(created - live->created) <= MAX_SKEW_S;
+	       created >= live->created &&
+	       created - live->created <= MAX_SKEW_S;
 }
 
 const char *

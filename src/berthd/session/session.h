@@ -22,6 +22,7 @@
 struct config;
 struct jsonw;
 struct places;
+struct reaper;
 struct uv_loop_s;
 
 struct sessions {
@@ -35,6 +36,7 @@ struct sessions {
 	struct calls calls;
 	struct list asks;    /* requests being answered */
 	struct list viewers; /* attached streams */
+	struct reaper *reaper;
 };
 
 struct sessions_config {

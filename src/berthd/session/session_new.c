@@ -28,12 +28,10 @@
 #include "berthd/session/profile.h"
 #include "berthd/session/session_api.h"
 #include "berthd/session/session_ask.h"
-#include "core/clock.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/path.h"
-#include "core/proc.h"
 #include "core/strv.h"
 #include "core/text.h"
 #include "http/server.h"
@@ -241,7 +239,8 @@ answer(struct session_ask *ask)
 		return;
 	}
 	/* The agent ended, and tmux is about to say how. */
-	if (c->has_died && !ask->session.live->is_dead &&
+	if ((c->has_died || ask->session.live->is_dead) &&
+	    !tmux_session_is_told(ask->session.live) &&
 	    c->n_tells++ < MAX_TELLS) {
 		(void)uv_timer_start(&c->timer, on_tell, TELL_MS, 0);
 		return;
@@ -272,23 +271,18 @@ static void
 write_record(struct session_ask *ask)
 {
 	struct creation *c = ask->own;
-	struct proc_id server = { 0 };
-	struct record record = {
+	struct record asked = {
 		.name = ask->name,
 		.key = c->request.key,
 		.profile = (char *)(uintptr_t)c->profile,
 		.argv = c->order.argv,
 		.cwd = c->order.cwd,
-		.boot_id = (char *)(uintptr_t)proc_boot_id(),
-		.created_ns = (int64_t)clock_wall_ns(),
-		.server = ask->session.live->server,
 	};
 	struct err err = ERR_INIT;
 
-	if (proc_id_read((pid_t)record.server, &server))
-		record.server_start = (int64_t)server.start;
 	/* A full disk does not stop anybody from working. */
-	if (record_write(ask->sessions->dir, &record, &err) < 0)
+	if (record_write_start(ask->sessions->dir, &asked,
+			       ask->session.live->server, &err) < 0)
 		log_warn("session", "not recorded", KV_STR("name", ask->name),
 			 KV_ERR(&err));
 	session_ask_read_record(ask);

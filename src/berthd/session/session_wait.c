@@ -169,7 +169,7 @@ on_looked_at_end(struct session_ask *ask)
 {
 	struct waiting *w = ask->own;
 
-	if (ask->session.live && !ask->session.live->is_dead &&
+	if (ask->session.live && !tmux_session_is_told(ask->session.live) &&
 	    w->n_tells++ < MAX_TELLS)
 		(void)uv_timer_start(&w->quiet, on_tell, TELL_MS, 0);
 	else
@@ -307,7 +307,7 @@ on_control_output(uv_poll_t *watch, int status UNUSED, int events UNUSED)
 	} else if (n == 0) {
 		(void)uv_poll_stop(watch);
 		/* Detached or without a server: the agent's own end decides. */
-		if (w->agent.pidfd < 0)
+		if (!w->agent.is_open || w->agent.has_ended)
 			conclude(w, "ended");
 	}
 }

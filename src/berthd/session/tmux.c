@@ -318,20 +318,16 @@ tmux_create_argv(const struct tmux *tmux, const struct tmux_create *create)
 	uint64_t cols = create->cols ? create->cols : DEFAULT_COLS;
 	uint64_t rows = create->rows ? create->rows : DEFAULT_ROWS;
 	const char *const none[] = { NULL };
-	const char *const words[] = { "new-session",
-				      create->attach ? "-A" : "-d", "-s",
-				      create->name, NULL };
+	const char *const words[] = { "new-session", "-d", "-s",
+				      create->name,  "-x", NULL };
 	char **argv = tmux_argv(tmux, none);
 
 	if (create->replaces_dead)
 		add_removal(&argv, create->name);
 	add_words(&argv, words);
-	if (!create->attach) {
-		strv_add(&argv, "-x");
-		strv_give(&argv, xasprintf("%" PRIu64, cols));
-		strv_add(&argv, "-y");
-		strv_give(&argv, xasprintf("%" PRIu64, rows));
-	}
+	strv_give(&argv, xasprintf("%" PRIu64, cols));
+	strv_add(&argv, "-y");
+	strv_give(&argv, xasprintf("%" PRIu64, rows));
 	strv_add(&argv, "--");
 	for (char *const *word = create->command; *word; word++)
 		strv_add(&argv, *word);
@@ -428,6 +424,12 @@ tmux_view_env(const struct tmux *tmux, const struct tmux_view *view)
 
 	strv_env_set(&env, term);
 	strv_env_set(&env, view->is_utf8 ? "LC_ALL=C.UTF-8" : "LC_ALL=C");
+	if (view->at_end) {
+		AUTO_FREE char *at_end = xasprintf(TMUX_CONF_AT_END "=%s",
+						   view->at_end);
+
+		strv_env_set(&env, at_end);
+	}
 	return env;
 }
 

@@ -86,13 +86,6 @@ struct tmux_create {
 	char *const *command; /* two words at least: no shell is used */
 	uint64_t cols, rows;  /* 0: 120 by 32 */
 	bool replaces_dead;   /* there is one, which may have ended */
-
-	/*
-	 * Attach this terminal, whether it was created now or before: then
-	 * argv is for an exec in a process that has one, with the environment
-	 * of tmux_view_env.
-	 */
-	bool attach;
 };
 char **tmux_create_argv(const struct tmux *tmux,
 			const struct tmux_create *create);
@@ -116,6 +109,12 @@ struct tmux_view {
 	bool is_read_only;
 	bool ignores_size; /* its size does not change the session's */
 	bool is_alone;	   /* others are detached */
+
+	/*
+	 * When the agent has ended the viewer becomes what sh makes of this;
+	 * NULL: it ends.
+	 */
+	const char *at_end;
 };
 char **tmux_attach_argv(const struct tmux *tmux, const struct tmux_view *view);
 
@@ -150,6 +149,17 @@ struct tmux_session {
 	char *title; /* what the command calls itself: foreign bytes */
 	size_t n_viewers;
 };
+
+/*
+ * Has it ended, and is it known how?  tmux sees the terminal close, and a
+ * moment later the status; before 3.3 it never tells of a signal.
+ */
+static inline bool
+tmux_session_is_told(const struct tmux_session *session)
+{
+	return session->is_dead &&
+	       (session->status >= 0 || session->signal > 0);
+}
 
 struct tmux_list {
 	struct tmux_session *sessions;

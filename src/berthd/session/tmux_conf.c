@@ -18,6 +18,10 @@
 #include "core/buf.h"
 
 #define HAS_TERMINAL_FEATURES 302
+#define HAS_DEAD_SIGNAL 303
+
+/* All viewers of this session; eval of nothing is nothing. */
+#define LEAVE "detach-client -s '' -E 'eval \"$" TMUX_CONF_AT_END "\"'"
 
 static const char options[] =
     /* Sessions stay, with or without viewers, and show how they ended. */
@@ -27,7 +31,7 @@ static const char options[] =
     "set -gq detach-on-destroy on\n"
     "set -wgq remain-on-exit on\n"
     "set -wgq remain-on-exit-format ''\n"
-    "set-hook -g pane-died \"detach-client -s ''\"\n"
+    "set-hook -g pane-died { " LEAVE " }\n"
     /* Nothing is taken from a viewer's environment. */
     "set -gq update-environment ''\n"
     "set -gq default-command ''\n"
@@ -111,6 +115,16 @@ tmux_conf_add(struct buf *out, unsigned version, const char *term)
 	else
 		(void)buf_adds(out, "set -asq terminal-overrides "
 				    "',*256col*:Tc'\n");
+	/*
+	 * Who comes after the end of the agent was not there to be told of it;
+	 * while it is not known how it ended, that is still to come.
+	 */
+	(void)buf_addf(
+	    out,
+	    "set-hook -g client-session-changed { if -F '%s' { " LEAVE " } }\n",
+	    version >= HAS_DEAD_SIGNAL
+		? "#{!=:#{pane_dead_status}#{pane_dead_signal},}"
+		: "#{pane_dead}");
 	(void)buf_adds(out, keys);
 	for (size_t i = 0; i < ARRAY_SIZE(copy_keys); i++)
 		(void)buf_addf(out, "bind -T copy-mode %s if -F 1 '%s'\n",

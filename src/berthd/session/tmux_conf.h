@@ -9,6 +9,12 @@
 struct buf;
 
 /*
+ * A variable of a viewer: what sh makes of it takes the viewer's place when the
+ * agent has ended.
+ */
+#define TMUX_CONF_AT_END "BERTH_AT_END"
+
+/*
  * Append it, for a tmux of this version (303 is 3.3a) whose sessions have this
  * TERM.
  */

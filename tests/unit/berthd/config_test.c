@@ -103,6 +103,7 @@ every_member_arrives(void **state UNUSED)
 				   "retention_count: 7\n"
 				   "retention_age: 30d\n"
 				   "retention_bytes: 1G\n"
+				   "sessions: {reap_after: 2h}\n"
 				   "max_file_size: 52428800\n"
 				   "max_log_bytes: 2M\n";
 	const struct config_project *project;
@@ -129,6 +130,7 @@ every_member_arrives(void **state UNUSED)
 	assert_int_equal(config.retention_count, 7);
 	assert_true(config.retention_age == 30ull * 86400 * 1000);
 	assert_true(config.retention_bytes == 1ull << 30);
+	assert_int_equal(config.sessions.reap_after, 2 * 3600 * 1000);
 	assert_int_equal(config.max_log_bytes, 2 << 20);
 }
 
@@ -477,6 +479,7 @@ so_is_the_example(void **state UNUSED)
 	assert_int_equal(all.retention_count, defaults.retention_count);
 	assert_int_equal(all.retention_age, defaults.retention_age);
 	assert_int_equal(all.retention_bytes, defaults.retention_bytes);
+	assert_true(all.sessions.reap_after == defaults.sessions.reap_after);
 	assert_int_equal(all.max_file_size, defaults.max_file_size);
 	assert_int_equal(all.max_log_bytes, defaults.max_log_bytes);
 	assert_string_equal(all.default_shell, defaults.default_shell);

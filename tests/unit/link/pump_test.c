@@ -13,8 +13,8 @@
 #include "core/fs.h"
 #include "core/mem.h"
 #include "http/stream.h"
-#include "link/frame.h"
 #include "link/transport.h"
+#include "wire/duplex.h"
 
 static struct {
 	uv_loop_t loop;
@@ -183,7 +183,7 @@ a_slow_client_slows_the_machine(void **state UNUSED)
 static void
 in_frames_a_command_tells_its_streams_and_end(void **state UNUSED)
 {
-	static const uint8_t end[FRAME_HEADER] = { FRAME_STDIN };
+	static const uint8_t end[DUPLEX_HEADER_SIZE] = { DUPLEX_STDIN };
 	AUTO_BUF got = BUF_INIT(1u << 20);
 	const uint8_t *bytes;
 
@@ -192,13 +192,47 @@ in_frames_a_command_tells_its_streams_and_end(void **state UNUSED)
 	assert_int_equal(write(t.peer, end, sizeof(end)), sizeof(end));
 	read_peer(&got);
 	bytes = buf_bytes(&got);
-	assert_int_equal(bytes[0], FRAME_STDOUT);
+	assert_int_equal(bytes[0], DUPLEX_STDOUT);
 	assert_int_equal(bytes[4], 4);
-	assert_memory_equal(bytes + FRAME_HEADER, "out\n", 4);
-	bytes += FRAME_HEADER + 4;
-	assert_int_equal(bytes[0], FRAME_EXIT);
-	assert_non_null(
-	    strstr((const char *)bytes + FRAME_HEADER, "\"exit_code\":3"));
+	assert_memory_equal(bytes + DUPLEX_HEADER_SIZE, "out\n", 4);
+	bytes += DUPLEX_HEADER_SIZE + 4;
+	assert_int_equal(bytes[0], DUPLEX_EXIT);
+	assert_non_null(strstr((const char *)bytes + DUPLEX_HEADER_SIZE,
+			       "\"exit_code\":3"));
+}
+
+/* What it sends is no frame that a client may send: the end of both. */
+static void
+assert_refused(const uint8_t *bytes, size_t n)
+{
+	uint64_t until = clock_mono_ms() + 10000;
+
+	open_pump("cat");
+	pump_join_framed(t.pump, make_client());
+	assert_int_equal(write(t.peer, bytes, n), n);
+	while (!t.is_over && clock_mono_ms() < until)
+		uv_run(&t.loop, UV_RUN_ONCE);
+	assert_true(t.is_over);
+	assert_int_equal(t.err.code, ERR_NONE);
+}
+
+static void
+a_size_that_is_none_ends_it(void **state UNUSED)
+{
+	static const uint8_t bytes[] = { DUPLEX_RESIZE, 0,  0, 0, 2, 0, 0, 0,
+					 '{',		'}' };
+
+	assert_refused(bytes, sizeof(bytes));
+}
+
+static void
+an_answer_from_a_client_ends_it(void **state UNUSED)
+{
+	static const uint8_t bytes[] = {
+		DUPLEX_STDOUT, 0, 0, 0, 1, 0, 0, 0, 'x'
+	};
+
+	assert_refused(bytes, sizeof(bytes));
 }
 
 static void
@@ -239,6 +273,8 @@ main(void)
 		TEST(joined_both_directions_flow_and_end_alone),
 		TEST(a_slow_client_slows_the_machine),
 		TEST(in_frames_a_command_tells_its_streams_and_end),
+		TEST(a_size_that_is_none_ends_it),
+		TEST(an_answer_from_a_client_ends_it),
 		TEST(a_client_that_breaks_ends_it),
 		TEST(cut_it_ends_with_the_reason_and_the_client_is_left),
 	};

@@ -55,14 +55,9 @@ a_session_is_created_without_a_shell(void **state UNUSED)
 				      .command = command,
 				      .cols = 90 };
 	AUTO_STRV char **argv = tmux_create_argv(&tmux, &create);
-	AUTO_STRV char **entry = NULL;
 
 	assert_line(argv, "/usr/bin/tmux -S /r/tmux -f /r/tmux.conf -u "
 			  "new-session -d -s web -x 90 -y 32 -- /b/berthd x");
-	create.attach = true;
-	entry = tmux_create_argv(&tmux, &create);
-	assert_line(entry, "/usr/bin/tmux -S /r/tmux -f /r/tmux.conf -u "
-			   "new-session -A -s web -- /b/berthd x");
 }
 
 static void

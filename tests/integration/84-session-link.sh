@@ -1,0 +1,121 @@
+#!/bin/bash
+# Goal: a session on a machine behind SSH is used like one of this machine: its
+# bytes arrive as they are, and a viewer whose link is cut says so, comes back
+# by itself, and has the screen again.
+# Timeout: 120
+. "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/sshd.sh"
+needs tmux
+use_home h
+unset TMUX TMUX_PANE BERTH_SESSION NO_COLOR COLORTERM
+PATH=$(dirname "$BERTH"):$PATH
+
+export BERTHD BERTH_BERTHD_DIR=$BUILD/src/berthd
+# The daemon of the machine is that of another home.
+sshd_start box "SetEnv BERTH_HOME=$TMP/box"
+OURS=(tmux -S "$TMP/box/run/session/tmux")
+stop_box() {
+	"${OURS[@]}" kill-server
+	berth link stop box
+	BERTH_HOME=$TMP/box "$BERTHD" stop
+}
+cleanup_at_exit stop_box
+
+# Terminals: a server of tmux each, as in other tests of them.
+terminal() { # NAME COLS ROWS
+	tmux -L "$1-$$" -f /dev/null new-session -d -x "$2" -y "$3" \
+		"env PS1='$ ' TERM=screen-256color LC_ALL=C.UTF-8 bash --norc --noprofile"
+	cleanup_at_exit tmux -L "$1-$$" kill-server
+	wait_for 10 shows "$1" '^\$'
+}
+screen() { tmux -L "$1-$$" capture-pane -p "${@:2}"; }
+shows() { screen "$1" | grep -qE -- "$2"; }
+hides() { ! shows "$@"; }
+type_() { tmux -L "$1-$$" send-keys -l "$2" && key "$1" Enter; }
+key() { tmux -L "$1-$$" send-keys "${@:2}"; }
+viewers_are() {
+	[ "$("${OURS[@]}" list-clients -t "=$1" -F x 2>/dev/null | grep -c x)" = "$2" ]
+}
+there() { "${OURS[@]}" capture-pane -p -t "=$1:"; }
+same_screen() { [ "$(screen "$1")" = "$(there "$2")" ]; }
+
+# --- new, attach, leave --------------------------------------------------------
+
+# What it reads goes to a file as it is.
+cat >"$TMP/agent" <<'AGENT'
+#!/bin/bash
+stty raw -echo
+printf 'ready %s\r\n' "$BERTH_SESSION"
+exec tee "$KEPT"
+AGENT
+chmod 755 "$TMP/agent"
+berth session new -m box work --env "KEPT=$TMP/kept" -- "$TMP/agent" >new.json
+is 'a session is made there' "$(jq -r .state new.json)" running
+is 'and nowhere else' "$(berth session ls --json | jq '.sessions | length')" 0
+is 'it is listed' "$(berth session ls -m box --json | jq -r '.sessions[].name')" work
+
+terminal a 100 30
+type_ a 'berth attach -m box work; echo =$?'
+ok 'it is attached' wait_for 20 shows a '^ready work'
+key a 'C-]'
+ok 'Ctrl-] leaves it' wait_for 10 shows a '^=0'
+ok 'and nobody stays' wait_for 10 viewers_are work 0
+
+# --- bytes --------------------------------------------------------------------
+
+type_ a 'clear; berth attach -m box work; echo =$?'
+wait_for 20 viewers_are work 1
+wait_for 10 shows a '^ready work'
+text='abc äöü € 漢字 "$HOME" \ ; | & * ~'
+key a -l "$text"
+kept_is() { cmp -s "$TMP/kept" <(printf %s "$1"); }
+ok 'what is typed arrives as it is' wait_for 10 kept_is "$text"
+: >"$TMP/kept"
+for code in 01 02 03 04 0b 0c 0f 11 12 13 17 1a 1c 1e 1f 7f; do
+	tmux -L "a-$$" send-keys -H "$code"
+done
+ok 'control keys, too' wait_for 10 eval \
+	'[ "$(tail -c 16 "$TMP/kept" | od -An -tx1 | tr -d " \n")" = 010203040b0c0f111213171a1c1e1f7f ]'
+
+# --- the link is cut ------------------------------------------------------------
+
+berth session new -m box lines -- bash --norc --noprofile -c '
+	stty -echo; for i in {1..12}; do echo "line $i é"; done
+	while read -r line; do echo "got:$line:"; done' >/dev/null
+terminal b 90 24
+type_ b 'berth attach -m box lines; echo =$?'
+wait_for 20 shows b '^line 12 é'
+ok 'the screen is the one there' wait_for 10 same_screen b lines
+cuts() {
+	local i
+	for i in 1 2 3; do
+		sshd_cut box
+		wait_for 20 shows b 'link lost, reconnecting; Ctrl-\] leaves' || return 1
+		berth_there session send lines "while cut $i" >/dev/null
+		sshd_restart box "SetEnv BERTH_HOME=$TMP/box"
+		wait_for 40 shows b "^got:while cut $i:" || return 1
+		wait_for 10 hides b 'link lost' || return 1
+		type_ b "back $i"
+		wait_for 10 shows b "^got:back $i:" || return 1
+		wait_for 10 same_screen b lines || return 1
+	done
+}
+berth_there() { BERTH_HOME=$TMP/box berth "$@"; }
+ok 'a cut is told of, and the screen comes back by itself, three times' cuts
+ok 'the other viewer is back as well' wait_for 20 viewers_are work 1
+is 'there is one agent each' "$("${OURS[@]}" list-panes -a | wc -l)" 2
+is 'the same as before' "$(berth session ls -m box --json |
+	jq '.sessions[] | select(.name == "work") | .pid')" "$(jq .pid new.json)"
+
+sshd_cut box
+ok 'while the link is lost' wait_for 20 shows b 'link lost'
+key b 'C-]'
+ok 'Ctrl-] leaves all the same' wait_for 10 shows b '^=[0-9]'
+type_ b 'clear; stty -a | grep -o " icanon"'
+ok 'and the terminal is given back' wait_for 10 shows b '^ icanon'
+sshd_restart box "SetEnv BERTH_HOME=$TMP/box"
+ok 'whose agent goes on' wait_for 40 eval \
+	'berth session capture -m box lines | grep -q "^got:back 3:"'
+berth session kill -m box --grace 0 lines >/dev/null
+ok 'and is killed from here' wait_for 10 eval \
+	'! "${OURS[@]}" has-session -t =lines'
