@@ -10,7 +10,7 @@
 static const struct cli_option via_options[] = {
 	CLI_OPTION(struct via_args, via, TEXT, "via", 0, .arg = "WAY",
 		   .env = "BERTH_FILE_VIA", .flags = CLI_HIDDEN,
-		   .help = "Reach the files by daemon or sftp"),
+		   .help = "Reach the files by daemon, sftp or shell"),
 	{ 0 },
 };
 

@@ -22,11 +22,11 @@
 #include "core/list.h"
 #include "core/mem.h"
 #include "core/path.h"
-#include "core/rand.h"
 #include "core/strv.h"
 #include "core/text.h"
 #include "archive/newfile.h"
 #include "client/file/file_sftp.h"
+#include "client/file/leftover.h"
 #include "client/file/tree.h"
 #include "client/sftp.h"
 #include "http/stream.h"
@@ -769,18 +769,17 @@ static void
 open_tmp(struct sftp_call *c)
 {
 	const char *base = path_base(c->to);
-	char random[17];
-	uint8_t bytes[8];
+	char name[LEFTOVER_NAME_SIZE];
 
 	if (c->tmp && !c->has_made_dirs) {
 		make_dirs(c, c->to);
 		c->has_made_dirs = true;
 	} else {
-		rand_bytes(bytes, sizeof(bytes));
-		hex_encode(random, bytes, sizeof(bytes));
-		c->tmp = xasprintf("%.*s.berth-%s.%s", (int)(base - c->to),
-				   c->to, c->key ? c->key : random,
-				   c->key ? "part" : "tmp");
+		if (c->key)
+			newfile_key_name(name, c->key);
+		else
+			leftover_name(name);
+		c->tmp = xasprintf("%.*s%s", (int)(base - c->to), c->to, name);
 		c->keeps_tmp = c->key;
 	}
 	ask_open(c, c->tmp,
@@ -954,6 +953,8 @@ is_leftover(struct sftp_call *c, const char *path, const struct file_info *info)
 	/* Those that can be resumed are for the caller to judge. */
 	if (!str_ends(base, ".tmp"))
 		return false;
+	if (!leftover_is_dead(base, info->mtime_ns))
+		return true;
 	whole = below(c, path);
 	sftp_put_text(sftp_body(c->f->sftp, SFTP_REMOVE), whole);
 	sftp_send(c->f->sftp, NULL, 0, NULL, NULL);
@@ -1302,13 +1303,10 @@ start_link(struct sftp_call *c)
 {
 	const char *base = path_base(c->path);
 	struct buf *body;
-	char random[17];
-	uint8_t bytes[8];
+	char name[LEFTOVER_NAME_SIZE];
 
-	rand_bytes(bytes, sizeof(bytes));
-	hex_encode(random, bytes, sizeof(bytes));
-	c->tmp = xasprintf("%.*s.berth-%s.tmp", (int)(base - c->path), c->path,
-			   random);
+	leftover_name(name);
+	c->tmp = xasprintf("%.*s%s", (int)(base - c->path), c->path, name);
 	body = sftp_body(c->f->sftp, SFTP_SYMLINK);
 	sftp_put_text(body, c->target);
 	sftp_put_text(body, c->tmp);
