@@ -126,28 +126,46 @@ has_daemon(struct client *client, struct err *err)
 	return is_lack(err) ? 0 : -1;
 }
 
+/*
+ * SFTP, or else a shell.  A server may accept the subsystem and then have no
+ * program for it, so it is asked something.
+ */
+static struct files *
+open_without_daemon(struct client *client, struct err *err)
+{
+	struct files *files = open_sftp(client, err);
+	struct file_stat home = FILE_STAT_INIT;
+	int rc;
+
+	if (files == NULL)
+		return is_lack(err) ? open_shell(client, err) : NULL;
+	rc = file_stat(files, "~", 0, &home, err);
+	file_stat_fini(&home);
+	if (rc == 0 || (err->code != ERR_UNREACHABLE && err->code != ERR_PROTO))
+		return files;
+	files_free(files);
+	return open_shell(client, err);
+}
+
 struct files *
 file_open(struct client *client, const char *via, struct err *err)
 {
-	struct files *files;
 	int rc = 1;
 
+	if (via && str_eq(via, "sftp"))
+		return open_sftp(client, err);
 	if (via && str_eq(via, "shell"))
 		return open_shell(client, err);
+	if (via && !str_eq(via, "daemon")) {
+		err_set(err, ERR_INVALID, "%.64s: no such way to files", via);
+		return NULL;
+	}
 	if (via == NULL)
 		rc = has_daemon(client, err);
 	if (rc < 0)
 		return NULL;
-	if (via ? str_eq(via, "daemon") : rc > 0)
-		return file_daemon_new(client);
-	if (via && !str_eq(via, "sftp")) {
-		err_set(err, ERR_INVALID, "%.64s: no such way to files", via);
-		return NULL;
-	}
-	files = open_sftp(client, err);
-	if (files == NULL && via == NULL && is_lack(err))
-		files = open_shell(client, err);
-	return files;
+	return rc > 0 ? file_daemon_new(client)
+		      : open_without_daemon(client, err);
 }
 
 char *
