@@ -21,7 +21,7 @@ place_open(struct place *place, const struct where_args *where,
 	   const struct output_args *output, const struct via_args *via,
 	   struct err *err)
 {
-	place->client = open_client(where, output, err);
+	place->client = begin_client(where, output, err);
 	if (place->client == NULL)
 		return -1;
 	place->files = file_open(place->client, via->via, err);

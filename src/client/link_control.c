@@ -456,6 +456,8 @@ link_control_connect(const char *machine, unsigned flags,
 	jsonw_object(&w, NULL);
 	jsonw_bool(&w, "wait", !(flags & LINK_NO_WAIT));
 	jsonw_bool(&w, "interactive", asker != NULL);
+	if (flags & LINK_NO_DAEMON)
+		jsonw_bool(&w, "daemon", false);
 	jsonw_object_end(&w);
 	return ensure_connect(machine, "/v1/link/connect", &body, flags, asker,
 			      err);

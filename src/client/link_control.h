@@ -37,8 +37,9 @@ struct link_asker {
 };
 
 enum link_control_flags {
-	LINK_NO_START = 1u << 0, /* a link that is not there stays away */
-	LINK_NO_WAIT = 1u << 1,	 /* do not wait until it is active */
+	LINK_NO_START = 1u << 0,  /* a link that is not there stays away */
+	LINK_NO_WAIT = 1u << 1,	  /* do not wait until it is active */
+	LINK_NO_DAEMON = 1u << 2, /* one without a daemon will do */
 };
 
 /*

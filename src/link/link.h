@@ -66,6 +66,7 @@ struct link_watcher {
 	void (*on_failed)(const struct err *why, const char *stage,
 			  void *owner);
 	void *owner;
+	bool is_bare; /* active is enough, with a daemon or without */
 };
 
 struct link_status {
@@ -93,6 +94,15 @@ void link_unwatch(struct link_watcher *watcher);
 
 /* A person wants it: begin if nothing is tried, and try now if one waits. */
 void link_connect(struct link *link);
+
+/*
+ * The same for who can do without a daemon: a machine that lacks one makes an
+ * active link from now on, whose streams are not the daemon's.
+ */
+void link_connect_bare(struct link *link);
+
+/* Is it active without a daemon? */
+bool link_is_bare(const struct link *link);
 
 /* Connect, and look after the daemon there anew. */
 void link_up(struct link *link, bool upgrade);

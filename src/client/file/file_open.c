@@ -17,7 +17,6 @@
 #include "client/file/file_sftp.h"
 #include "client/file/file_shell.h"
 #include "client/file/process.h"
-#include "client/hello.h"
 #include "client/link_control.h"
 #include "http/stream.h"
 #include "wire/duplex.h"
@@ -55,13 +54,14 @@ static struct stream *
 open_linked(struct client *client, const char *json, const char *protocol,
 	    struct err *err)
 {
-	const char *machine = client_reach(client)->machine;
+	const struct reach *reach = client_reach(client);
+	unsigned flags = LINK_NO_DAEMON | (reach->no_start ? LINK_NO_START : 0);
 	struct stream *stream;
 	int fd;
 
-	if (client_prepare(client, err) < 0)
+	if (link_control_connect(reach->machine, flags, reach->asker, err) < 0)
 		return NULL;
-	fd = link_control_open(machine, json, protocol, err);
+	fd = link_control_open(reach->machine, json, protocol, err);
 	if (fd < 0)
 		return NULL;
 	stream = stream_new(client_loop(client), fd, fd, NULL, NULL, err);
@@ -118,12 +118,9 @@ is_lack(const struct err *err)
 static int
 has_daemon(struct client *client, struct err *err)
 {
-	AUTO_BUF answer = BUF_INIT(HELLO_MAX);
-
-	if (!client_reach(client)->is_linked ||
-	    client_get(client, "/v1/hello", &answer, err) == 0)
+	if (client_prepare(client, err) == 0)
 		return 1;
-	return is_lack(err) ? 0 : -1;
+	return client_reach(client)->is_linked && is_lack(err) ? 0 : -1;
 }
 
 /*
@@ -137,8 +134,11 @@ open_without_daemon(struct client *client, struct err *err)
 	struct file_stat home = FILE_STAT_INIT;
 	int rc;
 
+	/* ERR_DENIED: there is no such subsystem. */
 	if (files == NULL)
-		return is_lack(err) ? open_shell(client, err) : NULL;
+		return is_lack(err) || err->code == ERR_DENIED
+			   ? open_shell(client, err)
+			   : NULL;
 	rc = file_stat(files, "~", 0, &home, err);
 	file_stat_fini(&home);
 	if (rc == 0 || (err->code != ERR_UNREACHABLE && err->code != ERR_PROTO))
@@ -150,7 +150,7 @@ open_without_daemon(struct client *client, struct err *err)
 struct files *
 file_open(struct client *client, const char *via, struct err *err)
 {
-	int rc = 1;
+	int rc;
 
 	if (via && str_eq(via, "sftp"))
 		return open_sftp(client, err);
@@ -160,9 +160,8 @@ file_open(struct client *client, const char *via, struct err *err)
 		err_set(err, ERR_INVALID, "%.64s: no such way to files", via);
 		return NULL;
 	}
-	if (via == NULL)
-		rc = has_daemon(client, err);
-	if (rc < 0)
+	rc = has_daemon(client, err);
+	if (rc < 0 || (rc == 0 && via))
 		return NULL;
 	return rc > 0 ? file_daemon_new(client)
 		      : open_without_daemon(client, err);
