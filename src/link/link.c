@@ -404,7 +404,7 @@ static bool
 is_lack(const struct err *why)
 {
 	return why->code == ERR_NOT_FOUND || why->code == ERR_UNSUPPORTED ||
-	       why->code == ERR_REMOTE;
+	       why->code == ERR_DENIED || why->code == ERR_REMOTE;
 }
 
 /* Without its line end: it is shown within lines. */

@@ -103,12 +103,12 @@ open_shell(struct client *client, struct err *err)
 	return stream ? file_shell_new(stream, is_linked) : NULL;
 }
 
-/* The machine lacks it; it is there all the same. */
+/* The machine lacks it, or lets nobody have it; it is there all the same. */
 static bool
 is_lack(const struct err *err)
 {
 	return err->code == ERR_UNSUPPORTED || err->code == ERR_NOT_FOUND ||
-	       err->code == ERR_REMOTE;
+	       err->code == ERR_DENIED || err->code == ERR_REMOTE;
 }
 
 /*
@@ -134,11 +134,8 @@ open_without_daemon(struct client *client, struct err *err)
 	struct file_stat home = FILE_STAT_INIT;
 	int rc;
 
-	/* ERR_DENIED: there is no such subsystem. */
 	if (files == NULL)
-		return is_lack(err) || err->code == ERR_DENIED
-			   ? open_shell(client, err)
-			   : NULL;
+		return is_lack(err) ? open_shell(client, err) : NULL;
 	rc = file_stat(files, "~", 0, &home, err);
 	file_stat_fini(&home);
 	if (rc == 0 || (err->code != ERR_UNREACHABLE && err->code != ERR_PROTO))

@@ -39,6 +39,10 @@
 /* Directories that are listed at a time. */
 #define MAX_DIRS 16
 
+/* A server that has more to list, or deeper, does not mean well. */
+#define MAX_ENTRIES (1u << 20)
+#define MAX_PATH 4096
+
 #define NS_PER_S 1000000000ll
 
 struct sftp_files {
@@ -102,7 +106,7 @@ struct sftp_call {
 
 	/* Listing and removing. */
 	struct list jobs;
-	size_t n_dirs, n_jobs;
+	size_t n_dirs, n_jobs, n_entries;
 	char **dirs; /* those still to be listed */
 	struct tree tree;
 	size_t n_removed;
@@ -1019,8 +1023,15 @@ on_names(struct sftp_reply *reply, const struct err *why, void *owner)
 		end_with(c, reply, why);
 		return;
 	}
-	while ((rc = sftp_names_next(reply, &name, &err)) > 0)
+	while ((rc = sftp_names_next(reply, &name, &err)) > 0) {
 		take_entry(dir, &name);
+		if (++c->n_entries > MAX_ENTRIES ||
+		    strlen(dir->path) + name.n_name > MAX_PATH)
+			rc = err_set(&err, ERR_LIMIT, "%.200s: there is no end",
+				     c->path);
+		if (rc < 0)
+			break;
+	}
 	if (rc < 0)
 		end(c, &err);
 	else
