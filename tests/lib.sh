@@ -225,6 +225,8 @@ cleanup_at_exit() {
 T_end() {
 	local status=$? command
 	trap - EXIT
+	# A job that is killed before it has forgotten its parent's traps.
+	[ "$BASHPID" -eq $$ ] || exit "$status"
 	for command in ${T_cleanup[@]+"${T_cleanup[@]}"}; do
 		eval "$command" >>"$TMP/cleanup.log" 2>&1
 	done

@@ -15,21 +15,28 @@
 
 #include "core/buf.h"
 #include "core/clock.h"
+#include "core/fs.h"
 #include "core/jsonw.h"
 #include "core/mem.h"
 #include "core/path.h"
+#include "core/run.h"
 #include "core/text.h"
+#include "machine/registry.h"
+#include "secret/store.h"
 #include "wire/errors.h"
+#include "wire/link_places.h"
 #include "wire/places.h"
 #include "client/client.h"
 #include "client/exec.h"
 #include "client/exec_json.h"
 #include "client/hello.h"
 #include "client/spawn.h"
+#include "berth/checkup.h"
 #include "berth/cmd_doctor.h"
 #include "berth/common.h"
 #include "berth/out/human.h"
 #include "berth/out/style.h"
+#include "berth/tty_asker.h"
 
 /* Tools that codex-remote looks for. */
 static const char *const tools[] = { "python", "pixi", "rg", "nvidia-smi",
@@ -40,9 +47,10 @@ static const char *const tools[] = { "python", "pixi", "rg", "nvidia-smi",
 
 #define PROBE_TIMEOUT_MS 15000
 #define MAX_TEXT (64u << 10)
-#define MAX_CHECKS 16
+#define MAX_CHECKS 32
 
 struct doctor_args {
+	const char *name; /* the machine, as an operand */
 	uint64_t timeout_ms;
 	struct where_args where;
 	struct output_args output;
@@ -59,7 +67,8 @@ struct check {
 struct doctor {
 	const struct cli_call *call;
 	const struct doctor_args *args;
-	struct client *client;
+	const char *machine;   /* its name */
+	struct client *client; /* NULL: it was not reached */
 	struct check checks[MAX_CHECKS];
 	size_t n;
 };
@@ -244,6 +253,123 @@ check_exec(struct doctor *d)
 	check_tools(d, buf_text(&found));
 }
 
+/* --- the ends here of a connection --- */
+
+static void
+check_ssh(struct doctor *d)
+{
+	char *argv[] = { (char *)(uintptr_t) "ssh", (char *)(uintptr_t) "-V",
+			 NULL };
+	struct check *check = add_check(d, "ssh", true);
+	AUTO_BUF out = BUF_INIT(MAX_TEXT), words = BUF_INIT(MAX_TEXT);
+	struct err err = ERR_INIT;
+	int status;
+
+	check->is_ok = run_program(argv, PROBE_TIMEOUT_MS, &out, &words,
+				   &status, &err) == 0;
+	if (!check->is_ok) {
+		err_hint(&err, "install OpenSSH's client");
+		fail_check(check, &err);
+		return;
+	}
+	vis(check->detail, sizeof(check->detail), buf_text(&words));
+	check->detail[strcspn(check->detail, "\n")] = '\0';
+}
+
+/* The link's program is ssh's askpass, too. */
+static void
+check_link_program(struct doctor *d)
+{
+	struct check *check = add_check(d, "berth-link", true);
+	struct err err = ERR_INIT;
+	AUTO_FREE char *path = spawn_find_link(&err);
+
+	check->is_ok = path && access(path, X_OK) == 0;
+	if (check->is_ok) {
+		vis(check->detail, sizeof(check->detail), path);
+		return;
+	}
+	if (path)
+		err_set(&err, ERR_NOT_FOUND, "%s cannot be run", path);
+	fail_check(check, &err);
+}
+
+static void
+check_runtime(struct doctor *d)
+{
+	struct check *check = add_check(d, "runtime", true);
+	AUTO_LINK_PLACES places = LINK_PLACES_INIT;
+	struct err err = ERR_INIT;
+
+	check->is_ok = link_places_find(&places, d->machine, &err) == 0 &&
+		       fs_mkdir_private(places.dir, &err) == 0;
+	if (check->is_ok)
+		vis(check->detail, sizeof(check->detail), places.dir);
+	else
+		fail_check(check, &err);
+}
+
+static void
+check_keyring(struct doctor *d)
+{
+	const struct store_config config = { .ask = ask_nobody };
+	struct check *check = add_check(d, "secrets", false);
+	struct err err = ERR_INIT;
+	AUTO_STORE *store = store_open(&config, &err);
+
+	check->is_ok = store != NULL;
+	if (store)
+		vis(check->detail, sizeof(check->detail), store->where);
+	else
+		fail_check(check, &err);
+}
+
+static void
+take_row(struct doctor *d, const struct check_report *report,
+	 enum check_stage stage)
+{
+	const struct check_row *row = &report->rows[stage];
+	struct check *check;
+
+	if (row->verdict == CHECK_SKIPPED)
+		return;
+	check = add_check(d, check_stage_name(stage),
+			  row->verdict != CHECK_WARNING);
+	check->is_ok = row->verdict == CHECK_OK;
+	vis(check->detail, sizeof(check->detail), row->detail);
+	vis(check->hint, sizeof(check->hint), row->hint);
+}
+
+/* All of `machine check', then a command. */
+static int
+check_machine(struct doctor *d, const struct machine *machine, struct err *err)
+{
+	const struct output_args *output = &d->args->output;
+	const struct checkup_config config = {
+		.timeout_ms = d->args->timeout_ms,
+		.asker = tty_asker(output->quiet),
+	};
+	struct where_args where = d->args->where;
+	struct check_report report;
+
+	check_ssh(d);
+	check_link_program(d);
+	check_runtime(d);
+	check_keyring(d);
+	if (checkup_run(&machine, 1, &config, &report, err) < 0)
+		return -1;
+	for (unsigned i = 0; i < CHECK_STAGES; i++)
+		take_row(d, &report, (enum check_stage)i);
+	if (!check_report_daemon_ok(&report))
+		return 0;
+	where.machine = d->machine;
+	d->client = open_client(&where, output, err);
+	if (d->client == NULL)
+		return -1;
+	check_exec(d);
+	return 0;
+}
+
 static void
 check_all(struct doctor *d)
 {
@@ -277,7 +403,7 @@ print_checks_json(const struct doctor *d, struct err *err)
 	struct jsonw w = JSONW_INIT(&text);
 
 	jsonw_object(&w, NULL);
-	jsonw_str(&w, "machine", client_reach(d->client)->machine);
+	jsonw_str(&w, "machine", d->machine);
 	jsonw_bool(&w, "overall_ok", is_well(d));
 	jsonw_array(&w, "checks");
 	for (size_t i = 0; i < d->n; i++) {
@@ -329,22 +455,63 @@ print_checks(const struct doctor *d, struct err *err)
 }
 
 static int
+show_checks(const struct doctor *d, struct err *err)
+{
+	int rc = wants_json(d->call, &d->args->output)
+		     ? print_checks_json(d, err)
+		     : print_checks(d, err);
+
+	if (rc < 0)
+		return -1;
+	return is_well(d) ? 0 : 1;
+}
+
+/* Another machine, from both ends. */
+static int
+run_far(struct doctor *d, struct err *err)
+{
+	const struct config_file_config usual = { .path = NULL };
+	AUTO_REGISTRY registry = { .file = NULL };
+	const struct machine *machine;
+	int rc;
+
+	if (registry_load(&registry, &usual, err) < 0)
+		return -1;
+	machine = registry_find(&registry, d->machine, err);
+	if (machine == NULL)
+		return -1;
+	rc = check_machine(d, machine, err);
+	if (rc == 0)
+		rc = show_checks(d, err);
+	client_free(d->client);
+	return rc;
+}
+
+static int
 run_doctor(const struct cli_call *call, struct err *err)
 {
 	const struct doctor_args *args = call->args;
-	AUTO_CLIENT *client = open_client(&args->where, &args->output, err);
-	struct doctor d = { .call = call, .args = args, .client = client };
-	int rc;
+	const char *name = args->name ? args->name : args->where.machine;
+	struct doctor d = { .call = call,
+			    .args = args,
+			    .machine = name ? name : "local" };
+	AUTO_CLIENT *client = NULL;
 
+	if (!str_eq(d.machine, "local") && args->where.addr == NULL &&
+	    !is_codex(call))
+		return run_far(&d, err);
+	client = d.client = open_client(&args->where, &args->output, err);
 	if (client == NULL)
 		return -1;
 	check_all(&d);
-	rc = wants_json(call, &args->output) ? print_checks_json(&d, err)
-					     : print_checks(&d, err);
-	if (rc < 0)
-		return -1;
-	return is_well(&d) ? 0 : 1;
+	return show_checks(&d, err);
 }
+
+static const struct cli_operand doctor_operands[] = {
+	CLI_OPERAND(struct doctor_args, name, TEXT, "NAME",
+		    .complete = "machine", .help = "The machine, as --machine"),
+	{ 0 },
+};
 
 static const struct cli_option doctor_options[] = {
 	CLI_OPTION(struct doctor_args, timeout_ms, DURATION, "timeout", 0,
@@ -361,13 +528,18 @@ const struct cli_command doctor_command = {
 	.about = "The daemon is started if it does not run, and a command is "
 		 "run and removed again. The exit status is 1 if something "
 		 "is missing without which nothing works; tools that only "
-		 "some commands want are named.",
+		 "some commands want are named.\n"
+		 "\n"
+		 "Another machine is looked at from both ends: ssh, the link "
+		 "and secrets here, then all of `machine check', then a "
+		 "command.",
 	.groups =
 	    (const struct cli_use[]){
 		{ &doctor_group },
 		{ &where_group, offsetof(struct doctor_args, where) },
 		{ &object_group, offsetof(struct doctor_args, output) },
 		{ 0 } },
+	.operands = doctor_operands,
 	.examples = (const struct cli_row[]){ { "berth doctor",
 						"See what is wrong" },
 					      { "berth doctor --json",

@@ -25,9 +25,12 @@
 #include "machine/registry.h"
 #include "machine/registry_edit.h"
 #include "machine/resolve.h"
+#include "client/link_control.h"
 #include "berth/cmd_machine_add.h"
 #include "berth/common.h"
 #include "berth/config_args.h"
+#include "berth/trial.h"
+#include "berth/tty_asker.h"
 #include "berth/wizard.h"
 
 #define MAX_OUTPUT (1u << 20)
@@ -172,6 +175,8 @@ split(char **pairs, char *const *unsets, struct text_edit_change **ret,
 struct attempt {
 	const struct add_args *args;
 	const struct registry *registry; /* for its policies */
+	const struct text_edit_change *changes;
+	size_t n_changes;
 };
 
 static int
@@ -183,12 +188,94 @@ check_key_file(const struct machine *machine, struct err *err)
 	return err_hint(err, "--no-check adds the machine all the same");
 }
 
+/* A change of these is a change of the way there. */
+static const char *const ways[] = { "name",	"ssh",	    "hostname",
+				    "port",	"user",	    "auth",
+				    "key_file", "password", "passphrase",
+				    "transport" };
+
+static bool
+changes_way(const struct attempt *attempt)
+{
+	for (size_t i = 0; i < attempt->n_changes; i++) {
+		for (size_t j = 0; j < ARRAY_SIZE(ways); j++) {
+			if (str_eq(attempt->changes[i].key, ways[j]))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The terminal is theirs: a yes to what failed. */
+static bool
+is_wanted_anyway(const char *what)
+{
+	struct link_question question = { .echo = true };
+	AUTO_FREE char *answer = NULL;
+	AUTO_FREE char *text = xasprintf("Write %s all the same? (y/n)", what);
+	const struct link_asker *asker = tty_asker(false);
+
+	if (asker == NULL || !isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
+		return false;
+	question.text = text;
+	answer = asker->ask(&question, asker->owner);
+	return answer && (str_eq(answer, "y") || str_eq(answer, "yes"));
+}
+
+/* Stage, cause and next step; a person may overrule it. */
+static int
+tell_failure(const struct machine *machine, const struct check_report *report,
+	     const struct output_args *output, struct err *err)
+{
+	enum check_stage stage = CHECK_STAGES;
+	const struct check_row *row = check_report_failure(report, &stage);
+
+	if (row == NULL) {
+		err_set(err, ERR_UNREACHABLE, "%s was not reached",
+			machine->name);
+	} else {
+		print_note(output, "%s failed: %s", check_stage_name(stage),
+			   row->detail);
+		if (row->hint[0])
+			print_note(output, "%s", row->hint);
+		err_set(err, row->code, "%s: %s: %s", machine->name,
+			check_stage_name(stage), row->detail);
+	}
+	if (is_wanted_anyway(machine->name))
+		return 0;
+	return err_hint(err, "%s%s--no-check writes it all the same",
+			row && row->hint[0] ? row->hint : "",
+			row && row->hint[0] ? "; " : "");
+}
+
+/* What works as far as a shell is a machine; its daemon may come later. */
+static int
+try_handshake(const struct machine *machine, const struct registry_draft *draft,
+	      const struct output_args *output, struct err *err)
+{
+	struct check_report report;
+	const struct check_row *row;
+
+	if (trial_run(machine, draft, tty_asker(output->quiet), &report, err) <
+	    0)
+		return -1;
+	if (!check_report_ssh_ok(&report))
+		return tell_failure(machine, &report, output, err);
+	print_note(output, "%s answers: %s", machine->name,
+		   report.facts.host_key[0] ? report.facts.host_key : "ok");
+	row = check_report_failure(&report, NULL);
+	if (row)
+		print_note(output, "but not its daemon: %s", row->detail);
+	return 0;
+}
+
 /*
  * Is it worth to be written?  What policies forbid is refused always; the rest
  * is tried unless --no-check.
  */
 static int
-try_machine(const struct machine *machine, void *owner, struct err *err)
+try_machine(const struct machine *machine, const struct registry_draft *draft,
+	    void *owner, struct err *err)
 {
 	const struct attempt *attempt = owner;
 	const struct output_args *output = &attempt->args->output;
@@ -206,7 +293,9 @@ try_machine(const struct machine *machine, void *owner, struct err *err)
 		return err_hint(err, "--no-check adds it all the same");
 	print_note(output, "%s is %s@%s, port %lld", machine->name,
 		   resolved.user, resolved.hostname, (long long)resolved.port);
-	return 0;
+	if (machine->addr || machine->use_direct_addr || !changes_way(attempt))
+		return 0;
+	return try_handshake(machine, draft, output, err);
 }
 
 /* --- add --- */
@@ -288,8 +377,11 @@ run_add(const struct cli_call *call, struct err *err)
 
 	if (open_registry(&registry, &config, &args->output, err) < 0 ||
 	    collect(args, &registry, &pairs, err) < 0 ||
-	    split(pairs, NULL, &changes, &n, err) < 0 ||
-	    registry_add(&edit, changes, n, err) < 0)
+	    split(pairs, NULL, &changes, &n, err) < 0)
+		return -1;
+	attempt.changes = changes;
+	attempt.n_changes = n;
+	if (registry_add(&edit, changes, n, err) < 0)
 		return -1;
 	return report(call, &config, "added", changes[0].value, err);
 }
@@ -366,6 +458,8 @@ run_edit(const struct cli_call *call, struct err *err)
 		err_set(err, ERR_INVALID, "nothing is to be changed");
 		return err_hint(err, "--set KEY=VALUE, --unset KEY");
 	}
+	attempt.changes = changes;
+	attempt.n_changes = n;
 	if (open_registry(&registry, &config, &args->output, err) < 0 ||
 	    registry_change(&edit, name, changes, n, err) < 0)
 		return -1;

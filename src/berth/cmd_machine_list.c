@@ -3,9 +3,11 @@
 /* machine ls, show, rm; see cmd_machine_list.h. */
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/buf.h"
+#include "core/clock.h"
 #include "core/json.h"
 #include "core/jsonw.h"
 #include "core/macros.h"
@@ -16,6 +18,9 @@
 #include "machine/registry.h"
 #include "machine/registry_edit.h"
 #include "machine/resolve.h"
+#include "client/link_control.h"
+#include "client/link_json.h"
+#include "berth/checkup.h"
 #include "berth/cmd_machine_list.h"
 #include "berth/common.h"
 #include "berth/config_args.h"
@@ -26,7 +31,8 @@
 struct machine_args {
 	char **names;
 	const char *name;
-	bool own, headless;
+	bool own, headless, check;
+	uint64_t timeout_ms, parallel;
 	struct config_args config;
 	struct output_args output;
 };
@@ -34,11 +40,9 @@ struct machine_args {
 /* ls */
 
 static const struct table_column columns[] = {
-	{ .title = "NAME" },
-	{ .title = "WHERE" },
-	{ .title = "AUTH" },
-	{ .title = "FROM" },
-	{ .title = "LABEL", .is_flexible = true },
+	{ .title = "NAME" },  { .title = "STATE" },
+	{ .title = "WHERE" }, { .title = "AUTH" },
+	{ .title = "FROM" },  { .title = "LABEL", .is_flexible = true },
 };
 
 /* Where it is, in one word; the caller frees. */
@@ -58,36 +62,159 @@ where_of(const struct machine *m)
 			 m->hostname);
 }
 
+/* A machine and what is known of its link now. */
+struct listed {
+	const struct machine *machine;
+	char *state; /* NULL: there is no link */
+};
+
+struct listing {
+	const struct machine_args *args;
+	struct listed *items;
+	size_t n;
+	struct check_report *reports; /* NULL: they were not looked at */
+};
+
 static void
-add_row(struct table *table, const struct machine *m)
+listing_fini(struct listing *listing)
 {
+	for (size_t i = 0; listing->items && i < listing->n; i++)
+		free(listing->items[i].state);
+	free(listing->items);
+	free(listing->reports);
+}
+
+#define AUTO_LISTING __attribute__((cleanup(listing_fini))) struct listing
+
+/* Asked of the link, if there is one; none is started. */
+static char *
+state_of(const struct machine *m)
+{
+	AUTO_BUF answer = BUF_INIT(LINK_MAX_ANSWER);
+	AUTO_LINK_INFO info = { .machine = NULL };
+	struct err err = ERR_INIT;
+
+	if (link_control_call(m->name, "GET", "/v1/link", &answer, &err) < 0)
+		return err.code == ERR_TIMEOUT ? xstrdup("hung") : NULL;
+	if (link_info_decode(buf_bytes(&answer), answer.len, &info, &err) < 0)
+		return NULL;
+	return xstrdup(info.state);
+}
+
+static enum style
+state_style(const char *state)
+{
+	if (state == NULL)
+		return STYLE_DIM;
+	if (str_eq(state, "active"))
+		return STYLE_GREEN;
+	return str_eq(state, "disconnected") || str_eq(state, "hung")
+		   ? STYLE_RED
+		   : STYLE_YELLOW;
+}
+
+static int
+look_at_all(struct listing *listing, struct err *err)
+{
+	const struct checkup_config config = {
+		.timeout_ms = listing->args->timeout_ms,
+		.parallel = listing->args->parallel,
+	};
+	AUTO_FREE const struct machine **machines = xcalloc(listing->n + 1,
+							    sizeof(*machines));
+
+	for (size_t i = 0; i < listing->n; i++)
+		machines[i] = listing->items[i].machine;
+	listing->reports = xcalloc(listing->n + 1, sizeof(*listing->reports));
+	return checkup_run(machines, listing->n, &config, listing->reports,
+			   err);
+}
+
+/* States come last: looking changes them. */
+static int
+fill_listing(struct listing *listing, const struct registry *registry, size_t n,
+	     bool checks, struct err *err)
+{
+	listing->n = n;
+	listing->items = xcalloc(n + 1, sizeof(*listing->items));
+	for (size_t i = 0; i < n; i++)
+		listing->items[i].machine = &registry->machines[i];
+	if (checks && look_at_all(listing, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		listing->items[i].state = state_of(&registry->machines[i]);
+	return 0;
+}
+
+static void
+add_row(struct table *table, const struct listed *item)
+{
+	const struct machine *m = item->machine;
 	AUTO_FREE char *where = where_of(m);
 
 	table_add(table, m->name, STYLE_BOLD);
+	table_add(table, item->state, state_style(item->state));
 	table_add(table, where, STYLE_PLAIN);
 	table_add(table, machine_auth_words[m->auth], STYLE_PLAIN);
 	table_add(table, m->is_alias ? "ssh" : "config", STYLE_DIM);
 	table_add(table, m->label, STYLE_PLAIN);
 }
 
-static int
-print_table(const struct machine_args *args, const struct registry *registry,
-	    size_t n, struct err *err)
+/* What codex-remote counts. */
+struct summary {
+	size_t ssh_ok, daemon_ok, failed;
+};
+
+static struct summary
+summary_of(const struct listing *listing)
 {
+	struct summary sum = { 0 };
+
+	for (size_t i = 0; i < listing->n; i++) {
+		const struct check_report *report = &listing->reports[i];
+
+		sum.ssh_ok += check_report_ssh_ok(report);
+		sum.daemon_ok += check_report_daemon_ok(report);
+		sum.failed += check_report_failure(report, NULL) != NULL;
+	}
+	return sum;
+}
+
+static void
+add_summary_line(const struct listing *listing, struct buf *out)
+{
+	const struct summary sum = summary_of(listing);
+
+	(void)buf_addf(out,
+		       "\nsummary: total=%zu ssh_ok=%zu daemon_ok=%zu "
+		       "failed=%zu\n",
+		       listing->n, sum.ssh_ok, sum.daemon_ok, sum.failed);
+}
+
+static int
+print_table(const struct listing *listing, struct err *err)
+{
+	const struct machine_args *args = listing->args;
 	struct table_look look = { .width = style_columns(STDOUT_FILENO),
 				   .colour = style_wanted(STDOUT_FILENO),
 				   .headless = args->headless };
 	AUTO_BUF out = BUF_INIT(MAX_OUTPUT);
 	struct table table;
 
-	if (n == 0) {
+	if (listing->n == 0) {
 		print_note(&args->output, "no machines besides this one: "
 					  "`berth machine add' adds one");
 		return 0;
 	}
+	if (listing->reports) {
+		check_reports_add_text(&out, listing->reports, listing->n,
+				       look.colour, look.width);
+		add_summary_line(listing, &out);
+		return print_text(&out, err);
+	}
 	table_init(&table, columns, ARRAY_SIZE(columns));
-	for (size_t i = 0; i < n; i++)
-		add_row(&table, &registry->machines[i]);
+	for (size_t i = 0; i < listing->n; i++)
+		add_row(&table, &listing->items[i]);
 	table_print(&table, &look, &out);
 	table_fini(&table);
 	return print_text(&out, err);
@@ -103,20 +230,75 @@ print_names(const struct registry *registry, size_t n, struct err *err)
 	return print_text(&out, err);
 }
 
+static void
+add_summary(struct jsonw *w, const struct listing *listing)
+{
+	const struct summary sum = summary_of(listing);
+
+	jsonw_u64(w, "total", listing->n);
+	jsonw_u64(w, "ssh_ok", sum.ssh_ok);
+	jsonw_u64(w, "daemon_ok", sum.daemon_ok);
+	jsonw_u64(w, "failed", sum.failed);
+	jsonw_time(w, "checked_at", clock_wall_ns());
+}
+
+static void
+add_machine_json(struct jsonw *w, const struct listing *listing, size_t i)
+{
+	AUTO_BUF text = BUF_INIT(MAX_OUTPUT);
+	struct jsonw inner = JSONW_INIT(&text);
+
+	/* Our members follow those of the configuration. */
+	keys_add_json(&inner, NULL, listing->items[i].machine);
+	text.len--;
+	inner.comma = true;
+	jsonw_str(&inner, "state", listing->items[i].state);
+	if (listing->reports)
+		check_report_add_json(&inner, "check", &listing->reports[i]);
+	jsonw_object_end(&inner);
+	jsonw_raw(w, NULL, buf_text(&text));
+}
+
 static int
-print_machines_json(const struct registry *registry, size_t n, struct err *err)
+print_listing_json(const struct cli_call *call, const struct listing *listing,
+		   struct err *err)
 {
 	AUTO_BUF out = BUF_INIT(MAX_OUTPUT);
 	struct jsonw w = JSONW_INIT(&out);
 
 	jsonw_object(&w, NULL);
+	if (listing->reports)
+		add_summary(&w, listing);
 	jsonw_array(&w, "machines");
-	for (size_t i = 0; i < n; i++)
-		keys_add_json(&w, NULL, &registry->machines[i]);
+	for (size_t i = 0; i < listing->n; i++) {
+		if (is_codex(call))
+			check_report_add_json(&w, NULL, &listing->reports[i]);
+		else
+			add_machine_json(&w, listing, i);
+	}
 	jsonw_array_end(&w);
 	jsonw_int(&w, "schema_version", 1);
 	jsonw_object_end(&w);
 	return print_json(&out, err);
+}
+
+static int
+ls_status(const struct cli_call *call, const struct listing *listing)
+{
+	for (size_t i = 0; listing->reports && i < listing->n; i++) {
+		if (check_report_failure(&listing->reports[i], NULL))
+			return is_codex(call) ? 0 : 1;
+	}
+	return 0;
+}
+
+/* codex-remote prints a table unless --json is said. */
+static bool
+wants_listing_json(const struct cli_call *call, const struct machine_args *args)
+{
+	if (is_codex(call))
+		return args->output.format == FORMAT_JSON;
+	return wants_json(call, &args->output);
 }
 
 static int
@@ -127,21 +309,37 @@ run_ls(const struct cli_call *call, struct err *err)
 	struct config_file_config config = config_of(call, &args->config,
 						     &memory);
 	AUTO_REGISTRY registry = { .file = NULL };
+	AUTO_LISTING listing = { .args = args };
+	bool own = args->own || is_codex(call);
 	size_t n;
+	int rc;
 
 	if (open_registry(&registry, &config, &args->output, err) < 0)
 		return -1;
-	n = args->own ? registry.n_own : registry.n;
+	n = own ? registry.n_own : registry.n;
 	if (args->output.quiet && args->output.format == FORMAT_AUTO)
 		return print_names(&registry, n, err);
-	if (wants_json(call, &args->output))
-		return print_machines_json(&registry, n, err);
-	return print_table(args, &registry, n, err);
+	/* codex-remote's list looks at them. */
+	if (fill_listing(&listing, &registry, n, args->check || is_codex(call),
+			 err) < 0)
+		return -1;
+	rc = wants_listing_json(call, args)
+		 ? print_listing_json(call, &listing, err)
+		 : print_table(&listing, err);
+	return rc < 0 ? -1 : ls_status(call, &listing);
 }
 
 static const struct cli_option ls_options[] = {
 	CLI_OPTION(struct machine_args, own, FLAG, "own", 0,
 		   .help = "Leave out the aliases of ~/.ssh/config"),
+	CLI_OPTION(struct machine_args, check, FLAG, "check", 0,
+		   .help = "Look at each, as `machine check' does"),
+	CLI_OPTION(struct machine_args, timeout_ms, DURATION, "timeout", 0,
+		   .arg = "TIME", .shown = "15s",
+		   .help = "Give each so long, with --check"),
+	CLI_OPTION(struct machine_args, parallel, NUMBER, "parallel", 0,
+		   .arg = "N", .shown = "16", .min = 1, .max = 1000,
+		   .help = "Look at so many at a time, with --check"),
 	CLI_OPTION(struct machine_args, headless, FLAG, "no-headers", 0,
 		   .help = "Leave out the titles"),
 	{ 0 },
@@ -152,8 +350,10 @@ const struct cli_command machine_ls_command = {
 	.name = "ls",
 	.aliases = "list",
 	.summary = "List the machines of the configuration and of ssh",
-	.about = "With --quiet only their names. \"local\", the machine that "
-		 "you sit at, is always there and not listed.",
+	.about =
+	    "With --quiet only their names. STATE is that of the link, if "
+	    "there is one; none is started for it. \"local\", the machine that "
+	    "you sit at, is always there and not listed.",
 	.groups =
 	    (const struct cli_use[]){
 		{ &ls_group },
@@ -161,6 +361,8 @@ const struct cli_command machine_ls_command = {
 		{ &object_group, offsetof(struct machine_args, output) },
 		{ 0 } },
 	.args_size = sizeof(struct machine_args),
+	.defaults = &(const struct machine_args){ .timeout_ms = 15000,
+						  .parallel = 16 },
 	.run = run_ls,
 };
 

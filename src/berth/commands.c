@@ -16,7 +16,11 @@
 #include "berth/cmd_file.h"
 #include "berth/cmd_link.h"
 #include "berth/cmd_machine_add.h"
+#include "berth/cmd_machine_check.h"
 #include "berth/cmd_machine_list.h"
+#include "berth/cmd_machine_ssh.h"
+#include "berth/cmd_machine_trust.h"
+#include "berth/cmd_machine_up.h"
 #include "berth/cmd_play.h"
 #include "berth/cmd_secret.h"
 #include "berth/cmd_session.h"
@@ -25,6 +29,11 @@
 #include "berth/common.h"
 
 static const struct cli_command exec_doctor_command = {
+	.name = "doctor",
+	.alias_of = "doctor",
+};
+
+static const struct cli_command machine_doctor_command = {
 	.name = "doctor",
 	.alias_of = "doctor",
 };
@@ -65,17 +74,18 @@ static const struct cli_command session_command = {
 
 static const struct cli_command machine_command = {
 	.name = "machine",
-	.summary = "Say which machines there are",
+	.summary = "Say which machines there are, and look after them",
 	.about =
 	    "A machine is a place where commands run: \"local\", or a host "
 	    "that ssh can reach. Every alias of ~/.ssh/config is one without "
 	    "further setup; the configuration adds others, and settings.",
-	.commands = (const struct cli_command *const[]){ &machine_add_command,
-							 &machine_edit_command,
-							 &machine_rm_command,
-							 &machine_ls_command,
-							 &machine_show_command,
-							 NULL },
+	.commands =
+	    (const struct cli_command *const[]){
+		&machine_add_command, &machine_edit_command,
+		&machine_rm_command, &machine_ls_command, &machine_show_command,
+		&machine_check_command, &machine_up_command,
+		&machine_down_command, &machine_ssh_command,
+		&machine_trust_command, &machine_doctor_command, NULL },
 };
 
 #define ALIAS(variable, name_, target)                                         \
@@ -139,7 +149,7 @@ const struct cli_program berth_program = {
 		{ "0",
 		  "Success; of exec run, watch and wait: the command's own "
 		  "status" },
-		{ "1", "doctor found that something vital is missing" },
+		{ "1", "doctor or a check found that something vital fails" },
 		{ "64", "The line cannot be understood" },
 		{ "69", "The daemon cannot be reached; trying again may help" },
 		{ "76", "The daemon does not speak as agreed" },

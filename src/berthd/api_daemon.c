@@ -12,6 +12,7 @@
 #include "berthd/daemon.h"
 #include "berthd/exec/exec.h"
 #include "berthd/exec/store.h"
+#include "berthd/host.h"
 #include "berthd/reply.h"
 #include "core/buf.h"
 #include "core/clock.h"
@@ -123,6 +124,8 @@ api_daemon(struct daemon *daemon, struct http_exchange *x,
 	jsonw_object_end(&w);
 	jsonw_u64(&w, "connections", http_server_n_conns(daemon->server));
 	jsonw_u64(&w, "memory_bytes", read_memory());
+	jsonw_time(&w, "time", clock_wall_ns());
+	host_add_json(&w, daemon->places.state);
 	jsonw_int(&w, "schema_version", WIRE_SCHEMA_VERSION);
 	jsonw_object_end(&w);
 	reply_json(x, &text);

@@ -121,6 +121,7 @@ talk_start(struct talk *talk, const char *machine, const char *method,
 			       machine);
 	}
 	parser_init(&talk->parser, PARSER_RESPONSE);
+	talk->at = talk->room;
 	talk->n = 0;
 	(void)buf_addf(&text, "%s %s HTTP/1.1\r\nHost: localhost\r\n", method,
 		       target);
@@ -313,7 +314,7 @@ ask(struct connecting *c, const struct json_t *event)
 
 	if (json_decode(event, question_fields, ARRAY_SIZE(question_fields),
 			JSON_UNKNOWN_OK, &question, &err) == 0) {
-		if (c->asker)
+		if (c->asker && c->asker->ask)
 			answer = c->asker->ask(&question, c->asker->owner);
 		if (!question.notice)
 			send_answer(c->machine, question.id, answer);
@@ -372,7 +373,7 @@ on_line(const char *line, size_t n, void *owner)
 		ask(c, event);
 	else if (str_eq(type, "retry"))
 		take_retry(c, event);
-	else if (str_eq(type, "active"))
+	else if (str_eq(type, "active") || str_eq(type, "stopped"))
 		c->is_over = true;
 	else if (str_eq(type, "failed"))
 		take_failure(c, line, n);
@@ -455,7 +456,7 @@ link_control_connect(const char *machine, unsigned flags,
 
 	jsonw_object(&w, NULL);
 	jsonw_bool(&w, "wait", !(flags & LINK_NO_WAIT));
-	jsonw_bool(&w, "interactive", asker != NULL);
+	jsonw_bool(&w, "interactive", asker && asker->ask);
 	if (flags & LINK_NO_DAEMON)
 		jsonw_bool(&w, "daemon", false);
 	jsonw_object_end(&w);
@@ -472,9 +473,22 @@ link_control_up(const char *machine, bool upgrade,
 
 	jsonw_object(&w, NULL);
 	jsonw_bool(&w, "upgrade", upgrade);
-	jsonw_bool(&w, "interactive", asker != NULL);
+	jsonw_bool(&w, "interactive", asker && asker->ask);
 	jsonw_object_end(&w);
 	return ensure_connect(machine, "/v1/link/up", &body, 0, asker, err);
+}
+
+int
+link_control_down(const char *machine, const struct link_asker *asker,
+		  struct err *err)
+{
+	AUTO_BUF body = BUF_INIT(256);
+	struct jsonw w = JSONW_INIT(&body);
+
+	jsonw_object(&w, NULL);
+	jsonw_bool(&w, "interactive", asker && asker->ask);
+	jsonw_object_end(&w);
+	return ensure_connect(machine, "/v1/link/down", &body, 0, asker, err);
 }
 
 /* Streams */

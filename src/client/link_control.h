@@ -27,7 +27,10 @@ struct link_question {
 
 /* How a person is asked and told. */
 struct link_asker {
-	/* The answer, a secret, to be freed; NULL: none.  Not of a notice. */
+	/*
+	 * The answer, a secret, to be freed; NULL: none.  Not of a notice.
+	 * May be NULL: nobody is asked.
+	 */
 	char *(*ask)(const struct link_question *question, void *owner);
 	/* "connect", "auth" ... was reached.  May be NULL. */
 	void (*on_stage)(const char *stage, uint64_t ms, void *owner);
@@ -55,6 +58,10 @@ int link_control_connect(const char *machine, unsigned flags,
  */
 int link_control_up(const char *machine, bool upgrade,
 		    const struct link_asker *asker, struct err *err);
+
+/* Have its daemon stopped; its execs go on.  The link is disconnected then. */
+int link_control_down(const char *machine, const struct link_asker *asker,
+		      struct err *err);
 
 /*
  * One request to a link that lives, at most `out->max' bytes of answer.

@@ -57,6 +57,18 @@ copy_rtt(const struct json_t *value)
 	return xasprintf("%.3f ms", strtod(text, NULL));
 }
 
+static void
+read_daemon(const struct json_t *daemon, struct link_info *ret)
+{
+	if (daemon == NULL || json_is_nothing(daemon))
+		return;
+	ret->program = copy_text(daemon, "program");
+	ret->life = copy_text(daemon, "life");
+	ret->kernel = copy_text(daemon, "kernel");
+	ret->was_installed = json_get_bool(daemon, "installed", false);
+	ret->was_upgraded = json_get_bool(daemon, "upgraded", false);
+}
+
 int
 link_info_decode(const void *text, size_t n, struct link_info *ret,
 		 struct err *err)
@@ -72,6 +84,9 @@ link_info_decode(const void *text, size_t n, struct link_info *ret,
 	ret->rtt = copy_rtt(value);
 	ret->version = copy_text(json_get(value, "hello"), "version");
 	ret->error = copy_text(json_get(value, "error"), "message");
+	ret->host_key = copy_text(value, "host_key");
+	ret->ssh_socket = copy_text(value, "ssh_socket");
+	read_daemon(json_get(value, "daemon"), ret);
 	return 0;
 }
 
@@ -81,8 +96,13 @@ link_info_fini(struct link_info *info)
 	free(info->rtt);
 	free(info->version);
 	free(info->error);
+	free(info->host_key);
+	free(info->ssh_socket);
+	free(info->program);
+	free(info->life);
+	free(info->kernel);
 	json_fields_fini(info_fields, ARRAY_SIZE(info_fields), info);
-	info->rtt = info->version = info->error = NULL;
+	*info = (struct link_info){ .machine = NULL };
 }
 
 int

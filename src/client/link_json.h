@@ -6,6 +6,7 @@
  * What a link says of itself, and the lines of its log of events.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,9 +17,15 @@ struct link_info {
 	int64_t pid;
 	int64_t throughput_in, throughput_out, bytes_in, bytes_out;
 	int64_t reconnects, streams, spare, next_retry_ms;
-	char *rtt;     /* "0.112 ms", or NULL */
-	char *version; /* of the daemon there, or NULL */
-	char *error;   /* or NULL */
+	char *rtt;	  /* "0.112 ms", or NULL */
+	char *version;	  /* of the daemon there, or NULL */
+	char *error;	  /* or NULL */
+	char *host_key;	  /* fingerprint, or NULL */
+	char *ssh_socket; /* of ssh's master, or NULL */
+
+	/* How the daemon there lives; NULL: not known. */
+	char *program, *life, *kernel;
+	bool was_installed, was_upgraded;
 };
 
 /* ERR_PROTO */

@@ -122,6 +122,12 @@ spawn_find_daemon(struct err *err)
 	return find_helper(&daemon_helper, err);
 }
 
+char *
+spawn_find_link(struct err *err)
+{
+	return find_helper(&link_helper, err);
+}
+
 /* The program argv[0], its standard error going to `err_fd'. */
 static int
 start(char *const *argv, int err_fd, pid_t *ret, struct err *err)
@@ -223,6 +229,22 @@ spawn_link(const char *machine, struct err *err)
 {
 	AUTO_FREE char *program = find_helper(&link_helper, err);
 	char *const argv[] = { program, (char *)(uintptr_t)machine, NULL };
+
+	return program ? run_helper(&link_helper, argv, err) : -1;
+}
+
+int
+spawn_trial_link(const char *machine, const char *config, const char *as,
+		 struct err *err)
+{
+	AUTO_FREE char *program = find_helper(&link_helper, err);
+	char *const argv[] = { program,
+			       (char *)(uintptr_t) "--config",
+			       (char *)(uintptr_t)config,
+			       (char *)(uintptr_t) "--as",
+			       (char *)(uintptr_t)as,
+			       (char *)(uintptr_t)machine,
+			       NULL };
 
 	return program ? run_helper(&link_helper, argv, err) : -1;
 }

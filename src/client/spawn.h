@@ -20,11 +20,22 @@ int spawn_daemon(struct err *err);
 /* The path of the program; the caller frees.  ERR_NOT_FOUND. */
 char *spawn_find_daemon(struct err *err);
 
+/* The same of the link's program. */
+char *spawn_find_link(struct err *err);
+
 /*
  * Have a link to `machine': run `berth-link MACHINE', which returns once one
  * serves.  The program is $BERTH_LINK, or found as berthd is; failures are
  * those of spawn_daemon.
  */
 int spawn_link(const char *machine, struct err *err);
+
+/*
+ * The same for a machine of the configuration in the file `config', to be
+ * found by the name `as': to try one that is not written yet, or beside the
+ * link that it has.
+ */
+int spawn_trial_link(const char *machine, const char *config, const char *as,
+		     struct err *err);
 
 #endif

@@ -84,6 +84,23 @@ add_hello(struct jsonw *w, const struct buf *hello)
 		jsonw_null(w, "hello");
 }
 
+static void
+add_daemon(struct jsonw *w, const struct link_daemon *daemon)
+{
+	if (daemon == NULL) {
+		jsonw_null(w, "daemon");
+		return;
+	}
+	jsonw_object(w, "daemon");
+	jsonw_str(w, "program", daemon->program);
+	jsonw_str(w, "home", daemon->home);
+	jsonw_str(w, "life", daemon->life);
+	jsonw_str(w, "kernel", daemon->machine);
+	jsonw_bool(w, "installed", daemon->was_installed);
+	jsonw_bool(w, "upgraded", daemon->was_upgraded);
+	jsonw_object_end(w);
+}
+
 /* GET /v1/link */
 
 static void
@@ -122,9 +139,11 @@ show_link(struct control *control, struct http_exchange *x)
 	jsonw_u64(&w, "streams", front_n_visitors(config->front));
 	jsonw_u64(&w, "spare", status.n_spare);
 	add_hello(&w, status.hello);
+	add_daemon(&w, status.daemon);
 	add_error(&w, status.why);
 	jsonw_u64(&w, "next_retry_ms", status.retry_ms);
-	jsonw_null(&w, "host_key");
+	jsonw_str(&w, "host_key", status.host_key);
+	jsonw_str(&w, "ssh_socket", status.ssh_socket);
 	jsonw_int(&w, "schema_version", WIRE_SCHEMA_VERSION);
 	jsonw_object_end(&w);
 	reply_json(x, &text);
@@ -151,6 +170,10 @@ static const struct json_field connect_fields[] = {
 
 static const struct json_field up_fields[] = {
 	JSON_F(struct wish, upgrade, BOOL, false),
+	JSON_F(struct wish, interactive, BOOL, false),
+};
+
+static const struct json_field down_fields[] = {
 	JSON_F(struct wish, interactive, BOOL, false),
 };
 
@@ -206,6 +229,7 @@ send_active(struct control *control, struct http_exchange *x)
 	link_status(control->config.link, &status);
 	begin_line(&w, "active");
 	add_hello(&w, status.hello);
+	add_daemon(&w, status.daemon);
 	send_line(x, &w);
 	http_reply_end(x);
 }
@@ -226,6 +250,19 @@ on_active(void *owner)
 
 	leave(waiter);
 	send_active(waiter->control, waiter->x);
+}
+
+static void
+on_stopped(void *owner)
+{
+	struct waiter *waiter = owner;
+	AUTO_BUF line = BUF_INIT(MAX_LINE);
+	struct jsonw w = JSONW_INIT(&line);
+
+	leave(waiter);
+	begin_line(&w, "stopped");
+	send_line(waiter->x, &w);
+	http_reply_end(waiter->x);
 }
 
 static void
@@ -271,7 +308,7 @@ on_waiter_gone(struct http_exchange *x UNUSED, void *owner)
 	free(waiter);
 }
 
-static void
+static struct waiter *
 wait_for(struct control *control, struct http_exchange *x,
 	 const struct wish *wish)
 {
@@ -283,6 +320,7 @@ wait_for(struct control *control, struct http_exchange *x,
 	waiter->watcher = (struct link_watcher){ .on_stage = on_stage,
 						 .on_retry = on_retry,
 						 .on_active = on_active,
+						 .on_stopped = on_stopped,
 						 .on_failed = on_failed,
 						 .owner = waiter,
 						 .is_bare = !wish->daemon };
@@ -294,6 +332,7 @@ wait_for(struct control *control, struct http_exchange *x,
 		prompts_join(link_prompts(link), &waiter->asker);
 	link_use(link);
 	http_exchange_own(x, waiter, on_waiter_gone);
+	return waiter;
 }
 
 static int
@@ -328,7 +367,7 @@ on_connect(struct http_exchange *x, const struct buf *body, void *owner)
 	    !(wish.daemon && link_is_bare(link)))
 		send_active(control, x);
 	else if (wish.wait)
-		wait_for(control, x, &wish);
+		(void)wait_for(control, x, &wish);
 	else
 		http_reply_end(x);
 }
@@ -346,8 +385,27 @@ on_up(struct http_exchange *x, const struct buf *body, void *owner)
 		return;
 	}
 	http_reply_start(x, 200, NDJSON_TYPE, -1);
-	wait_for(control, x, &wish);
+	(void)wait_for(control, x, &wish);
 	link_up(control->config.link, wish.upgrade);
+}
+
+/* POST /v1/link/down */
+
+static void
+on_down(struct http_exchange *x, const struct buf *body, void *owner)
+{
+	struct control *control = owner;
+	struct wish wish = { .wait = true };
+	struct err err = ERR_INIT;
+
+	if (read_wish(body, down_fields, ARRAY_SIZE(down_fields), &wish, &err) <
+	    0) {
+		control_reply_error(x, &err);
+		return;
+	}
+	http_reply_start(x, 200, NDJSON_TYPE, -1);
+	wait_for(control, x, &wish)->watcher.on_active = NULL;
+	link_down(control->config.link);
 }
 
 static void
@@ -367,6 +425,12 @@ static void
 bring_up(struct control *control, struct http_exchange *x)
 {
 	collect(control, x, on_up);
+}
+
+static void
+bring_down(struct control *control, struct http_exchange *x)
+{
+	collect(control, x, on_down);
 }
 
 /* POST /v1/link/prompts/{id} */
@@ -573,6 +637,7 @@ static const struct {
 	{ "POST", prompts_path, true, answer_prompt },
 	{ "POST", "/v1/link/stream", false, open_stream },
 	{ "POST", "/v1/link/up", false, bring_up },
+	{ "POST", "/v1/link/down", false, bring_down },
 	{ "POST", "/v1/link/stop", false, stop },
 	{ "GET", "/v1/link/events", false, show_events },
 	{ "GET", "/metrics", false, show_metrics },

@@ -64,7 +64,11 @@ static const char *const state_names[] = {
 _Static_assert(ARRAY_SIZE(state_names) == LINK_STATES, "a name per state");
 
 /* What `later' is to do. */
-enum { LATER_DROP = 1u << 0, LATER_DAEMON = 1u << 1 };
+enum {
+	LATER_DROP = 1u << 0,
+	LATER_DAEMON = 1u << 1,
+	LATER_STOPPED = 1u << 2,
+};
 
 struct link {
 	struct link_config config;
@@ -100,9 +104,13 @@ struct link {
 	unsigned tried_secrets; /* bits of kinds, in this attempt */
 	bool wants_upgrade;
 	bool takes_bare; /* somebody can do without a daemon */
+	bool wants_down;
+	bool is_going_down; /* the bootstrap's goal */
 
 	struct err why;
 	struct buf hello;
+	struct link_daemon daemon;
+	char host_key[128]; /* the machine showed last */
 	uint64_t reconnects;
 	size_t n_users;
 };
@@ -160,10 +168,36 @@ drop_daemon(struct link *link)
 	streams_free(TAKE(link->streams));
 }
 
+/* What outlives the connection. */
+static void
+keep_host_key(struct link *link)
+{
+	struct transport_facts facts = { .host_key = NULL };
+
+	if (link->transport && link->transport->ops->facts)
+		link->transport->ops->facts(link->transport, &facts);
+	if (facts.host_key)
+		snprintf(link->host_key, sizeof(link->host_key), "%s",
+			 facts.host_key);
+}
+
+static void
+clear_daemon(struct link_daemon *daemon)
+{
+	free(daemon->program);
+	free(daemon->home);
+	free(daemon->life);
+	free(daemon->machine);
+	*daemon = (struct link_daemon){ .program = NULL };
+}
+
 static void
 tear_down(struct link *link, const struct err *why)
 {
-	struct transport *transport = TAKE(link->transport);
+	struct transport *transport;
+
+	keep_host_key(link);
+	transport = TAKE(link->transport);
 
 	uv_timer_stop(&link->deadline);
 	vigil_watch(&link->vigil, false);
@@ -197,6 +231,7 @@ tell_failed(struct link *link)
 static void
 give_up(struct link *link)
 {
+	link->wants_down = false;
 	set_state(link, LINK_DISCONNECTED);
 	note(link, "disconnected", &link->why);
 	tell_failed(link);
@@ -283,6 +318,7 @@ lose(struct link *link, const struct err *why)
 					      : LINK_DISCONNECTED);
 	tear_down(link, &copy);
 	if (link->state == LINK_DISCONNECTED) {
+		link->wants_down = false;
 		tell_failed(link);
 		return;
 	}
@@ -305,6 +341,29 @@ drop(struct link *link, const struct err *why)
 static void start_bootstrap(struct link *link);
 static void start_deadline(struct link *link);
 
+/* The daemon has ended as somebody wished; what used it is cut. */
+static void
+be_stopped(struct link *link)
+{
+	struct link_watcher *watcher;
+	struct list told;
+
+	link->wants_down = false;
+	err_set(&link->why, ERR_UNREACHABLE, "the daemon on %s was stopped",
+		link->config.machine->name);
+	tear_down(link, &link->why);
+	set_state(link, LINK_DISCONNECTED);
+	note(link, "disconnected", &link->why);
+	list_move(&told, &link->watchers);
+	while (!list_is_empty(&told)) {
+		watcher = list_entry(told.next, struct link_watcher, link);
+		list_unlink(&watcher->link);
+		list_append(&link->watchers, &watcher->link);
+		if (watcher->on_stopped)
+			watcher->on_stopped(watcher->owner);
+	}
+}
+
 static void
 on_later(uv_timer_t *later)
 {
@@ -314,6 +373,8 @@ on_later(uv_timer_t *later)
 	link->tasks = 0;
 	if (tasks & LATER_DROP) {
 		drop(link, &link->drop_why);
+	} else if (tasks & LATER_STOPPED) {
+		be_stopped(link);
 	} else if (tasks & LATER_DAEMON && link->state == LINK_ACTIVE) {
 		set_state(link, LINK_RECONNECTING);
 		vigil_watch(&link->vigil, false);
@@ -380,6 +441,9 @@ become_active(struct link *link)
 		if (watcher->on_active)
 			watcher->on_active(watcher->owner);
 	}
+	/* It was wished for too late for this attempt. */
+	if (link->wants_down)
+		do_later(link, LATER_DAEMON);
 }
 
 /* Without a daemon: who wants one is told why there is none. */
@@ -456,6 +520,30 @@ on_bootstrap_stage(struct bootstrap *bootstrap UNUSED, const char *stage,
 	reach_stage(owner, is_shell ? stage : "daemon");
 }
 
+static char *
+copy_of(const char *text)
+{
+	return text ? xstrdup(text) : NULL;
+}
+
+/* Looking again in the same attempt does not undo what was done in it. */
+static void
+keep_daemon(struct link *link, const struct bootstrap_result *result)
+{
+	struct link_daemon *daemon = &link->daemon;
+	bool installed = daemon->was_installed, upgraded = daemon->was_upgraded;
+
+	clear_daemon(daemon);
+	*daemon = (struct link_daemon){
+		.program = copy_of(result->program),
+		.home = copy_of(result->home),
+		.life = copy_of(result->life),
+		.machine = copy_of(result->machine),
+		.was_installed = installed || result->was_installed,
+		.was_upgraded = upgraded || result->was_upgraded,
+	};
+}
+
 static void
 on_bootstrapped(struct bootstrap *bootstrap,
 		const struct bootstrap_result *result, void *owner)
@@ -474,6 +562,11 @@ on_bootstrapped(struct bootstrap *bootstrap,
 						 .nonce = result->nonce };
 	struct err err = ERR_INIT;
 
+	if (link->is_going_down) {
+		do_later(link, LATER_STOPPED);
+		return;
+	}
+	keep_daemon(link, result);
 	link->streams = streams_new(&config);
 	link->check = hello_check_start(link->streams, &expected, on_hello,
 					link, &err);
@@ -498,7 +591,7 @@ on_bootstrap_failed(struct bootstrap *bootstrap, const struct err *err,
 	bootstrap_cancel(bootstrap);
 	link->bootstrap = NULL;
 	snprintf(link->stage, sizeof(link->stage), "%s", where);
-	if (link->takes_bare && is_lack(&why))
+	if (link->takes_bare && !link->is_going_down && is_lack(&why))
 		become_bare(link, &why, where);
 	else
 		drop_later(link, &why);
@@ -517,13 +610,14 @@ start_bootstrap(struct link *link)
 	const struct bootstrap_config config = {
 		.loop = link->config.loop,
 		.machine = machine,
-		.goal = BOOTSTRAP_UP,
+		.goal = link->wants_down ? BOOTSTRAP_DOWN : BOOTSTRAP_UP,
 		.may_install = !machine->no_install || link->wants_upgrade,
 		.may_upgrade = link->wants_upgrade,
 	};
 	struct err err = ERR_INIT;
 
 	drop_daemon(link);
+	link->is_going_down = link->wants_down;
 	link->bootstrap = bootstrap_start(link->transport, &config,
 					  &bootstrap_events, link, &err);
 	if (link->bootstrap == NULL)
@@ -641,6 +735,7 @@ start_attempt(struct link *link)
 		.loop = link->config.loop,
 		.machine = machine,
 		.directory = link->config.directory,
+		.name = link->config.name,
 		.compress = machine->compression == MACHINE_COMPRESSION_ON,
 		.events = &transport_events,
 		.owner = link,
@@ -795,6 +890,7 @@ on_closed(uv_handle_t *handle)
 	if (--link->n_handles > 0)
 		return;
 	buf_fini(&link->hello);
+	clear_daemon(&link->daemon);
 	free(link);
 }
 
@@ -835,6 +931,11 @@ link_status(struct link *link, struct link_status *ret)
 	uint64_t pause = uv_is_active((uv_handle_t *)&link->pause)
 			     ? uv_timer_get_due_in(&link->pause)
 			     : 0;
+	struct transport_facts facts = { .socket = NULL };
+
+	keep_host_key(link);
+	if (link->transport && link->transport->ops->facts)
+		link->transport->ops->facts(link->transport, &facts);
 
 	*ret = (struct link_status){
 		.state = link->state,
@@ -842,6 +943,9 @@ link_status(struct link *link, struct link_status *ret)
 		.transport = link->config.ops->name,
 		.hello = &link->hello,
 		.why = link->why.code ? &link->why : NULL,
+		.daemon = link->daemon.program ? &link->daemon : NULL,
+		.host_key = link->host_key[0] ? link->host_key : NULL,
+		.ssh_socket = facts.socket,
 		.retry_ms = pause,
 		.meter = &link->traffic.meter,
 		.reconnects = link->reconnects,
@@ -874,6 +978,7 @@ connect_now(struct link *link)
 	if (link->state == LINK_DISCONNECTED) {
 		link->was_active = false;
 		link->attempt = 0;
+		link->daemon.was_installed = link->daemon.was_upgraded = false;
 		retry_reset(&link->retry);
 		set_state(link, LINK_CONNECTING);
 	}
@@ -903,14 +1008,30 @@ link_is_bare(const struct link *link)
 	return link->state == LINK_ACTIVE && link->streams == NULL;
 }
 
-void
-link_up(struct link *link, bool upgrade)
+/* At the daemon, now or once there is a connection. */
+static void
+look_again(struct link *link)
 {
-	link->wants_upgrade = upgrade;
 	if (link->state == LINK_ACTIVE)
 		do_later(link, LATER_DAEMON);
 	else
 		link_connect(link);
+}
+
+void
+link_up(struct link *link, bool upgrade)
+{
+	link->wants_upgrade = upgrade;
+	link->wants_down = false;
+	link->daemon.was_installed = link->daemon.was_upgraded = false;
+	look_again(link);
+}
+
+void
+link_down(struct link *link)
+{
+	link->wants_down = true;
+	look_again(link);
 }
 
 static int

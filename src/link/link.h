@@ -49,6 +49,7 @@ struct link_config {
 	const struct machine *machine; /* borrowed for good */
 	const struct transport_ops *ops;
 	const char *directory; /* for sockets; borrowed for good */
+	const char *name;      /* of sockets; NULL: the machine's */
 	struct events *events; /* borrowed for good */
 	/* A stored answer, which is taken; NULL: none.  May be NULL. */
 	struct secret *(*find_secret)(enum prompt_kind kind, void *owner);
@@ -63,19 +64,29 @@ struct link_watcher {
 	void (*on_retry)(int64_t attempt, uint64_t in_ms, const struct err *why,
 			 void *owner);
 	void (*on_active)(void *owner);
+	void (*on_stopped)(void *owner); /* link_down is done */
 	void (*on_failed)(const struct err *why, const char *stage,
 			  void *owner);
 	void *owner;
 	bool is_bare; /* active is enough, with a daemon or without */
 };
 
+/* How the daemon there lives, as it was found or made to; see bootstrap.h. */
+struct link_daemon {
+	char *program, *home, *life, *machine;
+	bool was_installed, was_upgraded;
+};
+
 struct link_status {
 	enum link_state state;
 	uint64_t since_ns; /* wall time */
 	const char *transport;
-	const struct buf *hello; /* JSON; empty: not known */
-	const struct err *why;	 /* NULL: nothing is wrong */
-	uint64_t retry_ms;	 /* until the next attempt; 0: none */
+	const struct buf *hello;	  /* JSON; empty: not known */
+	const struct err *why;		  /* NULL: nothing is wrong */
+	const struct link_daemon *daemon; /* NULL: not known */
+	const char *host_key;		  /* fingerprint, or NULL */
+	const char *ssh_socket;		  /* of ssh's master, or NULL */
+	uint64_t retry_ms;		  /* until the next attempt; 0: none */
 	struct meter *meter;
 	uint64_t reconnects;
 	size_t n_users, n_spare;
@@ -106,6 +117,12 @@ bool link_is_bare(const struct link *link);
 
 /* Connect, and look after the daemon there anew. */
 void link_up(struct link *link, bool upgrade);
+
+/*
+ * Connect, stop the daemon there, and be disconnected.  Watchers are told
+ * on_stopped, or that it failed.
+ */
+void link_down(struct link *link);
 
 /*
  * A stream to the daemon, or another channel.  ERR_UNREACHABLE when the link

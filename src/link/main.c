@@ -13,6 +13,12 @@
 static const struct cli_option options[] = {
 	CLI_OPTION(struct serve_options, foreground, FLAG, "foreground", 'f',
 		   .help = "Stay, and log to standard error"),
+	CLI_OPTION(struct serve_options, config, TEXT, "config", 0,
+		   .arg = "FILE", .complete = CLI_FILES,
+		   .help = "The configuration that has the machine"),
+	CLI_OPTION(struct serve_options, as, TEXT, "as", 0, .arg = "NAME",
+		   .help = "Be found by this name, to try a machine beside "
+			   "the link that it may have"),
 	CLI_OPTION(struct serve_options, debug, FLAG, "debug", 0,
 		   .help = "Log every detail"),
 	{ 0 },

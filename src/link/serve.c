@@ -31,6 +31,7 @@
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/sock.h"
+#include "core/text.h"
 #include "machine/registry.h"
 #include "secret/secret.h"
 #include "secret/store.h"
@@ -59,6 +60,7 @@ struct process {
 	uv_timer_t stop_look;
 	struct registry registry;
 	const struct machine *machine;
+	const char *name; /* it is found by */
 	struct link_places places;
 	struct events events;
 	struct link *link;
@@ -75,6 +77,12 @@ static const struct transport_ops *const transports[] = {
 };
 
 /* Coming up */
+
+static const char *
+name_of(const struct serve_options *options)
+{
+	return options->as ? options->as : options->machine;
+}
 
 static int
 take_lock(struct process *p, struct err *err)
@@ -197,6 +205,7 @@ start_link(struct process *p, struct err *err)
 	struct link_config link = { .loop = &p->loop,
 				    .machine = p->machine,
 				    .directory = p->places.dir,
+				    .name = p->name,
 				    .events = &p->events,
 				    .find_secret = find_secret,
 				    .on_idle = stop,
@@ -227,30 +236,32 @@ start_link(struct process *p, struct err *err)
  * its passphrase, which in the background only a file can tell.
  */
 static int
-find_machine(struct process *p, const char *name, struct err *err)
+find_machine(struct process *p, const struct serve_options *options,
+	     struct err *err)
 {
-	const struct config_file_config usual = { .path = NULL };
+	const struct config_file_config config = { .path = options->config };
 
-	if (registry_load(&p->registry, &usual, err) < 0)
+	if (registry_load(&p->registry, &config, err) < 0)
 		return -1;
-	p->machine = registry_find(&p->registry, name, err);
+	p->machine = registry_find(&p->registry, options->machine, err);
 	if (p->machine == NULL)
 		return -1;
 	return registry_check(&p->registry, p->machine, err);
 }
 
 static int
-come_up(struct process *p, const char *machine, struct err *err)
+come_up(struct process *p, const struct serve_options *options, struct err *err)
 {
 	const struct event event = { .type = "start" };
 
-	if (find_machine(p, machine, err) < 0 ||
-	    link_places_find(&p->places, machine, err) < 0 ||
+	p->name = name_of(options);
+	if (find_machine(p, options, err) < 0 ||
+	    link_places_find(&p->places, p->name, err) < 0 ||
 	    fs_mkdir_private(p->places.dir, err) < 0 ||
 	    fs_mkdir_private(p->places.state, err) < 0 ||
 	    take_lock(p, err) < 0 || bind_sockets(p, err) < 0)
 		return -1;
-	events_init(&p->events, p->places.events, machine, MAX_EVENTS);
+	events_init(&p->events, p->places.events, options->machine, MAX_EVENTS);
 	if (start_link(p, err) < 0)
 		return -1;
 	start_handles(p);
@@ -291,6 +302,9 @@ go_down(struct process *p)
 		events_fini(&p->events);
 	close_fd(p->sock_fd);
 	close_fd(p->ctl_fd);
+	/* A name that is used once leaves nothing. */
+	if (p->lock_fd >= 0 && !str_eq(p->name, p->machine->name))
+		(void)unlink(p->places.lock);
 	close_fd(p->lock_fd);
 	link_places_fini(&p->places);
 	registry_fini(&p->registry);
@@ -309,7 +323,7 @@ serve(const struct serve_options *options, int ready_fd, struct err *err)
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)uv_loop_init(&p.loop);
-	rc = come_up(&p, options->machine, err);
+	rc = come_up(&p, options, err);
 	if (rc == 0) {
 		if (ready_fd >= 0) {
 			(void)!write(ready_fd, "", 1);
@@ -445,7 +459,7 @@ ensure(const struct serve_options *options, struct err *err)
 	uint64_t deadline = clock_mono_ms() + START_DEADLINE_MS;
 	AUTO_LINK_PLACES places = LINK_PLACES_INIT;
 
-	if (link_places_find(&places, options->machine, err) < 0)
+	if (link_places_find(&places, name_of(options), err) < 0)
 		return -1;
 	for (;;) {
 		if (does_somebody_serve(&places) ||

@@ -170,7 +170,8 @@ add_debug(struct ssh_report *r, const char *line)
 		if (str_starts(line, steps[i].start))
 			reach(r, steps[i].stage);
 	}
-	if (!str_starts(line, key))
+	/* What comes later may be the machine's own words. */
+	if (!str_starts(line, key) || r->stage > SSH_STAGE_HOST_KEY)
 		return;
 	at = strrchr(line, ' ');
 	(void)vis(r->fingerprint, sizeof(r->fingerprint), at + 1);

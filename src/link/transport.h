@@ -63,9 +63,16 @@ struct transport_events {
 	void (*on_down)(struct transport *, const struct err *why, void *owner);
 };
 
+/* What a transport can tell of its connection; borrowed until it is freed. */
+struct transport_facts {
+	const char *host_key; /* fingerprint of the key that was shown */
+	const char *socket;   /* of ssh's master, if it is up */
+};
+
 struct transport_config {
 	struct uv_loop_s *loop;
 	const struct machine *machine; /* borrowed for good */
+	const char *name;	       /* of sockets; NULL: the machine's */
 	const char *directory;	       /* for sockets; private; ours */
 	bool compress;
 	const struct transport_events *events;
@@ -137,6 +144,9 @@ struct transport_ops {
 	void (*signal)(struct channel *, const char *name); /* "INT" */
 	/* No callback follows. */
 	void (*close)(struct channel *);
+
+	/* Fills in what it knows.  May be NULL. */
+	void (*facts)(struct transport *, struct transport_facts *);
 
 	/* A sign of life; the callback tells the round trip in microseconds. */
 	void (*ping)(struct transport *,

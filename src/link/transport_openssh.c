@@ -642,7 +642,9 @@ socket_stem(const char *name)
 static int
 name_sockets(struct openssh *o, char **ret_askpass, struct err *err)
 {
-	AUTO_FREE char *stem = socket_stem(o->config.machine->name);
+	const char *name = o->config.name ? o->config.name
+					  : o->config.machine->name;
+	AUTO_FREE char *stem = socket_stem(name);
 
 	o->socket_name = xasprintf("%s.mux", stem);
 	o->socket = path_join(o->config.directory, o->socket_name);
@@ -759,6 +761,17 @@ openssh_open(struct transport *t, const struct channel_spec *spec,
 }
 
 static void
+openssh_facts(struct transport *t, struct transport_facts *facts)
+{
+	const struct openssh *o = openssh_of(t);
+
+	if (o->report.fingerprint[0])
+		facts->host_key = o->report.fingerprint;
+	if (o->state == UP)
+		facts->socket = o->socket;
+}
+
+static void
 openssh_ping(struct transport *t, void (*on_pong)(void *owner, uint64_t us))
 {
 	struct openssh *o = openssh_of(t);
@@ -780,5 +793,6 @@ const struct transport_ops transport_openssh = {
 	.resize = mux_resize,
 	.signal = mux_signal,
 	.close = mux_close,
+	.facts = openssh_facts,
 	.ping = openssh_ping,
 };

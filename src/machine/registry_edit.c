@@ -122,6 +122,9 @@ change_end(struct change *change, const char *was, const char *is,
 	   struct err *err)
 {
 	const struct registry_edit *edit = change->edit;
+	const struct registry_draft draft = { .text = buf_bytes(&change->text),
+					      .n = change->text.len,
+					      .is_json = change->file.is_json };
 	AUTO_REGISTRY after = { .file = NULL };
 	size_t at;
 
@@ -133,7 +136,7 @@ change_end(struct change *change, const char *was, const char *is,
 		return err_set(err, ERR_UNSUPPORTED,
 			       "the file cannot be changed safely");
 	if (is && edit->check &&
-	    edit->check(&after.machines[at], edit->owner, err) < 0)
+	    edit->check(&after.machines[at], &draft, edit->owner, err) < 0)
 		return -1;
 	return config_file_write(&change->file, buf_bytes(&change->text),
 				 change->text.len, err);

@@ -22,9 +22,17 @@
  * ERR_CONFLICT: there is one of that name.
  *
  * With `check', it is called before anything is written, and its failure is
- * the end.
+ * the end.  It gets the configuration as it would be written, so that the
+ * machine can be used before it is there.
  */
-typedef int registry_check_fn(const struct machine *machine, void *owner,
+struct registry_draft {
+	const void *text;
+	size_t n;
+	bool is_json;
+};
+
+typedef int registry_check_fn(const struct machine *machine,
+			      const struct registry_draft *draft, void *owner,
 			      struct err *err);
 
 struct registry_edit {

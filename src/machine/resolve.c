@@ -9,6 +9,7 @@
 #include "core/macros.h"
 #include "core/mem.h"
 #include "core/parse.h"
+#include "core/path.h"
 #include "core/run.h"
 #include "core/strv.h"
 #include "core/text.h"
@@ -72,6 +73,26 @@ set_text(char **at, const char *value)
 	*at = str_eq(value, "none") ? NULL : xstrdup(value);
 }
 
+/* Names of files, separated by spaces. */
+static int
+set_files(char ***files, const char *value, struct err *err)
+{
+	while (*value) {
+		size_t n = strcspn(value, " ");
+		AUTO_FREE char *name = xstrndup(value, n);
+		char *path = path_expand(name, err);
+
+		if (path == NULL)
+			return -1;
+		if (str_eq(path, "none"))
+			free(path);
+		else
+			strv_give(files, path);
+		value += n + strspn(value + n, " ");
+	}
+	return 0;
+}
+
 static int
 take_line(struct resolved *r, const char *key, const char *value,
 	  struct err *err)
@@ -88,6 +109,12 @@ take_line(struct resolved *r, const char *key, const char *value,
 		set_text(&r->proxy_jump, value);
 	else if (str_eq(key, "proxycommand"))
 		set_text(&r->proxy_command, value);
+	else if (str_eq(key, "userknownhostsfile"))
+		return set_files(&r->known_hosts, value, err);
+	else if (str_eq(key, "globalknownhostsfile"))
+		return set_files(&r->global_known_hosts, value, err);
+	else if (str_eq(key, "stricthostkeychecking"))
+		r->is_strict = str_eq(value, "yes") || str_eq(value, "true");
 	return 0;
 }
 
@@ -158,5 +185,7 @@ resolved_fini(struct resolved *resolved)
 	strv_free(resolved->identity_files);
 	free(resolved->proxy_jump);
 	free(resolved->proxy_command);
+	strv_free(resolved->known_hosts);
+	strv_free(resolved->global_known_hosts);
 	*resolved = (struct resolved){ .hostname = NULL };
 }

@@ -7,6 +7,7 @@
  * `ssh -G' says it.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,9 @@ struct resolved {
 	char **identity_files;
 	char *proxy_jump;    /* or NULL */
 	char *proxy_command; /* or NULL */
+	char **known_hosts;  /* the user's files; "~" is put in */
+	char **global_known_hosts;
+	bool is_strict; /* an unknown host key is refused, not asked about */
 };
 
 /*

@@ -16,7 +16,7 @@ offers() {
 	printf '%s\n' "${COMPREPLY[@]}" | sort | tr '\n' ' '
 }
 
-is 'nouns' "$(offers e)" 'exec '
+is 'nouns' "$(offers e)" 'events exec '
 is 'verbs' "$(offers exec w)" 'wait watch write '
 is 'options' "$(offers exec logs --tail)" '--tail --tail-lines '
 is 'choices' "$(offers logs --stream std)" 'stderr stdout '

@@ -30,14 +30,15 @@ like 'with what was meant' "$(berth machine show wbe 2>&1)" \
 # --- add, edit, rm ----------------------------------------------------------
 
 ok 'a machine is added' berth machine add gpu3 me@gpu3.example.com \
-	--workdir /data --set retry.limit=3 --set env.A=b
+	--no-check --workdir /data --set retry.limit=3 --set env.A=b
 is 'the file is private' "$(stat -c %a "$CONFIG")" 600
 sed -i 's/^  - name: gpu3/  # with the fans\n  - name: gpu3   # three/' "$CONFIG"
 ok 'another is added' berth machine add box --hostname 10.0.0.7 --port 2222 \
-	--user root
+	--user root --no-check
 ok 'the first is changed' berth machine edit gpu3 --label 'the "one"' \
 	--unset default_workdir -s retry.max=9s
-ok 'an alias gets settings' berth machine add web --shell bash
+ok 'an alias gets settings' berth machine add web --shell bash \
+	--no-check
 ok 'one is removed' berth machine rm box
 is 'and what was written by hand is there' "$(cat "$CONFIG")" \
 	"# The machines that berth knows besides those of ~/.ssh/config.
@@ -108,6 +109,7 @@ answer 'Log in by' magic
 answer 'one of auto' auto
 answer 'Directory' /srv
 answer 'Add it?' y
+answer 'all the same?' y
 wait_for 10 shows '=0'
 is 'a person is asked step by step' \
 	"$(berth machine show lab --json |
@@ -125,7 +127,7 @@ exits 77 'a policy forbids a host by what it resolves to' \
 	berth machine add sly sly
 exits 77 'also with --no-check' berth machine add sly sly --no-check
 exits 77 'and passwords' berth machine add pw web --auth password
-ok 'and allows the rest' berth machine add web2 web
+ok 'and allows the rest' berth machine add web2 web --no-check
 printf 'policy:\n  allow_hosts: ["*"]\n%s\n' "$before" >"$CONFIG"
 exits 77 'the own configuration cannot widen it' berth machine add sly sly
 chmod 666 "$BERTH_POLICY"
@@ -144,7 +146,8 @@ is 'and read by the program of that name' \
 	"$(./codex-remote machine ls --own -q)" gpu1
 is 'but not by ours' "$(berth machine ls --own -q)" ''
 echo '{"machines":[{"name":"j","ssh":"h"}]}' >"${CONFIG%.yaml}.json"
-ok 'JSON is changed, too' berth machine edit j --port 22
+ok 'JSON is changed, too' berth machine edit j --port 22 \
+	--no-check
 is 'and read' "$(berth machine show j --json | jq .machine.port)" 22
 mv kept "$CONFIG"
 exits 78 'two files are one too many' berth machine ls

@@ -17,20 +17,18 @@
 #include <uv.h>
 
 #include "berthd/config.h"
-#include "berthd/exec/environment.h"
+#include "berthd/exec/decide.h"
 #include "berthd/exec/exec.h"
 #include "berthd/exec/launch.h"
 #include "berthd/exec/orphans.h"
 #include "berthd/exec/runner.h"
 #include "berthd/exec/spec.h"
 #include "berthd/exec/store.h"
-#include "core/buf.h"
 #include "core/clock.h"
 #include "core/fs.h"
 #include "core/log.h"
 #include "core/map.h"
 #include "core/mem.h"
-#include "core/path.h"
 #include "core/strv.h"
 #include "core/text.h"
 
@@ -51,10 +49,7 @@
 
 struct exec_store {
 	struct uv_loop_s *loop;
-	char *root;
-	char *home;
-	char **base_env;
-	char **roots; /* for restricted requests */
+	struct decide decide; /* with the root of all execs */
 	const struct runner *runner;
 	const struct config *config;
 	void (*on_remove)(struct exec *, void *owner);
@@ -185,12 +180,12 @@ is_removable(const struct exec *exec)
 static int
 remove_dir(const struct exec_store *store, const char *id, struct err *err)
 {
-	AUTO_CLOSE int root = open(store->root,
+	AUTO_CLOSE int root = open(store->decide.root,
 				   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	AUTO_FREE char *trash = xasprintf(TRASH "%s", id);
 
 	if (root < 0)
-		return err_sys(err, "open %s", store->root);
+		return err_sys(err, "open %s", store->decide.root);
 	/* Half removed under its own name it would look like a loss. */
 	if (renameat(root, id, root, trash) < 0 && errno != ENOENT)
 		return err_sys(err, "rename");
@@ -379,115 +374,6 @@ complete_spec(struct spec *spec)
 	spec->exec_id = xstrdup(id);
 }
 
-static char **
-make_argv(const struct exec_store *store, const struct spec *spec)
-{
-	const char *shell = spec->shell ? spec->shell
-					: store->config->default_shell;
-	char **argv = NULL;
-
-	if (spec->argv)
-		return strv_copy(spec->argv);
-	if (spec->script && spec->shell == NULL &&
-	    str_starts(spec->script, "#!")) {
-		strv_add(&argv, "{}");
-	} else {
-		strv_add(&argv, shell ? shell : "sh");
-		strv_add(&argv, spec->script ? "-l" : "-lc");
-		strv_add(&argv, spec->script ? "{}" : spec->cmd);
-	}
-	for (char *const *arg = spec->script_args; arg && *arg; arg++)
-		strv_add(&argv, *arg);
-	return argv;
-}
-
-/* An unknown project is not the request's fault alone: it becomes an exec. */
-static void
-add_project(const struct exec_store *store, const struct spec *spec,
-	    struct launch *launch)
-{
-	const struct config_project *project;
-
-	if (spec->project_id == NULL)
-		return;
-	project = config_find_project(store->config, spec->project_id);
-	if (spec->ref == NULL) {
-		launch->refusal = xstrdup(
-		    "ref is required when project_id is set");
-	} else if (project == NULL) {
-		launch->refusal = xasprintf("unknown project_id: %.200s",
-					    spec->project_id);
-	} else {
-		launch->repo_url = xstrdup(project->repo_url);
-		launch->ref = xstrdup(spec->ref);
-		launch->mirror = project->mirror_dir
-				     ? xstrdup(project->mirror_dir)
-				     : xasprintf("%s/../mirrors/%s.git",
-						 store->root, project->id);
-	}
-}
-
-static void
-make_env(const struct exec_store *store, struct spec *spec,
-	 struct launch *launch)
-{
-	AUTO_STRV char **refused = NULL;
-	AUTO_BUF names = BUF_INIT(512);
-	AUTO_FREE char *own = xasprintf(ORPHANS_MARK "=%s", spec->exec_id);
-
-	launch->env = environment_make(store->base_env, store->config->env,
-				       spec->env, store->config->allow_env,
-				       &refused);
-	strv_env_set(&launch->env, own);
-	if (spec->tty && strv_env_get(launch->env, "TERM") == NULL)
-		strv_add(&launch->env, "TERM=xterm-256color");
-	for (char **name = refused; name && *name; name++)
-		(void)buf_addf(&names, "%s%s", name == refused ? "" : ", ",
-			       *name);
-	if (refused)
-		spec->warning = xasprintf(
-		    "not passed to the command: %s (allow_env in "
-		    "the daemon's configuration lets them through)",
-		    buf_text(&names));
-}
-
-static int
-make_launch(const struct exec_store *store, const struct exec_request *request,
-	    struct launch *l, struct err *err)
-{
-	struct spec *spec = request->spec;
-	AUTO_BUF text = BUF_INIT(2 * SPEC_MAX);
-
-	l->argv = make_argv(store, spec);
-	make_env(store, spec, l);
-	add_project(store, spec, l);
-	if (spec_encode(spec, &text) < 0)
-		return err_set(err, ERR_LIMIT, "the request is too large");
-	l->spec = buf_take(&text);
-	l->id = xstrdup(spec->exec_id);
-	l->root = xstrdup(store->root);
-	l->home = xstrdup(store->home);
-	l->cwd = spec->cwd ? path_expand(spec->cwd, err) : NULL;
-	if (request->restricted || store->config->allowed_cwd_roots)
-		l->roots = strv_copy(store->roots);
-	l->script = spec->script ? xstrdup(spec->script) : NULL;
-	l->artifacts = strv_copy(spec->artifacts);
-	l->flags = (spec->tty ? LAUNCH_TTY : 0) |
-		   (spec->stdin_open ? LAUNCH_STDIN : 0) |
-		   (spec->argv ? 0 : LAUNCH_SHELL);
-	l->cols = (uint64_t)spec->cols;
-	l->rows = (uint64_t)spec->rows;
-	l->timeout_ms = spec->timeout;
-	l->grace_ms = spec->grace;
-	l->max_log = spec->limit_output ? spec->limit_output
-					: store->config->max_log_bytes;
-	l->limit_memory = spec->limit_memory;
-	l->limit_procs = (uint64_t)spec->limit_procs;
-	l->limit_cpu = spec_cpu(spec);
-	l->niceness = (uint64_t)spec->nice;
-	return 0;
-}
-
 struct exec *
 exec_store_start(struct exec_store *store, const struct exec_request *request,
 		 bool *ret_existing, struct err *err)
@@ -502,9 +388,10 @@ exec_store_start(struct exec_store *store, const struct exec_request *request,
 	if (exec || err->code != ERR_NONE)
 		return exec;
 
-	exec = exec_new(store->root, request->spec->exec_id, store->runner,
-			&exec_events, store);
-	rc = make_launch(store, request, &launch, err);
+	exec = exec_new(store->decide.root, request->spec->exec_id,
+			store->runner, &exec_events, store);
+	rc = decide_launch(&store->decide, request->spec, request->restricted,
+			   &launch, err);
 	exec_describe(exec, request->spec);
 	if (rc == 0)
 		rc = exec_start(exec, &launch, err);
@@ -522,7 +409,7 @@ exec_store_start(struct exec_store *store, const struct exec_request *request,
 static void
 load_one(struct exec_store *store, const char *id)
 {
-	struct exec *exec = exec_new(store->root, id, store->runner,
+	struct exec *exec = exec_new(store->decide.root, id, store->runner,
 				     &exec_events, store);
 	struct err err = ERR_INIT;
 
@@ -541,12 +428,12 @@ static int
 load_all(struct exec_store *store, struct err *err)
 {
 	AUTO_STRV char **names = NULL;
-	DIR *dir = opendir(store->root);
+	DIR *dir = opendir(store->decide.root);
 	struct dirent *entry;
 	size_t n = 0, size = 0;
 
 	if (dir == NULL)
-		return err_sys(err, "list %s", store->root);
+		return err_sys(err, "list %s", store->decide.root);
 	while ((entry = readdir(dir)) != NULL) {
 		if (str_starts(entry->d_name, TRASH))
 			(void)fs_remove_tree(dirfd(dir), entry->d_name,
@@ -567,14 +454,6 @@ load_all(struct exec_store *store, struct err *err)
 	return 0;
 }
 
-static void
-make_roots(struct exec_store *store)
-{
-	store->roots = strv_copy(store->config->allowed_cwd_roots);
-	strv_add(&store->roots, store->home);
-	strv_add(&store->roots, store->root);
-}
-
 static uv_timer_t *
 new_timer(struct exec_store *store)
 {
@@ -588,24 +467,18 @@ new_timer(struct exec_store *store)
 struct exec_store *
 exec_store_new(const struct exec_store_config *config, struct err *err)
 {
-	extern char **environ;
 	struct exec_store *store = xcalloc(1, sizeof(*store));
 
 	store->loop = config->loop;
-	store->root = xstrdup(config->root);
 	store->runner = config->runner;
 	store->config = config->config;
 	store->on_remove = config->on_remove;
 	store->owner = config->owner;
-	store->base_env = environment_base(environ);
 	map_init(&store->keys);
-	store->home = path_home(err);
-	if (store->home == NULL || fs_mkdir_private(store->root, err) < 0) {
-		exec_store_free(store);
-		return NULL;
-	}
-	make_roots(store);
-	if (load_all(store, err) < 0) {
+	if (decide_init(&store->decide, config->root, config->config, err) <
+		0 ||
+	    fs_mkdir_private(store->decide.root, err) < 0 ||
+	    load_all(store, err) < 0) {
 		exec_store_free(store);
 		return NULL;
 	}
@@ -640,9 +513,6 @@ exec_store_free(struct exec_store *store)
 	free(store->execs);
 	free(store->dead);
 	map_fini(&store->keys);
-	strv_free(store->base_env);
-	strv_free(store->roots);
-	free(store->root);
-	free(store->home);
+	decide_fini(&store->decide);
 	free(store);
 }

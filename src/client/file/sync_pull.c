@@ -289,10 +289,12 @@ pull_archive(struct bulk *bulk)
 static void
 pull_bulk(struct sync *sync)
 {
-	const struct plan_step *end = sync->plan.steps + sync->plan.n;
 	struct bulk bulk = { .sync = sync, .names = BUF_INIT(MAX_NAMES) };
-	const struct plan_step *step = sync->plan.steps;
+	const struct plan_step *step = sync->plan.steps, *end;
 
+	if (sync->plan.n == 0)
+		return;
+	end = step + sync->plan.n;
 	/* Deletions stand first, in another order. */
 	while (step < end && step->kind == PLAN_DELETE)
 		step++;

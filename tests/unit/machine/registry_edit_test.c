@@ -128,7 +128,8 @@ what_would_be_wrong_is_not_written(void **state UNUSED)
 }
 
 static int
-refuse(const struct machine *machine, void *owner UNUSED, struct err *err)
+refuse(const struct machine *machine, const struct registry_draft *draft UNUSED,
+       void *owner UNUSED, struct err *err)
 {
 	assert_string_equal(machine->name, "b");
 	return err_set(err, ERR_DENIED, "not today");
