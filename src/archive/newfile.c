@@ -37,8 +37,8 @@ newfile_is_key(const char *key)
 	       strspn(key, "0123456789abcdef") == NEWFILE_KEY_LEN;
 }
 
-static void
-key_name(char out[32], const char *key)
+void
+newfile_key_name(char out[32], const char *key)
 {
 	snprintf(out, 32, PREFIX "%s" RESUMED, key);
 }
@@ -131,7 +131,7 @@ newfile_resume(struct newfile *file, int dir_fd, const char *key,
 	int fd;
 
 	*file = (struct newfile)NEWFILE_INIT;
-	key_name(name, key);
+	newfile_key_name(name, key);
 	fd = open_part(dir_fd, name, &st);
 	if (fd < 0 && errno == EWOULDBLOCK)
 		return err_set(err, ERR_CONFLICT,
@@ -159,7 +159,7 @@ newfile_offset(int dir_fd, const char *key)
 	char name[32];
 	struct stat st;
 
-	key_name(name, key);
+	newfile_key_name(name, key);
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    !S_ISREG(st.st_mode))
 		return 0;

@@ -51,6 +51,9 @@ int newfile_open(struct newfile *file, int dir_fd, unsigned flags,
 #define NEWFILE_KEY_LEN 16
 bool newfile_is_key(const char *key);
 
+/* Its temporary name. */
+void newfile_key_name(char out[32], const char *key);
+
 /*
  * Go on with what was written under `key' before, or begin: the first
  * `offset' bytes of that are kept.  ERR_CONFLICT: there are fewer, or somebody

@@ -107,20 +107,26 @@ is_codex(const struct cli_call *call)
 }
 
 struct client *
-open_client(const struct where_args *where, const struct output_args *output,
-	    struct err *err)
+begin_client(const struct where_args *where, const struct output_args *output,
+	     struct err *err)
 {
 	struct reach_config config = { .machine = where->machine,
 				       .addr = where->addr,
 				       .token_file = where->token_file };
 
-	struct client *client;
-
 	if (output->debug)
 		log_init(STDERR_FILENO, LOG_LVL_DEBUG);
 	if (where->machine)
 		config.asker = tty_asker(output->quiet);
-	client = client_new(&config, err);
+	return client_new(&config, err);
+}
+
+struct client *
+open_client(const struct where_args *where, const struct output_args *output,
+	    struct err *err)
+{
+	struct client *client = begin_client(where, output, err);
+
 	/* Questions come before signals are caught and output begins. */
 	if (client && client_prepare(client, err) < 0) {
 		client_free(client);

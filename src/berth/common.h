@@ -57,7 +57,11 @@ extern const struct cli_group id_group; /* struct id_args: --id */
 /* Called as codex-remote: answers, defaults and statuses are its. */
 bool is_codex(const struct cli_call *call);
 
-/* The client of the machine; the caller frees. */
+/* The client of the machine; nothing is connected yet.  The caller frees. */
+struct client *begin_client(const struct where_args *where,
+			    const struct output_args *output, struct err *err);
+
+/* The same, and the machine has been reached. */
 struct client *open_client(const struct where_args *where,
 			   const struct output_args *output, struct err *err);
 

@@ -10,7 +10,7 @@
 static const struct cli_option via_options[] = {
 	CLI_OPTION(struct via_args, via, TEXT, "via", 0, .arg = "WAY",
 		   .env = "BERTH_FILE_VIA", .flags = CLI_HIDDEN,
-		   .help = "Reach the files by daemon or sftp"),
+		   .help = "Reach the files by daemon, sftp or shell"),
 	{ 0 },
 };
 
@@ -21,7 +21,7 @@ place_open(struct place *place, const struct where_args *where,
 	   const struct output_args *output, const struct via_args *via,
 	   struct err *err)
 {
-	place->client = open_client(where, output, err);
+	place->client = begin_client(where, output, err);
 	if (place->client == NULL)
 		return -1;
 	place->files = file_open(place->client, via->via, err);

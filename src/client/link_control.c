@@ -484,6 +484,8 @@ link_control_connect(const char *machine, unsigned flags,
 	jsonw_bool(&w, "interactive", asker && asker->ask);
 	if (flags & LINK_AGAIN)
 		jsonw_bool(&w, "again", true);
+	if (flags & LINK_NO_DAEMON)
+		jsonw_bool(&w, "daemon", false);
 	jsonw_object_end(&w);
 	return ensure_connect(machine, "/v1/link/connect", &body, flags, asker,
 			      err);

@@ -40,9 +40,10 @@ struct link_asker {
 };
 
 enum link_control_flags {
-	LINK_NO_START = 1u << 0, /* a link that is not there stays away */
-	LINK_NO_WAIT = 1u << 1,	 /* do not wait until it is active */
-	LINK_AGAIN = 1u << 2,	 /* the machine was reached before */
+	LINK_NO_START = 1u << 0,  /* a link that is not there stays away */
+	LINK_NO_WAIT = 1u << 1,	  /* do not wait until it is active */
+	LINK_AGAIN = 1u << 2,	  /* the machine was reached before */
+	LINK_NO_DAEMON = 1u << 3, /* one without a daemon will do */
 };
 
 /*

@@ -159,13 +159,14 @@ struct waiter {
 };
 
 struct wish {
-	bool wait, interactive, upgrade, again;
+	bool wait, interactive, upgrade, again, daemon;
 };
 
 static const struct json_field connect_fields[] = {
 	JSON_F(struct wish, wait, BOOL, false),
 	JSON_F(struct wish, interactive, BOOL, false),
 	JSON_F(struct wish, again, BOOL, false),
+	JSON_F(struct wish, daemon, BOOL, false),
 };
 
 static const struct json_field up_fields[] = {
@@ -322,7 +323,8 @@ wait_for(struct control *control, struct http_exchange *x,
 						 .on_active = on_active,
 						 .on_stopped = on_stopped,
 						 .on_failed = on_failed,
-						 .owner = waiter };
+						 .owner = waiter,
+						 .is_bare = !wish->daemon };
 	waiter->asker = (struct prompt_asker){ .on_prompt = on_prompt,
 					       .owner = waiter };
 	list_init(&waiter->asker.link);
@@ -349,7 +351,7 @@ on_connect(struct http_exchange *x, const struct buf *body, void *owner)
 {
 	struct control *control = owner;
 	struct link *link = control->config.link;
-	struct wish wish = { .wait = true };
+	struct wish wish = { .wait = true, .daemon = true };
 	struct err err = ERR_INIT;
 
 	if (read_wish(body, connect_fields, ARRAY_SIZE(connect_fields), &wish,
@@ -358,8 +360,12 @@ on_connect(struct http_exchange *x, const struct buf *body, void *owner)
 		return;
 	}
 	http_reply_start(x, 200, NDJSON_TYPE, -1);
-	link_connect(link, wish.again);
-	if (link_state(link) == LINK_ACTIVE)
+	if (wish.daemon)
+		link_connect(link, wish.again);
+	else
+		link_connect_bare(link, wish.again);
+	if (link_state(link) == LINK_ACTIVE &&
+	    !(wish.daemon && link_is_bare(link)))
 		send_active(control, x);
 	else if (wish.wait)
 		(void)wait_for(control, x, &wish);
@@ -371,7 +377,7 @@ static void
 on_up(struct http_exchange *x, const struct buf *body, void *owner)
 {
 	struct control *control = owner;
-	struct wish wish = { .wait = true };
+	struct wish wish = { .wait = true, .daemon = true };
 	struct err err = ERR_INIT;
 
 	if (read_wish(body, up_fields, ARRAY_SIZE(up_fields), &wish, &err) <

@@ -105,6 +105,7 @@ struct link {
 	enum prompt_kind unanswered;
 	unsigned tried_secrets; /* bits of kinds, in this attempt */
 	bool wants_upgrade;
+	bool takes_bare; /* somebody can do without a daemon */
 	bool wants_down;
 	bool is_going_down; /* the bootstrap's goal */
 
@@ -437,19 +438,25 @@ reach_stage(struct link *link, const char *stage)
 }
 
 static void
+go_active(struct link *link)
+{
+	uv_timer_stop(&link->deadline);
+	set_state(link, LINK_ACTIVE);
+	link->was_active = true;
+	link->active_ms = clock_mono_ms();
+	note(link, "success", NULL);
+	vigil_watch(&link->vigil, true);
+	vigil_probe(&link->vigil);
+}
+
+static void
 become_active(struct link *link)
 {
 	struct link_watcher *watcher;
 
-	uv_timer_stop(&link->deadline);
 	reach_stage(link, "ready");
-	set_state(link, LINK_ACTIVE);
-	link->was_active = true;
-	link->active_ms = clock_mono_ms();
 	link->why = (struct err)ERR_INIT;
-	note(link, "success", NULL);
-	vigil_watch(&link->vigil, true);
-	vigil_probe(&link->vigil);
+	go_active(link);
 	list_for_each (watcher, &link->watchers, link) {
 		if (watcher->on_active)
 			watcher->on_active(watcher->owner);
@@ -457,6 +464,31 @@ become_active(struct link *link)
 	/* It was wished for too late for this attempt. */
 	if (link->wants_down)
 		do_later(link, LATER_DAEMON);
+}
+
+/* Without a daemon: who wants one is told why there is none. */
+static void
+become_bare(struct link *link, const struct err *why, const char *stage)
+{
+	struct link_watcher *watcher;
+
+	link->why = *why;
+	buf_clear(&link->hello);
+	go_active(link);
+	list_for_each (watcher, &link->watchers, link) {
+		if (watcher->is_bare && watcher->on_active)
+			watcher->on_active(watcher->owner);
+		else if (!watcher->is_bare && watcher->on_failed)
+			watcher->on_failed(why, stage, watcher->owner);
+	}
+}
+
+/* What no other attempt would change, on a machine that is there. */
+static bool
+is_lack(const struct err *why)
+{
+	return why->code == ERR_NOT_FOUND || why->code == ERR_UNSUPPORTED ||
+	       why->code == ERR_DENIED || why->code == ERR_REMOTE;
 }
 
 /* Without its line end: it is shown within lines. */
@@ -572,11 +604,17 @@ on_bootstrap_failed(struct bootstrap *bootstrap, const struct err *err,
 		    const char *stage, const char *seen UNUSED, void *owner)
 {
 	struct link *link = owner;
+	struct err why = *err;
+	char where[sizeof(link->stage)];
 
-	drop_later(link, err);
+	snprintf(where, sizeof(where), "%s", stage);
 	bootstrap_cancel(bootstrap);
 	link->bootstrap = NULL;
-	snprintf(link->stage, sizeof(link->stage), "%s", stage);
+	snprintf(link->stage, sizeof(link->stage), "%s", where);
+	if (link->takes_bare && !link->is_going_down && is_lack(&why))
+		become_bare(link, &why, where);
+	else
+		drop_later(link, &why);
 }
 
 static const struct bootstrap_events bootstrap_events = {
@@ -970,8 +1008,8 @@ link_unwatch(struct link_watcher *watcher)
 	list_unlink(&watcher->link);
 }
 
-void
-link_connect(struct link *link, bool again)
+static void
+connect_now(struct link *link, bool again)
 {
 	bool begins = link->state == LINK_DISCONNECTED;
 
@@ -988,6 +1026,29 @@ link_connect(struct link *link, bool again)
 	/* Who waits already has a pause to wait for. */
 	if (begins || !again)
 		try_now(link);
+}
+
+/* One without a daemon looks for it again. */
+void
+link_connect(struct link *link, bool again)
+{
+	if (link_is_bare(link))
+		do_later(link, LATER_DAEMON);
+	else
+		connect_now(link, again);
+}
+
+void
+link_connect_bare(struct link *link, bool again)
+{
+	link->takes_bare = true;
+	connect_now(link, again);
+}
+
+bool
+link_is_bare(const struct link *link)
+{
+	return link->state == LINK_ACTIVE && link->streams == NULL;
 }
 
 /* At the daemon, now or once there is a connection. */
@@ -1031,6 +1092,10 @@ link_take(struct link *link, const struct pump_events *events, void *owner,
 {
 	if (check_active(link, err) < 0)
 		return NULL;
+	if (link_is_bare(link)) {
+		*err = link->why;
+		return NULL;
+	}
 	return streams_take(link->streams, events, owner, err);
 }
 

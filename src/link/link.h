@@ -68,6 +68,7 @@ struct link_watcher {
 	void (*on_failed)(const struct err *why, const char *stage,
 			  void *owner);
 	void *owner;
+	bool is_bare; /* active is enough, with a daemon or without */
 };
 
 /* How the daemon there lives, as it was found or made to; see bootstrap.h. */
@@ -108,6 +109,15 @@ void link_unwatch(struct link_watcher *watcher);
  * is not in doubt, and what was given up then is not begun anew.
  */
 void link_connect(struct link *link, bool again);
+
+/*
+ * The same for who can do without a daemon: a machine that lacks one makes an
+ * active link from now on, whose streams are not the daemon's.
+ */
+void link_connect_bare(struct link *link, bool again);
+
+/* Is it active without a daemon? */
+bool link_is_bare(const struct link *link);
 
 /* Connect, and look after the daemon there anew. */
 void link_up(struct link *link, bool upgrade);

@@ -98,7 +98,27 @@ for via in daemon sftp; do
 	fi
 	conforms $via
 done
-unset BERTH_FILE_VIA
+
+# By the commands of every shell there is, busybox with tools of its own.
+export BERTH_FILE_VIA=shell
+mkdir "$TMP/busybox"
+printf '#!/bin/sh\nPATH=%s exec busybox sh "$@"\n' "$TMP/busybox" \
+	>"$TMP/busybox-sh"
+chmod 755 "$TMP/busybox-sh"
+if command -v busybox >/dev/null; then
+	busybox --install -s "$TMP/busybox"
+	ln -sf "$(command -v busybox)" "$TMP/busybox/busybox"
+fi
+for shell in dash bash busybox-sh; do
+	export BERTH_FILE_SHELL=$shell
+	[ $shell != busybox-sh ] || BERTH_FILE_SHELL=$TMP/$shell
+	if ! command -v "${shell%-sh}" >/dev/null; then
+		note "no ${shell%-sh}"
+		continue
+	fi
+	conforms "${shell%-sh}"
+done
+unset BERTH_FILE_VIA BERTH_FILE_SHELL
 
 # Sparse files, and the daemon's memory.
 truncate -s 200M hole

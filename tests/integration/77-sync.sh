@@ -48,9 +48,9 @@ make_tree() {
 	chmod 555 src/ro
 }
 
-for via in daemon sftp; do
+for via in daemon sftp shell; do
 	export BERTH_FILE_VIA=$via
-	[ $via = daemon ] || [ -x /usr/lib/openssh/sftp-server ] || continue
+	[ $via != sftp ] || [ -x /usr/lib/openssh/sftp-server ] || continue
 	make_tree
 	ok "$via: push" sync push src dst
 	ok "$via: ... is the same" same src dst

@@ -5,8 +5,8 @@
 /*
  * Files of a machine: read, written, listed, moved; however it is reached.
  *
- * An implementation of this interface speaks to a berthd (file_daemon.c) or
- * SFTP (file_sftp.c).  All pass one list of points, in
+ * An implementation of this interface speaks to a berthd (file_daemon.c), SFTP
+ * (file_sftp.c), or a shell (file_shell.c).  All pass one list of points, in
  * tests/integration/76-files.sh.
  *
  * Paths are bytes, absolute, or begin with "~/" for the home of the user over

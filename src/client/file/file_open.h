@@ -11,8 +11,8 @@
 struct client;
 
 /*
- * `via' is "daemon" or "sftp"; NULL: the first of them that the machine has.
- * `client' is borrowed until files_free.
+ * `via' is "daemon", "sftp" or "shell"; NULL: the first of them that the
+ * machine has. `client' is borrowed until files_free.
  */
 struct files *file_open(struct client *client, const char *via,
 			struct err *err);

@@ -22,11 +22,11 @@
 #include "core/list.h"
 #include "core/mem.h"
 #include "core/path.h"
-#include "core/rand.h"
 #include "core/strv.h"
 #include "core/text.h"
 #include "archive/newfile.h"
 #include "client/file/file_sftp.h"
+#include "client/file/leftover.h"
 #include "client/file/tree.h"
 #include "client/sftp.h"
 #include "http/stream.h"
@@ -38,6 +38,10 @@
 
 /* Directories that are listed at a time. */
 #define MAX_DIRS 16
+
+/* A server that has more to list, or deeper, does not mean well. */
+#define MAX_ENTRIES (1u << 20)
+#define MAX_PATH 4096
 
 #define NS_PER_S 1000000000ll
 
@@ -102,7 +106,7 @@ struct sftp_call {
 
 	/* Listing and removing. */
 	struct list jobs;
-	size_t n_dirs, n_jobs;
+	size_t n_dirs, n_jobs, n_entries;
 	char **dirs; /* those still to be listed */
 	struct tree tree;
 	size_t n_removed;
@@ -769,18 +773,17 @@ static void
 open_tmp(struct sftp_call *c)
 {
 	const char *base = path_base(c->to);
-	char random[17];
-	uint8_t bytes[8];
+	char name[LEFTOVER_NAME_SIZE];
 
 	if (c->tmp && !c->has_made_dirs) {
 		make_dirs(c, c->to);
 		c->has_made_dirs = true;
 	} else {
-		rand_bytes(bytes, sizeof(bytes));
-		hex_encode(random, bytes, sizeof(bytes));
-		c->tmp = xasprintf("%.*s.berth-%s.%s", (int)(base - c->to),
-				   c->to, c->key ? c->key : random,
-				   c->key ? "part" : "tmp");
+		if (c->key)
+			newfile_key_name(name, c->key);
+		else
+			leftover_name(name);
+		c->tmp = xasprintf("%.*s%s", (int)(base - c->to), c->to, name);
 		c->keeps_tmp = c->key;
 	}
 	ask_open(c, c->tmp,
@@ -954,6 +957,8 @@ is_leftover(struct sftp_call *c, const char *path, const struct file_info *info)
 	/* Those that can be resumed are for the caller to judge. */
 	if (!str_ends(base, ".tmp"))
 		return false;
+	if (!leftover_is_dead(base, info->mtime_ns))
+		return true;
 	whole = below(c, path);
 	sftp_put_text(sftp_body(c->f->sftp, SFTP_REMOVE), whole);
 	sftp_send(c->f->sftp, NULL, 0, NULL, NULL);
@@ -1018,8 +1023,15 @@ on_names(struct sftp_reply *reply, const struct err *why, void *owner)
 		end_with(c, reply, why);
 		return;
 	}
-	while ((rc = sftp_names_next(reply, &name, &err)) > 0)
+	while ((rc = sftp_names_next(reply, &name, &err)) > 0) {
 		take_entry(dir, &name);
+		if (++c->n_entries > MAX_ENTRIES ||
+		    strlen(dir->path) + name.n_name > MAX_PATH)
+			rc = err_set(&err, ERR_LIMIT, "%.200s: there is no end",
+				     c->path);
+		if (rc < 0)
+			break;
+	}
 	if (rc < 0)
 		end(c, &err);
 	else
@@ -1302,13 +1314,10 @@ start_link(struct sftp_call *c)
 {
 	const char *base = path_base(c->path);
 	struct buf *body;
-	char random[17];
-	uint8_t bytes[8];
+	char name[LEFTOVER_NAME_SIZE];
 
-	rand_bytes(bytes, sizeof(bytes));
-	hex_encode(random, bytes, sizeof(bytes));
-	c->tmp = xasprintf("%.*s.berth-%s.tmp", (int)(base - c->path), c->path,
-			   random);
+	leftover_name(name);
+	c->tmp = xasprintf("%.*s%s", (int)(base - c->path), c->path, name);
 	body = sftp_body(c->f->sftp, SFTP_SYMLINK);
 	sftp_put_text(body, c->target);
 	sftp_put_text(body, c->tmp);
