@@ -46,7 +46,7 @@ struct talk {
 	uint8_t room[ROOM];
 	const uint8_t *at; /* what was read and not parsed */
 	size_t n;
-	bool is_gone; /* the link has ended */
+	bool is_gone; /* there is no link, or none any more */
 	bool peeks;   /* what follows the head is for somebody else */
 };
 
@@ -118,6 +118,7 @@ talk_start(struct talk *talk, const char *machine, const char *method,
 	if (talk->fd < 0) {
 		if (err->code != ERR_UNREACHABLE && err->code != ERR_NOT_FOUND)
 			return -1;
+		talk->is_gone = true;
 		return err_set(err, ERR_NOT_FOUND, "there is no link to %s",
 			       machine);
 	}
@@ -431,12 +432,13 @@ ask_connect(struct talk *talk, struct connecting *c, const char *target,
 }
 
 /*
- * Have it connect, if it lives.  ERR_NOT_FOUND: there is no link, or none any
- * more.
+ * Have it connect, if it lives.  *ret_gone: there is no link, or none any more;
+ * ERR_NOT_FOUND alone may also be what the machine lacks.
  */
 static int
 make_connect(const char *machine, const char *target, const struct buf *body,
-	     unsigned flags, const struct link_asker *asker, struct err *err)
+	     unsigned flags, const struct link_asker *asker, bool *ret_gone,
+	     struct err *err)
 {
 	struct connecting connecting = { .machine = machine,
 					 .asker = asker,
@@ -444,6 +446,7 @@ make_connect(const char *machine, const char *target, const struct buf *body,
 	AUTO_TALK talk = { .fd = -1 };
 	int rc = ask_connect(&talk, &connecting, target, body, flags);
 
+	*ret_gone = talk.is_gone;
 	if (rc < 0 && talk.is_gone)
 		err->code = ERR_NOT_FOUND;
 	return rc;
@@ -457,9 +460,12 @@ ensure_connect(const char *machine, const char *target, const struct buf *body,
 	       unsigned flags, const struct link_asker *asker, struct err *err)
 {
 	for (int i = 0;; i++) {
-		if (make_connect(machine, target, body, flags, asker, err) == 0)
+		bool is_gone;
+
+		if (make_connect(machine, target, body, flags, asker, &is_gone,
+				 err) == 0)
 			return 0;
-		if (err->code != ERR_NOT_FOUND || flags & LINK_NO_START)
+		if (!is_gone || flags & LINK_NO_START)
 			return -1;
 		if (i == MAX_STARTS) {
 			err->code = ERR_UNREACHABLE;
