@@ -122,7 +122,7 @@ sed -n 's/^\(src[^ ]*\) : .* : \(.*\)/\1 \2/p' scripts/check-mirror |
 		case $test in
 		tests/unit/*_test.c)
 			put "src/${test:11:-7}.c" "$licence"
-			put "${test%/*}/meson.build" "'$(basename "$test" _test.c)'"
+			echo "'$(basename "$test" _test.c)'" >>"${test%/*}/meson.build"
 			;;
 		esac
 	done
