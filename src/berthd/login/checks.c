@@ -2,9 +2,9 @@
 
 /* Is the front door in order; see checks.h. */
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +28,7 @@
 #define MAX_FILE (256u << 10)
 #define AGENT_MS 5000
 #define LINGER_DIR "/var/lib/systemd/linger"
-#define DROP_INS "/etc/ssh/sshd_config.d/*.conf"
+#define DROP_INS "/etc/ssh/sshd_config.d"
 
 extern char **environ;
 
@@ -70,34 +70,40 @@ checks_settings(struct check_words *words)
 	return ok ? ok : complain(words, &err);
 }
 
-/* Does a drop-in name the front door?  Then it must be there. */
+/* Does this drop-in name the front door? */
+static bool
+names_front_door(int dir_fd, const char *name)
+{
+	AUTO_BUF text = BUF_INIT(MAX_FILE);
+	struct err err = ERR_INIT;
+	size_t n = strlen(name);
+
+	return n > 5 && strcmp(name + n - 5, ".conf") == 0 &&
+	       fs_read_file(dir_fd, name, &text, &err) == 0 &&
+	       strstr(buf_text(&text), "codex-ssh") != NULL;
+}
+
+/* If a drop-in names the front door, it must be possible. */
 bool
 checks_sshd(struct check_words *words)
 {
-	glob_t found = { 0 };
+	DIR *dir = opendir(DROP_INS);
+	struct dirent *entry;
 	bool ok = true;
 
 	say(words, "no drop-in names codex-ssh");
-	if (glob(DROP_INS, 0, NULL, &found) != 0)
-		return true;
-	for (size_t i = 0; i < found.gl_pathc; i++) {
-		AUTO_BUF text = BUF_INIT(MAX_FILE);
-		struct err err = ERR_INIT;
-		const char *line;
-
-		if (fs_read_file(AT_FDCWD, found.gl_pathv[i], &text, &err) < 0)
+	while (dir && (entry = readdir(dir)) != NULL) {
+		if (!names_front_door(dirfd(dir), entry->d_name))
 			continue;
-		line = strstr(buf_text(&text), "codex-ssh");
-		if (line == NULL)
-			continue;
-		say(words, "%.200s", found.gl_pathv[i]);
+		say(words, DROP_INS "/%.200s", entry->d_name);
 		ok = jail_is_possible();
 		if (!ok)
 			snprintf(words->hint, sizeof(words->hint),
 				 "this kernel has no Landlock 3: roles of kind "
 				 "files are refused");
 	}
-	globfree(&found);
+	if (dir)
+		closedir(dir);
 	return ok;
 }
 
