@@ -179,10 +179,10 @@ do_mkdir(struct http_exchange *x, const struct file_policy *policy,
 	fd = open_parent(x, policy, "path", &base, err);
 	if (fd < 0)
 		return -1;
-	if (mkdirat(fd, base, (mode_t)mode) < 0)
+	/* The mode was asked for, whatever the umask says. */
+	if (mkdirat(fd, base, (mode_t)mode) < 0 ||
+	    fchmodat(fd, base, (mode_t)mode, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(x, err);
-	/* Whatever the umask says: it was asked for. */
-	(void)fchmodat(fd, base, (mode_t)mode, 0);
 	return 0;
 }
 

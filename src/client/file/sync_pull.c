@@ -77,12 +77,11 @@ static void
 on_data(struct file_call *call UNUSED, const void *bytes, size_t n, void *owner)
 {
 	struct fetch *f = owner;
-	struct err err = ERR_INIT;
 
 	if (f->failed)
 		return;
-	if (newfile_write(&f->file, bytes, n, &err) < 0)
-		fail_fetch(f, &err);
+	if (newfile_write(&f->file, bytes, n, &f->err) < 0)
+		f->failed = true;
 	f->batch->sync->counts.bytes += n;
 	sync_progress(f->batch->sync);
 }
