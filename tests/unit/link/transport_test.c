@@ -123,7 +123,7 @@ teardown(void **state UNUSED)
 {
 	t.transport->ops->free(t.transport);
 	uv_run(&t.loop, UV_RUN_DEFAULT);
-	return 0;
+	return uv_loop_close(&t.loop);
 }
 
 static void
