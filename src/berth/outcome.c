@@ -39,8 +39,7 @@ explain(const char *state)
 		{ "timeout", "stopped: its time was over" },
 		{ "cancelled", "cancelled" },
 		{ "oom", "killed: out of memory" },
-		{ "lost", "lost: its end is not known, the machine or its "
-			  "holder was killed" },
+		{ "lost", "lost: its end is not known" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -56,6 +55,9 @@ outcome_notes(const struct exec_result *result,
 {
 	const char *state = state_of(result), *words = explain(state);
 
+	/* Who knows more says more: "lost: the machine was restarted". */
+	if (words && result->error && str_starts(result->error, "lost: "))
+		words = result->error;
 	if (words)
 		print_note(output, "%s", words);
 	if (str_eq(state, "signalled") && result->signal)

@@ -43,9 +43,16 @@
 /* A connection that lasted so long was a good one. */
 #define STABLE_MS 5000
 
+/*
+ * A machine that was reached before says something within this, or within a few
+ * times what it took then.  Who waits longer waits for a connection that was
+ * made to a machine that is gone since, or that is not up yet.
+ */
+#define SILENT_MS 5000
+#define SILENT_TIMES 4
+
 #define MAX_HELLO (64u << 10)
 
-/* Never again by itself: the machine's owner must act, or ours. */
 #define DEFAULT_IDLE_MS 600000
 
 static const uint32_t may_follow[] = {
@@ -96,6 +103,8 @@ struct link {
 	int n_handles;
 
 	uint64_t attempt_ms; /* when the attempt began */
+	uint64_t heard_ms;   /* from there until it asked who we are */
+	bool is_heard;	     /* it did, in this attempt */
 	int64_t attempt;
 	char stage[32];
 	bool is_up;	    /* the transport */
@@ -424,6 +433,18 @@ drop_later(struct link *link, const struct err *why)
 
 /* Going up */
 
+/* From "auth" on it is the machine that takes its time. */
+static void
+note_heard(struct link *link, const char *stage, uint64_t ms)
+{
+	if (link->is_heard || str_eq(stage, "connect") ||
+	    str_eq(stage, "host_key"))
+		return;
+	link->is_heard = true;
+	link->heard_ms = ms;
+	start_deadline(link);
+}
+
 static void
 reach_stage(struct link *link, const char *stage)
 {
@@ -433,6 +454,7 @@ reach_stage(struct link *link, const char *stage)
 	if (str_eq(link->stage, stage))
 		return;
 	snprintf(link->stage, sizeof(link->stage), "%s", stage);
+	note_heard(link, stage, ms);
 	log_debug("link", "stage", KV_STR("stage", stage), KV_INT("ms", ms));
 	list_for_each (watcher, &link->watchers, link) {
 		if (watcher->on_stage)
@@ -726,6 +748,17 @@ static const struct transport_events transport_events = {
 	.on_down = on_down,
 };
 
+static uint64_t
+patience_ms(const struct link *link)
+{
+	uint64_t all = link->config.machine->connect_timeout;
+
+	if (link->state != LINK_RECONNECTING || link->is_heard)
+		return all;
+	return MIN(all,
+		   MAX(link->heard_ms * SILENT_TIMES, (uint64_t)SILENT_MS));
+}
+
 static void
 on_deadline(uv_timer_t *timer)
 {
@@ -736,16 +769,14 @@ on_deadline(uv_timer_t *timer)
 		return;
 	err_set(&err, ERR_TIMEOUT, "%s did not answer in %llu s (%s)",
 		link->config.machine->name,
-		(unsigned long long)link->config.machine->connect_timeout /
-		    1000,
-		link->stage);
+		(unsigned long long)patience_ms(link) / 1000, link->stage);
 	drop(link, &err);
 }
 
 static void
 start_deadline(struct link *link)
 {
-	uint64_t ms = link->config.machine->connect_timeout;
+	uint64_t ms = patience_ms(link);
 
 	uv_timer_start(&link->deadline, on_deadline, ms, ms);
 }
@@ -768,7 +799,7 @@ start_attempt(struct link *link)
 	link->attempt++;
 	link->attempt_ms = clock_mono_ms();
 	link->stage[0] = '\0';
-	link->was_rechecked = link->had_no_one = false;
+	link->was_rechecked = link->had_no_one = link->is_heard = false;
 	link->tried_secrets = 0;
 	note(link, "attempt", NULL);
 	snprintf(link->stage, sizeof(link->stage), "resolve");
