@@ -85,6 +85,21 @@ name_of(const struct serve_options *options)
 	return options->as ? options->as : options->machine;
 }
 
+static bool
+reads_input(const struct serve_options *options)
+{
+	return options->config && str_eq(options->config, "-");
+}
+
+/* It was somebody's file; what is read once is not kept. */
+static void
+leave_input(void)
+{
+	AUTO_CLOSE int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	(void)dup2(null, STDIN_FILENO);
+}
+
 static int
 take_lock(struct process *p, struct err *err)
 {
@@ -242,7 +257,11 @@ find_machine(struct process *p, const struct serve_options *options,
 {
 	const struct config_file_config config = { .path = options->config };
 
-	if (registry_load(&p->registry, &config, err) < 0)
+	int rc = registry_load(&p->registry, &config, err);
+
+	if (reads_input(options))
+		leave_input();
+	if (rc < 0)
 		return -1;
 	p->machine = registry_find(&p->registry, options->machine, err);
 	if (p->machine == NULL)
@@ -357,13 +376,14 @@ static void __attribute__((noreturn))
 run_detached(const struct serve_options *options, int log_fd, int ready_fd)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int in = reads_input(options) ? STDIN_FILENO : null;
 	struct err err = ERR_INIT;
 
 	(void)setsid();
 	/* Never a session leader again, so never a controlling terminal. */
 	if (fork() != 0)
 		_exit(0);
-	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
+	if (null < 0 || dup2(in, 0) < 0 || dup2(null, 1) < 0 ||
 	    dup2(log_fd, 2) < 0 || dup2(ready_fd, 3) < 0)
 		_exit(1);
 	(void)close_range(4, ~0u, 0);

@@ -11,6 +11,7 @@ cat >"$BERTH_HOME/config/config.yaml" <<YAML
 defaults: {keep_alive: 1s, retry: {first: 100ms, max: 1s, limit: 1000}}
 machines:
   - {name: short, ssh: far, keep_alive: 1s, retry: {first: 50ms, max: 50ms, limit: 2}}
+  - {name: silent, ssh: far, keep_alive: 0}
   - {name: inside, ssh: inside, keep_alive: 1s, retry: {first: 60s, max: 60s, limit: 9}}
 YAML
 use_home "${BERTH_HOME#"$TMP"/}"
@@ -36,7 +37,7 @@ echo "[127.0.0.1]:$port $(cut -d' ' -f1,2 "$SSHD/real/host_key.pub")" \
 
 end_links() {
 	local name
-	for name in far short; do
+	for name in far short silent; do
 		"$BERTH" link stop "$name"
 	done
 	exec 8>&-
@@ -112,6 +113,20 @@ wait "$client"
 is 'and who slept, too, goes on' $? 0
 ok 'byte for byte, again' cmp "$TMP/out" "$TMP/numbers"
 wire forget
+
+# --- without signs of life ---------------------------------------------------
+
+# An answer that is overdue is reason enough to ask, whatever keep_alive is.
+is 'signs of life can be left out' \
+	"$("$BERTH" run -m silent --raw -- echo quiet)" quiet
+wire drop
+"$BERTH" run -m silent --raw -- echo again >"$TMP/out" 2>"$TMP/err" &
+client=$!
+ok 'who asks then still finds out' wait_for 15 state_is silent reconnecting
+wire forget
+wait "$client"
+is 'and is served' "$(cat "$TMP/out")" again || note <"$TMP/err"
+ok 'its link can be stopped' "$BERTH" link stop silent
 
 # --- a machine that comes back -----------------------------------------------
 
