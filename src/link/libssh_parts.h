@@ -190,6 +190,9 @@ void session_ask(struct session *s, const struct prompt *prompt,
 		 const struct err *if_nobody);
 void session_wipe_answer(struct session *s);
 
+/* What to do about what libssh cannot; -1. */
+int session_hint_openssh(const struct session *s, struct err *err);
+
 /* A path of the configuration, with "~/" and percent signs; freed by caller. */
 char *session_path(const struct session *s, const char *path);
 

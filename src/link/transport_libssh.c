@@ -737,6 +737,15 @@ session_path(const struct session *s, const char *path)
 	return buf_take(&out);
 }
 
+int
+session_hint_openssh(const struct session *s, struct err *err)
+{
+	return err_hint(err,
+			"OpenSSH can: berth machine edit %s --set "
+			"transport=openssh",
+			s->config.machine->name);
+}
+
 static int
 refuse_what_is_not_ours(const struct session *s, struct err *err)
 {
@@ -751,10 +760,7 @@ refuse_what_is_not_ours(const struct session *s, struct err *err)
 	if (what == NULL)
 		return 0;
 	err_set(err, ERR_UNSUPPORTED, "%s is not for transport libssh", what);
-	return err_hint(err,
-			"berth machine edit %s, and there: transport: "
-			"openssh",
-			m->name);
+	return session_hint_openssh(s, err);
 }
 
 static void

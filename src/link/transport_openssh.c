@@ -561,7 +561,10 @@ remember_question(struct openssh *o, const struct prompt *p)
 	};
 
 	if (p->kind == PROMPT_HOST_KEY) {
-		hostkey_error(HOSTKEY_UNKNOWN, &facts, &o->why);
+		hostkey_error(ssh_report_certificate(&o->report)
+				  ? HOSTKEY_INVALID
+				  : HOSTKEY_UNKNOWN,
+			      &facts, &o->why);
 		return;
 	}
 	err_set(&o->why, ERR_AUTH, "nobody answered: %s", p->text);
@@ -569,18 +572,27 @@ remember_question(struct openssh *o, const struct prompt *p)
 			  "or a secret");
 }
 
+/*
+ * A certificate that does not hold makes ssh ask about the key, as if there
+ * were none; that there is one it has said before, on a terminal.
+ */
 static void
 on_prompt(struct askpass *askpass, const struct prompt *p, void *owner)
 {
 	struct openssh *o = owner;
+	const char *certificate = ssh_report_certificate(&o->report);
+	AUTO_FREE char *text = NULL;
+	struct prompt asked = *p;
 
 	if (o->state == DOWN)
 		return;
 	if (!p->is_notice)
 		remember_question(o, p);
+	if (p->kind == PROMPT_HOST_KEY && certificate)
+		asked.text = text = xasprintf("%s\n%s", certificate, p->text);
 	/* People take their time. */
 	uv_timer_stop(&o->timer);
-	events_of(o)->on_prompt(&o->base, p, o->config.owner);
+	events_of(o)->on_prompt(&o->base, &asked, o->config.owner);
 }
 
 static const struct askpass_events askpass_events = {
