@@ -7,8 +7,8 @@
  * never in words that others of this user can list.
  *
  * tmux runs `berthd session-agent FILE' as the first process of the pane.  It
- * reads the order, removes the file, and becomes the agent: no process of ours
- * stays behind, and tmux sees the agent's own end.
+ * reads the order, removes the file, and becomes the agent, so tmux sees the
+ * agent's own end.  A witness (witness.h) stays where tmux may overlook it.
  */
 
 #include "core/err.h"
