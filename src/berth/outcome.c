@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "core/buf.h"
+#include "core/mem.h"
 #include "core/text.h"
 #include "client/exec_json.h"
 #include "berth/common.h"
@@ -50,9 +51,10 @@ explain(const char *state)
 }
 
 void
-outcome_notes(const struct exec_result *result,
+outcome_notes(const struct exec_result *result, const struct client *client,
 	      const struct output_args *output)
 {
+	AUTO_FREE char *at = machine_option(client);
 	const char *state = state_of(result), *words = explain(state);
 
 	/* Who knows more says more: "lost: the machine was restarted". */
@@ -70,8 +72,8 @@ outcome_notes(const struct exec_result *result,
 	if (result->output_open)
 		print_note(output,
 			   "processes it left behind may still write; "
-			   "'berth logs -f %s' shows it",
-			   result->exec_id);
+			   "'berth logs%s -f %s' shows it",
+			   at, result->exec_id);
 }
 
 void

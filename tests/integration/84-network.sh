@@ -160,7 +160,7 @@ wire close
 wait "$client"
 is 'who waits for a machine that is given up is unreachable' $? 69
 exec 7>&-
-like 'and learns what to do' "$(cat "$TMP/err")" 'short is given up: .*berth logs -f'
+like 'and learns what to do' "$(cat "$TMP/err")" 'short is given up: .*berth logs -m short -f'
 ok 'the link says so, too' state_is short disconnected
 wire up
 is 'until somebody wants it' "$("$BERTH" run -m short --raw -- echo back)" back
