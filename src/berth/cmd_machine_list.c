@@ -37,9 +37,13 @@ struct machine_args {
 /* ls */
 
 static const struct table_column columns[] = {
-	{ .title = "NAME" },  { .title = "STATE" },
-	{ .title = "WHERE" }, { .title = "AUTH" },
-	{ .title = "FROM" },  { .title = "LABEL", .is_flexible = true },
+	{ .title = "NAME" },
+	{ .title = "STATE" },
+	{ .title = "RTT", .is_right = true },
+	{ .title = "BERTHD" },
+	{ .title = "WHERE" },
+	{ .title = "FROM" },
+	{ .title = "LABEL", .is_flexible = true },
 };
 
 /* Where it is, in one word; the caller frees. */
@@ -62,7 +66,8 @@ where_of(const struct machine *m)
 /* A machine and what is known of its link now. */
 struct listed {
 	const struct machine *machine;
-	char *state; /* NULL: there is no link */
+	const char *state; /* NULL: there is no link */
+	struct link_info link;
 };
 
 struct listing {
@@ -76,7 +81,7 @@ static void
 listing_fini(struct listing *listing)
 {
 	for (size_t i = 0; listing->items && i < listing->n; i++)
-		free(listing->items[i].state);
+		link_info_fini(&listing->items[i].link);
 	free(listing->items);
 	free(listing->reports);
 }
@@ -84,18 +89,20 @@ listing_fini(struct listing *listing)
 #define AUTO_LISTING __attribute__((cleanup(listing_fini))) struct listing
 
 /* Asked of the link, if there is one; none is started. */
-static char *
-state_of(const struct machine *m)
+static void
+ask_link(struct listed *item)
 {
 	AUTO_BUF answer = BUF_INIT(LINK_MAX_ANSWER);
-	AUTO_LINK_INFO info = { .machine = NULL };
 	struct err err = ERR_INIT;
 
-	if (link_control_call(m->name, "GET", "/v1/link", &answer, &err) < 0)
-		return err.code == ERR_TIMEOUT ? xstrdup("hung") : NULL;
-	if (link_info_decode(buf_bytes(&answer), answer.len, &info, &err) < 0)
-		return NULL;
-	return xstrdup(info.state);
+	if (link_control_call(item->machine->name, "GET", "/v1/link", &answer,
+			      &err) < 0) {
+		item->state = err.code == ERR_TIMEOUT ? "hung" : NULL;
+		return;
+	}
+	if (link_info_decode(buf_bytes(&answer), answer.len, &item->link,
+			     &err) == 0)
+		item->state = item->link.state;
 }
 
 static enum style
@@ -139,7 +146,7 @@ fill_listing(struct listing *listing, const struct registry *registry, size_t n,
 	if (checks && look_at_all(listing, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++)
-		listing->items[i].state = state_of(&registry->machines[i]);
+		ask_link(&listing->items[i]);
 	return 0;
 }
 
@@ -151,8 +158,9 @@ add_row(struct table *table, const struct listed *item)
 
 	table_add(table, m->name, STYLE_BOLD);
 	table_add(table, item->state, state_style(item->state));
+	table_add(table, item->link.rtt, STYLE_PLAIN);
+	table_add(table, item->link.version, STYLE_PLAIN);
 	table_add(table, where, STYLE_PLAIN);
-	table_add(table, machine_auth_words[m->auth], STYLE_PLAIN);
 	table_add(table, m->is_alias ? "ssh" : "config", STYLE_DIM);
 	table_add(table, m->label, STYLE_PLAIN);
 }
@@ -250,6 +258,7 @@ add_machine_json(struct jsonw *w, const struct listing *listing, size_t i)
 	text.len--;
 	inner.comma = true;
 	jsonw_str(&inner, "state", listing->items[i].state);
+	jsonw_str(&inner, "version", listing->items[i].link.version);
 	if (listing->reports)
 		check_report_add_json(&inner, "check", &listing->reports[i]);
 	jsonw_object_end(&inner);

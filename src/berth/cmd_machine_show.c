@@ -93,9 +93,105 @@ add_resolved(struct table *table, const struct resolved *r)
 	}
 }
 
+/* What is known of the machine now. */
+struct live {
+	bool is_linked;
+	struct link_info link;
+	int64_t free_bytes; /* -1: not known */
+};
+
+static void
+live_fini(struct live *live)
+{
+	link_info_fini(&live->link);
+}
+
+#define AUTO_LIVE __attribute__((cleanup(live_fini))) struct live
+
+static void
+ask_daemon(const char *machine, struct live *live)
+{
+	const struct reach_config config = { .machine = machine };
+	AUTO_BUF answer = BUF_INIT(DAEMON_MAX_ANSWER);
+	AUTO_DAEMON_INFO info = DAEMON_INFO_INIT;
+	struct err ignored = ERR_INIT;
+	AUTO_CLIENT *client = client_new(&config, &ignored);
+
+	if (client &&
+	    client_get(client, "/v1/daemon", &answer, &ignored) == 0 &&
+	    daemon_info_decode(buf_bytes(&answer), answer.len, &info,
+			       &ignored) == 0)
+		live->free_bytes = info.free_bytes;
+}
+
+/* Of a link that there is; none is started, and none is waited for. */
+static void
+ask_link(const char *machine, struct live *live)
+{
+	AUTO_BUF answer = BUF_INIT(LINK_MAX_ANSWER);
+	struct err ignored = ERR_INIT;
+
+	live->is_linked = link_control_call(machine, "GET", "/v1/link", &answer,
+					    &ignored) == 0 &&
+			  link_info_decode(buf_bytes(&answer), answer.len,
+					   &live->link, &ignored) == 0;
+	if (live->is_linked && str_eq(live->link.state, "active"))
+		ask_daemon(machine, live);
+}
+
+static void
+add_fact(struct table *table, const char *name, const char *value)
+{
+	if (value == NULL)
+		return;
+	table_add(table, name, STYLE_DIM);
+	table_add(table, value, STYLE_GREEN);
+}
+
+static void
+add_live(struct table *table, const struct live *live)
+{
+	const struct link_info *link = &live->link;
+	char room[HUMAN_SIZE];
+
+	add_fact(table, "link", live->is_linked ? link->state : "none");
+	if (!live->is_linked)
+		return;
+	add_fact(table, "error", link->error);
+	add_fact(table, "round trip", link->rtt);
+	add_fact(table, "berthd", link->version);
+	add_fact(table, "lives", link->life);
+	add_fact(table, "host key", link->host_key);
+	if (live->free_bytes >= 0)
+		add_fact(table, "free there",
+			 human_bytes(room, (uint64_t)live->free_bytes));
+}
+
+static void
+add_live_json(struct jsonw *w, const struct live *live)
+{
+	const struct link_info *link = &live->link;
+
+	if (!live->is_linked) {
+		jsonw_null(w, "link");
+		return;
+	}
+	jsonw_object(w, "link");
+	jsonw_str(w, "state", link->state);
+	jsonw_str(w, "error", link->error);
+	jsonw_str(w, "version", link->version);
+	jsonw_str(w, "life", link->life);
+	jsonw_str(w, "host_key", link->host_key);
+	if (live->free_bytes >= 0)
+		jsonw_int(w, "free_bytes", live->free_bytes);
+	else
+		jsonw_null(w, "free_bytes");
+	jsonw_object_end(w);
+}
+
 static int
 print_machine(const struct machine *m, const struct resolved *r,
-	      struct err *err)
+	      const struct live *live, struct err *err)
 {
 	struct table_look look = { .colour = style_wanted(STDOUT_FILENO),
 				   .headless = true };
@@ -112,6 +208,7 @@ print_machine(const struct machine *m, const struct resolved *r,
 	add_keys(&table, tree);
 	if (r)
 		add_resolved(&table, r);
+	add_live(&table, live);
 	table_print(&table, &look, &out);
 	table_fini(&table);
 	return print_text(&out, err);
@@ -119,7 +216,7 @@ print_machine(const struct machine *m, const struct resolved *r,
 
 static int
 print_machine_json(const struct machine *m, const struct resolved *r,
-		   struct err *err)
+		   const struct live *live, struct err *err)
 {
 	AUTO_BUF out = BUF_INIT(MAX_OUTPUT);
 	struct jsonw w = JSONW_INIT(&out);
@@ -138,6 +235,7 @@ print_machine_json(const struct machine *m, const struct resolved *r,
 	} else {
 		jsonw_null(&w, "resolved");
 	}
+	add_live_json(&w, live);
 	jsonw_int(&w, "schema_version", 1);
 	jsonw_object_end(&w);
 	return print_json(&out, err);
@@ -152,6 +250,7 @@ run_show(const struct cli_call *call, struct err *err)
 						     &memory);
 	AUTO_RESOLVED resolved = { .hostname = NULL };
 	const struct resolved *r = NULL;
+	AUTO_LIVE live = { .free_bytes = -1 };
 	struct err why = ERR_INIT;
 	const struct machine *m;
 	AUTO_REGISTRY registry = { .file = NULL };
@@ -167,9 +266,11 @@ run_show(const struct cli_call *call, struct err *err)
 		else
 			print_note(&args->output, "%s", why.msg);
 	}
+	if (m->addr == NULL && !m->use_direct_addr)
+		ask_link(m->name, &live);
 	if (wants_json(call, &args->output))
-		return print_machine_json(m, r, err);
-	return print_machine(m, r, err);
+		return print_machine_json(m, r, &live, err);
+	return print_machine(m, r, &live, err);
 }
 
 static const struct cli_operand show_operands[] = {
@@ -186,8 +287,10 @@ static const struct cli_use uses[] = {
 
 const struct cli_command machine_show_command = {
 	.name = "show",
-	.summary = "Show all settings of a machine, and where ssh would go",
-	.about = "Secrets are named, never shown.",
+	.summary = "Show all settings of a machine, and how it is now",
+	.about = "Secrets are named, never shown. Below the settings stand "
+		 "where ssh would go and what is known of the link, if there "
+		 "is one; none is started for it. `machine check' looks.",
 	.groups = uses,
 	.operands = show_operands,
 	.args_size = sizeof(struct show_args),

@@ -43,6 +43,12 @@ is 'codex-remote finds its members' "$(jq -c '[.name, .ssh_ok, .daemon_ok,
 	"$TMP/report")" '["far",true,true,"number","string",7337]'
 like 'its clock is ours' "$(jq .clock_skew_ms "$TMP/report")" \
 	'^-?[0-9]{1,3}$'
+like 'the list says how far it is and what runs there' \
+	"$($M ls -o text | grep '^far')" 'far +active +[0-9.]+ ms +[0-9]+\.[0-9]'
+like 'and showing it, too' "$($M show far -o text)" \
+	'link +active.*round trip +[0-9.]+ ms.*berthd +[0-9].*host key +SHA256:.*free there +[0-9.]+ [KMGT]iB'
+is 'as JSON' "$($M show far --json | jq -c '[.link.state,
+	(.link.free_bytes | type), .machine.name]')" '["active","number","far"]'
 is 'the list knows its link' "$($M ls --json |
 	jq -r '.machines[] | select(.name == "far") | .state')" active
 is 'a second look says the same' "$($M check far --json | jq -c \
