@@ -90,6 +90,8 @@ ok 'and is replaced' wait_for 10 state_is far active
 end_numbers
 is 'who waited goes on' $? 0
 ok 'byte for byte' cmp "$TMP/out" "$TMP/numbers"
+like 'and was told why' "$(cat "$TMP/err")" \
+	'link to far lost, trying again \((no sign of life|Timeout, server)'
 wire forget
 
 # --- a laptop ----------------------------------------------------------------
