@@ -25,7 +25,7 @@ sshd_start plain
 is 'a command runs' "$(run plain exec 'echo out; echo err >&2; exit 3' \
 	</dev/null; echo $?)" $'out\n3'
 like 'and every stage is told' "$(said)" \
-	'stage connect.*stage host_key.*stage auth.*stage shell.*up.*open.*err.*exit 3.*closed'
+	'stage connect.*stage host_key.*stage auth.*stage shell.*up.*open.*(err.*exit 3|exit 3.*err).*closed'
 is 'large output and input pass' \
 	"$(head -c 30000000 /dev/zero | run plain exec cat | wc -c)" 30000000
 is 'a terminal is one' "$(run plain tty 'tty -s && stty size' \

@@ -113,20 +113,32 @@ wants_events(const struct cli_call *call, const struct start_args *args)
 	return wants_json(call, &args->output);
 }
 
+/* Make the request, in the form that the daemon takes which is returned. */
+static struct client *
+open_for(const struct cli_call *call, struct request *request, struct err *err)
+{
+	const struct start_args *args = call->args;
+	AUTO_CLIENT *client = NULL;
+
+	if (request_init(request, call, &args->where, &args->spec, err) < 0)
+		return NULL;
+	client = open_client(&args->where, &args->output, err);
+	if (client == NULL)
+		return NULL;
+	request_fit(request, client_reach(client));
+	if (exec_adapt(client, &request->spec, &request->line, err) < 0)
+		return NULL;
+	return TAKE(client);
+}
+
 static int
 start_run(const struct cli_call *call, struct err *err)
 {
 	const struct start_args *args = call->args;
 	AUTO_REQUEST request = { .script = NULL };
-	AUTO_CLIENT *client = NULL;
+	AUTO_CLIENT *client = open_for(call, &request, err);
 
-	if (request_init(&request, call, &args->where, &args->spec, err) < 0)
-		return -1;
-	client = open_client(&args->where, &args->output, err);
 	if (client == NULL)
-		return -1;
-	request_fit(&request, client_reach(client));
-	if (exec_adapt(client, &request.spec, &request.line, err) < 0)
 		return -1;
 	return start(call, args, &request.spec, client, err);
 }
@@ -158,15 +170,9 @@ run_run(const struct cli_call *call, struct err *err)
 {
 	const struct start_args *args = call->args;
 	AUTO_REQUEST request = { .script = NULL };
-	AUTO_CLIENT *client = NULL;
+	AUTO_CLIENT *client = open_for(call, &request, err);
 
-	if (request_init(&request, call, &args->where, &args->spec, err) < 0)
-		return -1;
-	client = open_client(&args->where, &args->output, err);
 	if (client == NULL)
-		return -1;
-	request_fit(&request, client_reach(client));
-	if (exec_adapt(client, &request.spec, &request.line, err) < 0)
 		return -1;
 	if (args->detach)
 		return start(call, args, &request.spec, client, err);
