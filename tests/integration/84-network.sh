@@ -94,6 +94,24 @@ like 'and was told why' "$(cat "$TMP/err")" \
 	'link to far lost, trying again \((no sign of life|Timeout, server)'
 wire forget
 
+# --- files -------------------------------------------------------------------
+
+mkdir "$TMP/tree"
+head -c 150000000 /dev/urandom >"$TMP/tree/large"
+for i in $(seq 300); do echo "$i" >"$TMP/tree/f$i"; done
+"$BERTH" sync pull -m far "$TMP/tree" "$TMP/copy" -o text 2>"$TMP/err" &
+client=$!
+has_part() { [ -n "$(find "$TMP/copy" -name '.berth-*.part' -size +1000k)" ]; }
+ok 'a large file is on its way' wait_for 20 has_part
+wire close
+wait "$client"
+is 'a copy that is cut goes on' $? 0
+ok 'until all is there' diff -r "$TMP/tree" "$TMP/copy"
+like 'who waited was told' "$(cat "$TMP/err")" \
+	$'link to far lost, trying again .*\n.*far is back\n.*fetched 301 files' ||
+	note <"$TMP/err"
+rm -r "$TMP/copy" "$TMP/tree"
+
 # --- a laptop ----------------------------------------------------------------
 
 # A laptop: client, link and ssh stand still, and the connection is gone when
