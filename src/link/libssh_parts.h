@@ -143,9 +143,8 @@ struct session {
 	struct resolved resolved;
 	char *host; /* as known_hosts has it */
 
-	struct child *child; /* ssh -G, or what looks up addresses */
-	struct buf said;
-	struct err child_err;
+	struct ssh_config *asked;
+	struct child *child; /* looks up addresses */
 	char **addresses;
 	size_t address; /* the next to try */
 	struct err why; /* the last failure to connect; or of a prompt */
