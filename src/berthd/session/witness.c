@@ -68,7 +68,7 @@ witness(int keeper, int server)
 				  { .fd = SERVER_FD, .events = POLLIN } };
 
 	(void)setsid();
-	(void)chdir("/");
+	(void)!chdir("/");
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	proc_title_set("berthd: witness");
 	/* Both are above the places that they are put into. */
