@@ -386,9 +386,10 @@ list_entry(struct list_op *op, const struct walk_entry *e)
 		sha1_init(&op->sum);
 		return;
 	}
+	if (op->is_recursive && S_ISDIR(e->st.st_mode) &&
+	    walk_enter(op->walk) < 0)
+		jsonw_bool(&w, "closed", true);
 	(void)buf_adds(&op->out, "}\n");
-	if (op->is_recursive && S_ISDIR(e->st.st_mode))
-		(void)walk_enter(op->walk);
 }
 
 static void

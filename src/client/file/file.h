@@ -41,6 +41,7 @@ struct file_info {
 	const char *etag;   /* changes when the file does, or NULL */
 	const char *target; /* of a link, or NULL */
 	const char *sha1;   /* in hexadecimal, if FILE_SUMS was said */
+	bool is_closed;	    /* of file_json.h alone: see on_closed */
 };
 
 enum file_op {
@@ -103,6 +104,8 @@ struct file_request {
 struct file_events {
 	void (*on_entry)(struct file_call *, const struct file_info *,
 			 void *owner);
+	/* LIST: `name', a directory told of before, could not be listed. */
+	void (*on_closed)(struct file_call *, const char *name, void *owner);
 	/* May cancel the call as its last act. */
 	void (*on_data)(struct file_call *, const void *bytes, size_t n,
 			void *owner);

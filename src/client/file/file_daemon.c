@@ -109,6 +109,9 @@ give_info(const struct file_info *info, void *owner)
 	if (call->base.events->on_entry)
 		call->base.events->on_entry(&call->base, info,
 					    call->base.owner);
+	if (info->is_closed && call->base.events->on_closed)
+		call->base.events->on_closed(&call->base, info->name,
+					     call->base.owner);
 }
 
 static int

@@ -88,6 +88,7 @@ file_info_decode(const char *text, size_t n, file_info_fn *fn, void *owner,
 	info.etag = json_get_text(value, "etag", NULL);
 	info.sha1 = json_get_text(value, "sha1", NULL);
 	info.target = get_bytes(value, "target", "target_bytes", &target);
+	info.is_closed = json_get_bool(value, "closed", false);
 	fn(&info, owner);
 	return 1;
 }

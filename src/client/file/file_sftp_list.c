@@ -142,6 +142,44 @@ dir_done(struct job *dir)
 }
 
 static void
+tell_closed(struct job *dir)
+{
+	struct sftp_call *c = dir->call;
+
+	if (c->op == FILE_LIST && c->base.events->on_closed)
+		c->base.events->on_closed(&c->base, dir->path, c->base.owner);
+}
+
+static void
+on_dot(struct sftp_reply *reply, const struct err *why, void *owner)
+{
+	struct job *dir = owner;
+
+	if (why) {
+		sftp_end(dir->call, why);
+		return;
+	}
+	if (sftp_is_status(reply, SFTP_PERMISSION_DENIED))
+		tell_closed(dir);
+	dir_done(dir);
+}
+
+/* Where names may be read but not what they stand for, servers give none. */
+static void
+end_names(struct job *dir)
+{
+	AUTO_FREE char *whole = below(dir->call, dir->path);
+	AUTO_FREE char *dot = path_join(whole, ".");
+
+	if (dir->has_names) {
+		dir_done(dir);
+		return;
+	}
+	sftp_put_text(sftp_body(dir->call->f->sftp, SFTP_LSTAT), dot);
+	sftp_send(dir->call->f->sftp, NULL, 0, on_dot, dir);
+}
+
+static void
 on_names(struct sftp_reply *reply, const struct err *why, void *owner)
 {
 	struct job *dir = owner;
@@ -151,7 +189,7 @@ on_names(struct sftp_reply *reply, const struct err *why, void *owner)
 	int rc;
 
 	if (sftp_is_status(reply, SFTP_EOF)) {
-		dir_done(dir);
+		end_names(dir);
 		return;
 	}
 	if (why || reply->type != SFTP_NAME) {
@@ -160,6 +198,7 @@ on_names(struct sftp_reply *reply, const struct err *why, void *owner)
 	}
 	while ((rc = sftp_names_next(reply, &name, &err)) > 0) {
 		take_entry(dir, &name);
+		dir->has_names = true;
 		if (++c->n_entries > MAX_ENTRIES ||
 		    strlen(dir->path) + name.n_name > MAX_PATH)
 			rc = err_set(&err, ERR_LIMIT, "%.200s: there is no end",
@@ -183,11 +222,12 @@ on_dir_open(struct sftp_reply *reply, const struct err *why, void *owner)
 		sftp_ask_handle(c, SFTP_READDIR, &dir->handle, on_names, dir);
 		return;
 	}
-	/* A directory inside that cannot be listed is left out. */
-	if (why || dir->path[0] == '\0')
+	if (why || dir->path[0] == '\0') {
 		sftp_end_with(c, reply, why);
-	else
-		dir_done(dir);
+		return;
+	}
+	tell_closed(dir);
+	dir_done(dir);
 }
 
 static void

@@ -49,6 +49,7 @@ struct job {
 	char *path; /* below the root of the list; "" is the root */
 	struct handle handle;
 	struct file_info info;
+	bool has_names; /* at least "." */
 };
 
 struct sftp_call {

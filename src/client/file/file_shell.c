@@ -388,6 +388,11 @@ take_part(struct shell_files *f, struct shell_call *c)
 	if (f->sign == '@') {
 		free(c->target);
 		c->target = TAKE(text);
+	} else if (f->sign == '!') {
+		is_good = c->op == FILE_LIST && str_starts(text, "./");
+		if (is_good && !c->is_gone && c->base.events->on_closed)
+			c->base.events->on_closed(&c->base, text + 2,
+						  c->base.owner);
 	} else if (c->op == FILE_WRITE && !c->is_begun) {
 		char *at = text;
 
@@ -413,7 +418,7 @@ take_bytes(struct shell_files *f, const uint8_t *bytes, size_t n, bool is_whole)
 		if (n > 0 && !c->is_gone)
 			c->base.events->on_data(&c->base, bytes, n,
 						c->base.owner);
-	} else if (f->sign == ':' || f->sign == '@') {
+	} else if (f->sign == ':' || f->sign == '@' || f->sign == '!') {
 		if (buf_add(&f->part, bytes, n) < 0 || memchr(bytes, '\0', n)) {
 			break_with(f, ERR_PROTO, "an answer of no sense");
 			return -1;

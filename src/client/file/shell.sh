@@ -7,7 +7,7 @@
 # word that marks what is answered, and operands; names are encoded as printf's
 # %b takes them, and "-" is an operand that is missing.  An answer is made of
 # parts, each after a line feed, the word and a sign: ":" what is told of a
-# file, "@" what a link leads to, "=" content, "+" the client's turn, and at
+# file, "@" what a link leads to, "!" a directory that could not be listed, "=" content, "+" the client's turn, and at
 # last " ok" or " no CODE REASON".
 #
 # The whole is one compound command: the shell has read all of it before it
@@ -103,6 +103,11 @@ walk() {
 			printf "\n"
 			stat -c "$0:$fields %n" "$link"
 		done' "$t" {} +
+	[ -n "$1" ] || find . ! -name . -type d -exec sh -c '
+		for dir; do
+			[ -r "$dir" ] && [ -x "$dir" ] ||
+				printf "%s!%s\n" "$0" "$dir"
+		done' "$t" {} +
 }
 
 list() {
@@ -117,7 +122,7 @@ list() {
 		case $b in
 		*r*) prune= ;;
 		esac
-		(cd "$p" && walk $prune) 2>/dev/null
+		(cd "$p" && walk "$prune") 2>/dev/null
 		ok
 	fi
 }
