@@ -35,6 +35,7 @@ enum tar_state {
 	TAR_WANT_RECORDS, /* the text of a 'x', 'g', 'L' or 'K' header */
 	TAR_IN_FILE,
 	TAR_AT_ENTRY_END,
+	TAR_AT_SPOILT,
 	TAR_AT_END,
 };
 
@@ -293,7 +294,10 @@ take_records(struct tar_reader *r, struct err *err)
 		replace(&r->long_name, xstrdup(text));
 	if (r->record_type == 'K')
 		replace(&r->long_link, xstrdup(text));
-	/* 'g' speaks about all entries; nothing in it concerns us. */
+	/* 'g' speaks about all entries; nothing else in it concerns us. */
+	if (r->record_type == 'g' && r->records.len == strlen(TAR_SPOILT) &&
+	    str_eq(text, TAR_SPOILT))
+		r->state = TAR_AT_SPOILT;
 	return 0;
 }
 
@@ -497,13 +501,14 @@ tar_read(struct tar_reader *r, const uint8_t **in, size_t *n,
 {
 	int rc = 0;
 
-	/* These two need no input. */
+	/* These need no input. */
 	if (r->state == TAR_AT_ENTRY_END) {
 		r->state = TAR_WANT_HEADER;
 		ret->kind = TAR_EVENT_ENTRY_END;
 		return 1;
 	}
-	while (rc == 0 && *n > 0 && r->state != TAR_AT_END) {
+	while (rc == 0 && *n > 0 && r->state != TAR_AT_END &&
+	       r->state != TAR_AT_SPOILT) {
 		if (r->state == TAR_IN_FILE)
 			return read_content(r, in, n, ret);
 		if (r->state == TAR_WANT_RECORDS) {
@@ -512,6 +517,11 @@ tar_read(struct tar_reader *r, const uint8_t **in, size_t *n,
 		}
 		ret->kind = TAR_EVENT_ENTRY;
 		rc = read_header(r, in, n, &ret->entry, err);
+	}
+	if (rc == 0 && r->state == TAR_AT_SPOILT) {
+		r->state = TAR_WANT_HEADER;
+		ret->kind = TAR_EVENT_SPOILT;
+		return 1;
 	}
 	if (rc == 0 && r->state == TAR_AT_END) {
 		ret->kind = TAR_EVENT_END;

@@ -12,6 +12,9 @@
 
 #include "archive/tar.h"
 
+/* A record for all entries to come, in a header of type 'g'. */
+#define TAR_SPOILT "18 BERTH.spoilt=1\n"
+
 /* In seconds; later ones do not fit as nanoseconds. */
 #define MAX_MTIME 9000000000
 #define NS_PER_S 1000000000u

@@ -43,11 +43,28 @@ add_long_text(struct buf *out, char type, const char *text)
 	return tar_add_padding(out, n);
 }
 
+/* Pax records, before the entry that they are about. */
+static int
+add_records(struct buf *out, char type, const char *name, const char *text)
+{
+	struct tar_header h = { .type = type };
+	size_t n = strlen(text);
+
+	put_text(h.name, sizeof(h.name), name);
+	tar_number_put(h.mode, sizeof(h.mode), 0);
+	tar_number_put(h.uid, sizeof(h.uid), 0);
+	tar_number_put(h.gid, sizeof(h.gid), 0);
+	tar_number_put(h.size, sizeof(h.size), n);
+	tar_number_put(h.mtime, sizeof(h.mtime), 0);
+	if (add_header_block(out, &h) < 0 || buf_add(out, text, n) < 0)
+		return -1;
+	return tar_add_padding(out, n);
+}
+
 /* The whole time of change: a pax record, which GNU tar understands. */
 static int
 add_mtime(struct buf *out, const struct tar_attr *attr)
 {
-	struct tar_header h = { .name = "./PaxHeaders/mtime", .type = 'x' };
 	char record[64];
 	int n;
 
@@ -55,17 +72,9 @@ add_mtime(struct buf *out, const struct tar_attr *attr)
 	n = snprintf(record, sizeof(record), "%lld.%09ld",
 		     (long long)attr->mtime, attr->mtime_nsec);
 	n += (int)strlen("30 mtime=\n");
-	n = snprintf(record, sizeof(record), "%d mtime=%lld.%09ld\n", n,
-		     (long long)attr->mtime, attr->mtime_nsec);
-	tar_number_put(h.mode, sizeof(h.mode), 0);
-	tar_number_put(h.uid, sizeof(h.uid), 0);
-	tar_number_put(h.gid, sizeof(h.gid), 0);
-	tar_number_put(h.size, sizeof(h.size), (uint64_t)n);
-	tar_number_put(h.mtime, sizeof(h.mtime), 0);
-	if (add_header_block(out, &h) < 0 ||
-	    buf_add(out, record, (size_t)n) < 0)
-		return -1;
-	return tar_add_padding(out, (uint64_t)n);
+	snprintf(record, sizeof(record), "%d mtime=%lld.%09ld\n", n,
+		 (long long)attr->mtime, attr->mtime_nsec);
+	return add_records(out, 'x', "./PaxHeaders/mtime", record);
 }
 
 int
@@ -108,6 +117,12 @@ tar_add_padding(struct buf *out, uint64_t size)
 	static const uint8_t zero[TAR_BLOCK];
 
 	return buf_add(out, zero, tar_padding_of(size));
+}
+
+int
+tar_add_spoilt(struct buf *out)
+{
+	return add_records(out, 'g', "./PaxHeaders/spoilt", TAR_SPOILT);
 }
 
 int

@@ -58,7 +58,7 @@ enum file_op {
 
 	/* Only where `has_bulk' is set. */
 	FILE_PACK,   /* `names' below `path' as an archive: on_data */
-	FILE_UNPACK, /* on_ready, then file_write an archive */
+	FILE_UNPACK, /* on_ready, then file_write an archive; on_refused */
 };
 
 enum file_flags {
@@ -106,6 +106,9 @@ struct file_events {
 			 void *owner);
 	/* LIST: `name', a directory told of before, could not be listed. */
 	void (*on_closed)(struct file_call *, const char *name, void *owner);
+	/* UNPACK: an entry that the machine would not have; NULL: some more. */
+	void (*on_refused)(struct file_call *, const char *name,
+			   const char *why, void *owner);
 	/* May cancel the call as its last act. */
 	void (*on_data)(struct file_call *, const void *bytes, size_t n,
 			void *owner);

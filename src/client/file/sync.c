@@ -75,6 +75,29 @@ sync_fail(struct sync *sync, const struct tree_entry *e, const struct err *err)
 	}
 }
 
+/* Deletions stand first, in another order. */
+const struct plan_step *
+sync_find(const struct sync *sync, const char *path)
+{
+	const struct plan_step *low = sync->plan.steps;
+	const struct plan_step *high = low + sync->plan.n;
+
+	while (low < high) {
+		const struct plan_step *middle = low + (high - low) / 2;
+		int order = middle->kind == PLAN_DELETE
+				? -1
+				: tree_order(middle->entry->path, path);
+
+		if (order == 0)
+			return middle;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
 bool
 sync_is_bulk(const struct sync *sync UNUSED, const struct plan_step *step)
 {
