@@ -428,6 +428,7 @@ sftp_resume(struct file_call *call)
 static void
 sftp_cancel(struct file_call *call)
 {
+	sftp_call_of(call)->is_ending = true;
 	sftp_call_free(sftp_call_of(call));
 }
 

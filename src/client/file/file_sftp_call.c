@@ -10,12 +10,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/macros.h"
 #include "core/mem.h"
+#include "core/path.h"
 #include "core/strv.h"
 #include "core/text.h"
 #include "client/file/file_sftp_own.h"
 
 #define NS_PER_S 1000000000ll
+
+/* With less than this a disk is full: a write is all or nothing. */
+#define LITTLE_ROOM (256u << 10)
 
 /*
  * The end of a call
@@ -88,11 +93,122 @@ sftp_call_free(struct sftp_call *c)
 	uv_close((uv_handle_t *)&c->later, on_closed);
 }
 
-void
-sftp_end(struct sftp_call *c, const struct err *err)
+bool
+sftp_is_status(const struct sftp_reply *reply, uint32_t status)
+{
+	return reply && reply->type == SFTP_STATUS && reply->status == status;
+}
+
+static void
+end_now(struct sftp_call *c, const struct err *err)
 {
 	c->base.events->on_end(&c->base, err, c->base.owner);
 	sftp_call_free(c);
+}
+
+static void
+on_clean(struct sftp_reply *reply UNUSED, const struct err *why UNUSED,
+	 void *owner)
+{
+	struct sftp_call *c = owner;
+
+	free(c->tmp);
+	c->tmp = NULL;
+	end_now(c, &c->err);
+}
+
+/* Nothing but the end comes from here on. */
+static void
+delay_end(struct sftp_call *c, const struct err *err)
+{
+	if (err != &c->err)
+		c->err = *err;
+	c->is_ending = true;
+	sftp_forget(c->f->sftp, c);
+}
+
+/*
+ * A temporary file that is kept is cut back to what is there without a gap: of
+ * the writes behind the one that failed some may have gone well.  Where answers
+ * come in any order nobody knows what that is.
+ */
+static void
+clean_up(struct sftp_call *c)
+{
+	const struct sftp_attrs attrs = { .has_size = true, .size = c->sure };
+	struct buf *body;
+
+	if (c->keeps_tmp && c->handle.is_open &&
+	    (sftp_extensions(c->f->sftp) & SFTP_POSIX_RENAME)) {
+		body = sftp_body(c->f->sftp, SFTP_FSETSTAT);
+		sftp_put_bytes(body, c->handle.bytes, c->handle.n);
+		sftp_put_attrs(body, &attrs);
+		sftp_send(c->f->sftp, NULL, 0, on_clean, c);
+		return;
+	}
+	sftp_close_handle(c, &c->handle);
+	sftp_ask_path(c, SFTP_REMOVE, c->tmp, on_clean);
+}
+
+void
+sftp_end(struct sftp_call *c, const struct err *err)
+{
+	if (err == NULL || c->tmp == NULL || sftp_broken(c->f->sftp)) {
+		end_now(c, err);
+		return;
+	}
+	delay_end(c, err);
+	clean_up(c);
+}
+
+/* Of the file system: f_bsize, f_frsize, f_blocks, f_bfree, f_bavail, ... */
+static bool
+is_full(const struct sftp_reply *reply)
+{
+	uint64_t numbers[5];
+	const uint8_t *at = reply->bytes;
+
+	if (reply->type != SFTP_EXTENDED_REPLY || reply->n < sizeof(numbers))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		numbers[i] = 0;
+		for (size_t n = 0; n < sizeof(numbers[i]); n++)
+			numbers[i] = numbers[i] << 8 | *at++;
+	}
+	return numbers[1] > 0 && numbers[4] < LITTLE_ROOM / numbers[1] + 1;
+}
+
+static void
+on_room(struct sftp_reply *reply, const struct err *why, void *owner)
+{
+	struct sftp_call *c = owner;
+
+	if (why == NULL && is_full(reply))
+		err_set(&c->err, ERR_LIMIT, "%.200s: No space left on device",
+			c->path);
+	sftp_end(c, &c->err);
+}
+
+/* A full disk is a failure like any other, in SFTP's words. */
+static bool
+ask_room(struct sftp_call *c, const struct err *err)
+{
+	const char *to = c->to ? c->to : c->path;
+	AUTO_FREE char *dir = path_join(to[0] == '/' ? "/" : ".",
+					to[0] == '/' ? to + 1 : to);
+	char *slash = strrchr(dir, '/');
+	struct buf *body;
+
+	if (c->is_ending || !(sftp_extensions(c->f->sftp) & SFTP_STATVFS) ||
+	    (c->op != FILE_WRITE && c->op != FILE_MKDIR && c->op != FILE_LINK))
+		return false;
+	slash[slash == dir] = '\0';
+	delay_end(c, err);
+	body = sftp_body(c->f->sftp, SFTP_EXTENDED);
+	sftp_put_text(body, "statvfs@openssh.com");
+	sftp_put_text(body, dir);
+	sftp_send(c->f->sftp, NULL, 0, on_room, c);
+	return true;
 }
 
 void
@@ -105,6 +221,8 @@ sftp_end_with(struct sftp_call *c, const struct sftp_reply *reply,
 		err = *why;
 	else
 		sftp_status_err(reply, c->path, &err);
+	if (sftp_is_status(reply, SFTP_FAILURE) && ask_room(c, &err))
+		return;
 	sftp_end(c, &err);
 }
 
@@ -123,12 +241,6 @@ sftp_end_set(struct sftp_call *c, enum err_code code, const char *fmt, ...)
 }
 
 bool
-sftp_is_status(const struct sftp_reply *reply, uint32_t status)
-{
-	return reply && reply->type == SFTP_STATUS && reply->status == status;
-}
-
-bool
 sftp_is_ok(struct sftp_call *c, const struct sftp_reply *reply,
 	   const struct err *why)
 {
@@ -143,6 +255,8 @@ on_later(uv_timer_t *timer)
 {
 	struct sftp_call *c = container_of(timer, struct sftp_call, later);
 
+	if (c->is_ending)
+		return;
 	if (c->err.code != ERR_NONE)
 		sftp_end(c, &c->err);
 	else if (c->op == FILE_WRITE)

@@ -62,7 +62,8 @@ struct sftp_call {
 	int64_t mtime_ns;
 	uint64_t offset, end, size;
 	uv_timer_t later;
-	struct err err; /* what `later' tells */
+	struct err err; /* what `later' tells, or the end that is delayed */
+	bool is_ending; /* nothing more is taken */
 	struct handle handle;
 	char *tmp;	  /* the temporary name, while it is there */
 	bool in_one_step; /* the rename under way replaces */
@@ -76,6 +77,7 @@ struct sftp_call {
 
 	/* Writing. */
 	uint64_t written, outstanding; /* bytes */
+	uint64_t sure;		       /* those that are there without a gap */
 	bool is_full, is_ended, has_made_dirs, was_there;
 	struct sftp_attrs there;
 
@@ -96,7 +98,11 @@ sftp_call_of(struct file_call *call)
 	return container_of(call, struct sftp_call, base);
 }
 
-/* The end of a call: with what is told, or not told to anybody. */
+/*
+ * The end of a call: with what is told, or not told to anybody.  A failure is
+ * told when what was begun is cleaned up: whoever hears of it may go away, and
+ * take along what was not sent.
+ */
 void sftp_end(struct sftp_call *c, const struct err *err);
 void sftp_call_free(struct sftp_call *c);
 

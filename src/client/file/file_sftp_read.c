@@ -23,6 +23,8 @@ deliver(struct sftp_call *c)
 		if (slot->got > 0)
 			c->base.events->on_data(&c->base, slot->bytes,
 						slot->got, c->base.owner);
+		if (c->is_ending)
+			return false;
 		if (slot->is_end) {
 			sftp_end(c, NULL);
 			return false;

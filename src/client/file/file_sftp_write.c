@@ -159,6 +159,7 @@ on_written(struct sftp_reply *reply, const struct err *why, void *owner)
 		return;
 	c->outstanding -= n;
 	c->f->out -= n;
+	c->sure += n;
 	if (c->outstanding == 0 && c->is_ended) {
 		sftp_write_finish(c);
 	} else if (c->is_full && c->outstanding <= WINDOW / 2) {
@@ -179,6 +180,10 @@ on_resume_size(struct sftp_reply *reply, const struct err *why, void *owner)
 	}
 	if (reply->type == SFTP_ATTRS && reply->attrs.has_size)
 		c->written = MIN(reply->attrs.size, c->size);
+	/* Who answers in any order may have left gaps near the end. */
+	if (!(sftp_extensions(c->f->sftp) & SFTP_POSIX_RENAME))
+		c->written -= MIN(c->written, (uint64_t)WINDOW);
+	c->sure = c->written;
 	c->base.events->on_ready(&c->base, c->written, c->base.owner);
 }
 
@@ -275,7 +280,7 @@ sftp_write_more(struct file_call *call, const void *bytes, size_t n)
 	size_t chunk = sftp_chunk(c->f->sftp);
 	const uint8_t *p = bytes;
 
-	if (c->op != FILE_WRITE || !c->handle.is_open)
+	if (c->op != FILE_WRITE || !c->handle.is_open || c->is_ending)
 		return false;
 	while (n > 0) {
 		size_t part = MIN(n, chunk);
@@ -301,6 +306,6 @@ sftp_write_end(struct file_call *call)
 	struct sftp_call *c = sftp_call_of(call);
 
 	c->is_ended = true;
-	if (c->outstanding == 0)
+	if (c->outstanding == 0 && !c->is_ending)
 		sftp_later(c);
 }
