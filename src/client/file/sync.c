@@ -6,6 +6,7 @@
  * out.
  */
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -60,9 +61,26 @@ sync_give_up(struct sync *sync, const struct err *err)
 	sync->failed = true;
 }
 
+/* Here, or in the words of another machine. */
+static bool
+is_full(const struct err *err)
+{
+	return err->sys == ENOSPC || err->sys == EDQUOT ||
+	       strstr(err->msg, "No space left on device") ||
+	       strstr(err->msg, "uota exceeded");
+}
+
 void
 sync_fail(struct sync *sync, const struct tree_entry *e, const struct err *err)
 {
+	struct err full = *err;
+
+	if (is_full(err)) {
+		if (strstr(err->msg, e->path) == NULL)
+			err_wrap(&full, "%.200s", e->path);
+		sync_give_up(sync, &full);
+		return;
+	}
 	switch (err->code) {
 	case ERR_UNREACHABLE:
 	case ERR_PROTO:

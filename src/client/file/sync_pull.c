@@ -73,19 +73,6 @@ on_entry(struct file_call *call UNUSED, const struct file_info *info,
 	f->file.keeps = false;
 }
 
-static void
-on_data(struct file_call *call UNUSED, const void *bytes, size_t n, void *owner)
-{
-	struct fetch *f = owner;
-
-	if (f->failed)
-		return;
-	if (newfile_write(&f->file, bytes, n, &f->err) < 0)
-		f->failed = true;
-	f->batch->sync->counts.bytes += n;
-	sync_progress(f->batch->sync);
-}
-
 static int
 commit(struct fetch *f, struct err *err)
 {
@@ -119,6 +106,26 @@ on_end(struct file_call *call UNUSED, const struct err *err, void *owner)
 		sync_tell(batch->sync, SYNC_SEND, f->step->entry, NULL);
 	fetch_free(f);
 	batch_done(batch);
+}
+
+/* What is of no use any more is not waited for. */
+static void
+on_data(struct file_call *call, const void *bytes, size_t n, void *owner)
+{
+	struct fetch *f = owner;
+	struct sync *sync = f->batch->sync;
+
+	if (!f->failed && !sync->failed &&
+	    newfile_write(&f->file, bytes, n, &f->err) == 0) {
+		sync->counts.bytes += n;
+		sync_progress(sync);
+		return;
+	}
+	if (!f->failed && sync->failed)
+		f->err = sync->err;
+	f->failed = true;
+	on_end(call, NULL, f);
+	file_cancel(call);
 }
 
 static int
