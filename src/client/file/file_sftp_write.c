@@ -94,12 +94,38 @@ take_there(struct sftp_call *c, const struct sftp_reply *reply,
 	return false;
 }
 
+/* The plain rename does not replace: whoever comes second is told. */
+static void
+on_write_new(struct sftp_reply *reply, const struct err *why, void *owner)
+{
+	struct sftp_call *c = owner;
+
+	if (sftp_is_status(reply, SFTP_FAILURE))
+		sftp_end_set(c, ERR_CONFLICT, "exists already");
+	else
+		on_write_renamed(reply, why, c);
+}
+
+static void
+ask_new(struct sftp_call *c)
+{
+	struct buf *body = sftp_body(c->f->sftp, SFTP_RENAME);
+
+	sftp_put_text(body, c->tmp);
+	sftp_put_text(body, c->to);
+	sftp_send(c->f->sftp, NULL, 0, on_write_new, c);
+}
+
 static void
 on_write_checked(struct sftp_reply *reply, const struct err *why, void *owner)
 {
 	struct sftp_call *c = owner;
 
-	if (take_there(c, reply, why) && conditions_hold(c))
+	if (!take_there(c, reply, why) || !conditions_hold(c))
+		return;
+	if (c->flags & FILE_NEW)
+		ask_new(c);
+	else
 		sftp_ask_rename(c, c->tmp, c->to, on_write_first_rename);
 }
 

@@ -30,6 +30,8 @@ for tool in cat chmod cp find head ln mkdir mv readlink rm rmdir stat tail \
 	touch; do
 	command -v $tool >/dev/null 2>&1 || lacks="$lacks $tool"
 done
+locks=
+command -v flock >/dev/null 2>&1 && locks=1
 fields='%f %s %Y %u %g %i'
 export fields
 
@@ -157,6 +159,16 @@ remove() {
 	esac
 }
 
+# Nobody comes between a look at $p and its change, where there is flock.
+hold() {
+	[ -n "$locks" ] && [ -r "${p%/*}/" ] &&
+		{ command exec 9<"${p%/*}/" && flock 9; } 2>/dev/null
+}
+
+let_go() {
+	[ -z "$locks" ] || exec 9<&-
+}
+
 # move FROM: to $p, in one step.
 move() {
 	if [ -n "$new" ] && there "$p"; then
@@ -167,6 +179,14 @@ move() {
 		refuse CONFLICT is a directory
 		return 1
 	fi
+	# A hard link does not replace, if there can be one.
+	if [ -n "$new" ] && [ -f "$1" ] && [ ! -L "$1" ]; then
+		ln "$1" "$p" 2>/dev/null && rm -f "$1" && return
+		if there "$p"; then
+			refuse CONFLICT exists already
+			return 1
+		fi
+	fi
 	try mv -f $whole "$1" "$p"
 }
 
@@ -174,14 +194,18 @@ rename() {
 	from=$p
 	decode "$d"
 	p=$x
+	hold
 	move "$from" && ok
+	let_go
 }
 
 # Renamed into place: a link that is there gives way in one step.
 link() {
 	decode "$d"
 	left=${p%/*}/.berth-$g
+	hold
 	try ln -s -- "$x" "$left" && move "$left" && ok
+	let_go
 	drop
 }
 
@@ -284,6 +308,7 @@ drop() {
 
 # What was written takes its name, with $c or the permissions that $p had.
 take_name() {
+	hold
 	may_write || return
 	[ "$c" != - ] || c=$(stat -c %a "$p" 2>/dev/null) || c=644
 	c=$(printf %o $((0$c & 0777)))
@@ -309,6 +334,7 @@ receive() {
 			;;
 		end)
 			take_name
+			let_go
 			return
 			;;
 		*)
@@ -355,7 +381,11 @@ copy() {
 	left=${p%/*}/.berth-$g
 	c=$(stat -L -c %a "$from" 2>/dev/null) || c=644
 	c=$(printf %o $((0$c & 0777)))
-	try cp "$from" "$left" && try chmod "$c" "$left" && move "$left" && ok
+	if try cp "$from" "$left" && try chmod "$c" "$left"; then
+		hold
+		move "$left" && ok
+		let_go
+	fi
 	drop
 }
 
