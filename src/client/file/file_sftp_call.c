@@ -47,6 +47,7 @@ on_closed(uv_handle_t *handle)
 	free(c->target);
 	free(c->if_match);
 	free(c->key);
+	free(c->probing);
 	free(c->tmp);
 	for (size_t i = 0; i < SLOTS; i++)
 		free(c->slots[i].bytes);

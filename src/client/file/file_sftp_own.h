@@ -23,6 +23,8 @@ struct sftp_files {
 	struct files files;
 	struct sftp *sftp;
 	uint64_t out; /* bytes written that are not answered yet */
+	bool knows_uid;
+	uint32_t uid; /* that files have which we make */
 };
 
 struct handle {
@@ -58,6 +60,7 @@ struct sftp_call {
 	enum file_op op;
 	unsigned flags;
 	char *path, *to, *target, *if_match, *key;
+	char *probing; /* the key, while it is found out who we are */
 	int mode;
 	int64_t mtime_ns;
 	uint64_t offset, end, size;
@@ -80,6 +83,7 @@ struct sftp_call {
 	uint64_t sure;		       /* those that are there without a gap */
 	bool is_full, is_ended, has_made_dirs, was_there;
 	struct sftp_attrs there;
+	uint32_t part_uid; /* of what is to be gone on with */
 
 	/* Listing and removing. */
 	struct list jobs;

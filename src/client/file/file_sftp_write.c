@@ -235,28 +235,118 @@ on_tmp_open(struct sftp_reply *reply, const struct err *why, void *owner)
 		c->base.events->on_ready(&c->base, 0, c->base.owner);
 }
 
-/* The second time, after the directories were made. */
 static void
-open_tmp(struct sftp_call *c)
+ask_tmp(struct sftp_call *c, uint32_t flags, sftp_reply_fn *fn)
+{
+	sftp_ask_open(c, c->tmp, SFTP_OPEN_WRITE | flags, fn);
+}
+
+/* A temporary name beside the file. */
+static void
+name_tmp(struct sftp_call *c)
 {
 	const char *base = path_base(c->to);
 	char name[LEFTOVER_NAME_SIZE];
 
+	if (c->key)
+		newfile_key_name(name, c->key);
+	else
+		leftover_name(name);
+	free(c->tmp);
+	c->tmp = xasprintf("%.*s%s", (int)(base - c->to), c->to, name);
+	c->keeps_tmp = c->key;
+}
+
+/* What is there under the key is none of ours: begin anew, without it. */
+static void
+drop_key(struct sftp_call *c)
+{
+	free(TAKE(c->key));
+	name_tmp(c);
+}
+
+/* We have made a file, so we know whose files are ours. */
+static void
+on_probe_told(struct sftp_reply *reply, const struct err *why, void *owner)
+{
+	struct sftp_call *c = owner;
+
+	if (why) {
+		sftp_end(c, why);
+		return;
+	}
+	c->f->knows_uid = reply->type == SFTP_ATTRS && reply->attrs.has_owner;
+	c->f->uid = reply->attrs.uid;
+	if (!c->f->knows_uid || c->f->uid != c->part_uid) {
+		c->base.events->on_ready(&c->base, 0, c->base.owner);
+		return;
+	}
+	sftp_close_handle(c, &c->handle);
+	sftp_ask_path(c, SFTP_REMOVE, c->tmp, NULL);
+	c->key = TAKE(c->probing);
+	name_tmp(c);
+	ask_tmp(c, 0, on_tmp_open);
+}
+
+static void
+on_probe_open(struct sftp_reply *reply, const struct err *why, void *owner)
+{
+	struct sftp_call *c = owner;
+
+	if (why || !sftp_take_handle(&c->handle, reply)) {
+		free(TAKE(c->tmp));
+		sftp_end_with(c, reply, why);
+		return;
+	}
+	sftp_ask_handle(c, SFTP_FSTAT, &c->handle, on_probe_told, c);
+}
+
+/*
+ * Is it a file, and ours?  In a directory in which others may write they could
+ * have put one there, or a link to another.
+ */
+static void
+on_part_there(struct sftp_reply *reply, const struct err *why, void *owner)
+{
+	struct sftp_call *c = owner;
+
+	if (why) {
+		sftp_end(c, why);
+		return;
+	}
+	if (reply->type != SFTP_ATTRS) {
+		ask_tmp(c, SFTP_OPEN_CREAT | SFTP_OPEN_EXCL, on_tmp_open);
+		return;
+	}
+	c->part_uid = reply->attrs.uid;
+	if (sftp_type_of(&reply->attrs) != FILE_REGULAR ||
+	    !reply->attrs.has_owner ||
+	    (c->f->knows_uid && c->f->uid != c->part_uid)) {
+		drop_key(c);
+		ask_tmp(c, SFTP_OPEN_CREAT | SFTP_OPEN_EXCL, on_tmp_open);
+	} else if (c->f->knows_uid) {
+		ask_tmp(c, 0, on_tmp_open);
+	} else {
+		c->probing = xstrdup(c->key);
+		drop_key(c);
+		ask_tmp(c, SFTP_OPEN_CREAT | SFTP_OPEN_EXCL, on_probe_open);
+	}
+}
+
+/* The second time, after the directories were made. */
+static void
+open_tmp(struct sftp_call *c)
+{
 	if (c->tmp && !c->has_made_dirs) {
 		sftp_make_dirs(c, c->to);
 		c->has_made_dirs = true;
 	} else {
-		if (c->key)
-			newfile_key_name(name, c->key);
-		else
-			leftover_name(name);
-		c->tmp = xasprintf("%.*s%s", (int)(base - c->to), c->to, name);
-		c->keeps_tmp = c->key;
+		name_tmp(c);
 	}
-	sftp_ask_open(c, c->tmp,
-		      SFTP_OPEN_WRITE | SFTP_OPEN_CREAT |
-			  (c->key ? 0 : SFTP_OPEN_EXCL),
-		      on_tmp_open);
+	if (c->key)
+		sftp_ask_path(c, SFTP_LSTAT, c->tmp, on_part_there);
+	else
+		ask_tmp(c, SFTP_OPEN_CREAT | SFTP_OPEN_EXCL, on_tmp_open);
 }
 
 static void
