@@ -89,3 +89,56 @@ for via in daemon sftp shell; do
 	is "$via: nothing is left" "$(find . -name '.berth-*.*')" ''
 	rm -rf src dst back
 done
+
+# A file in the place of what is to be gone on with, planted by somebody else,
+# is not written; nor is one removed that another writer has open or left a
+# short time ago.
+mkdir src
+head -c 9000000 /dev/urandom >src/big
+touch -d '2001-02-03 04:05:06' src/big
+part=.berth-$(printf 'big/9000000/%s' "$(date -d '2001-02-03 04:05:06' +%s)000000000" |
+	sha1sum | cut -c1-16).part
+other=.berth-0123456789abcdef.part
+chown -R 65534:65534 src
+whole_or_none() {
+	[ ! -e dst/big ] || cmp src/big dst/big
+}
+for via in daemon sftp shell; do
+	export BERTH_FILE_VIA=$via
+	for way in push pull; do
+		for what in link file; do
+			as_nobody mkdir dst
+			chmod 1777 dst
+			echo victim >victim
+			chmod 666 victim
+			if [ $what = link ]; then
+				ln -s ../victim dst/$part
+			else
+				cp -p victim dst/$part
+			fi
+			sync $way src dst >/dev/null 2>&1
+			is "$via: $way: a $what of somebody else is not gone on with" \
+				"$(head -qc 100 victim dst/$part | grep -c victim)" 2
+			ok "$via: $way: ... nor made a file" \
+				whole_or_none
+			rm -rf dst victim
+		done
+		as_nobody mkdir dst
+		head -c 5000000 src/big >dst/$part
+		echo theirs >dst/$other
+		chown 65534:65534 dst/$part dst/$other
+		exec 8<dst/$other
+		flock 8
+		is "$via: $way: ours is gone on with" \
+			"$(sync $way src dst | jq '.resumed_bytes == 5000000')" true
+		ok "$via: $way: ... to the same" cmp src/big dst/big
+		is "$via: $way: ... and that of another is left" \
+			"$(cat dst/$other)" theirs
+		exec 8<&-
+		touch -d '3 days ago' dst/$other
+		sync $way src dst >/dev/null
+		is "$via: $way: ... until nobody can be writing it" \
+			"$(ls -A dst)" big
+		rm -rf dst
+	done
+done

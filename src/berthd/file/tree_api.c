@@ -374,7 +374,8 @@ list_entry(struct list_op *op, const struct walk_entry *e)
 	if (S_ISREG(e->st.st_mode) && newfile_is_temporary(e->name, NULL)) {
 		if (op->sweeps && str_ends(e->name, ".tmp"))
 			newfile_sweep(e->dir_fd, e->name);
-		if (!op->sweeps || str_ends(e->name, ".tmp"))
+		if (!op->sweeps || str_ends(e->name, ".tmp") ||
+		    newfile_is_busy(e->dir_fd, e->name))
 			return;
 	}
 	jsonw_object(&w, NULL);

@@ -89,9 +89,9 @@ is_leftover(struct sftp_call *c, const char *path, const struct file_info *info)
 		return false;
 	if (!(c->flags & FILE_SWEEP))
 		return c->op == FILE_LIST;
-	/* Those that can be resumed are for the caller to judge. */
+	/* Those that can be resumed, when nobody does. */
 	if (!str_ends(base, ".tmp"))
-		return false;
+		return !leftover_is_dead(base, info->mtime_ns);
 	if (!leftover_is_dead(base, info->mtime_ns))
 		return true;
 	whole = below(c, path);

@@ -248,9 +248,9 @@ is_leftover(struct shell_call *c, const struct file_info *info)
 		return false;
 	if (!(c->flags & FILE_SWEEP))
 		return true;
-	/* Those that can be resumed are for the caller to judge. */
+	/* Those that can be resumed, when nobody does. */
 	if (!str_ends(base, ".tmp"))
-		return false;
+		return !leftover_is_dead(base, info->mtime_ns);
 	whole = path_join(c->path, info->name);
 	if (leftover_is_dead(base, info->mtime_ns))
 		strv_add(&c->leftovers, whole);

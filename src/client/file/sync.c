@@ -16,6 +16,7 @@
 #include "core/mem.h"
 #include "core/path.h"
 #include "core/text.h"
+#include "archive/newfile.h"
 #include "client/file/exclude.h"
 #include "client/file/file_json.h"
 #include "client/file/local.h"
@@ -75,6 +76,10 @@ sync_fail(struct sync *sync, const struct tree_entry *e, const struct err *err)
 {
 	struct err full = *err;
 
+	/* A leftover that somebody else has taken care of, or is to. */
+	if (e->type == FILE_REGULAR &&
+	    newfile_is_temporary(path_base(e->path), NULL))
+		return;
 	if (is_full(err)) {
 		if (strstr(err->msg, e->path) == NULL)
 			err_wrap(&full, "%.200s", e->path);
