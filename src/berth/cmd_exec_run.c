@@ -52,18 +52,19 @@ print_started(const struct cli_call *call, struct client *client,
 }
 
 static int
-print_started_text(const struct exec_result *started,
+print_started_text(const struct exec_result *started, struct client *client,
 		   const struct output_args *output, struct err *err)
 {
+	AUTO_FREE char *at = machine_option(client);
 	AUTO_BUF text = BUF_INIT(256);
 
 	(void)buf_addf(&text, "%s\n", started->exec_id);
 	if (print_text(&text, err) < 0)
 		return -1;
-	print_note(output, "%s; 'berth logs -f %s' follows it",
+	print_note(output, "%s; 'berth logs%s -f %s' follows it",
 		   started->existing ? "this exec was there already"
 				     : "started",
-		   started->exec_id);
+		   at, started->exec_id);
 	return 0;
 }
 
@@ -83,7 +84,7 @@ start(const struct cli_call *call, const struct start_args *args,
 	tell_tunnel(client, "exec_start", started.exec_id);
 	if (wants_json(call, &args->output))
 		return print_started(call, client, &started, err);
-	return print_started_text(&started, &args->output, err);
+	return print_started_text(&started, client, &args->output, err);
 }
 
 /* A terminal of the size of ours, and of our kind. */

@@ -61,13 +61,14 @@ static void __attribute__((noreturn))
 run_child(const struct detach_ops *ops, void *owner, int log_fd, int ready_fd)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int in = ops->keeps_input ? STDIN_FILENO : null;
 	struct err err = ERR_INIT;
 
 	(void)setsid();
 	/* Never a session leader again, so never a controlling terminal. */
 	if (fork() != 0)
 		_exit(0);
-	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
+	if (null < 0 || dup2(in, 0) < 0 || dup2(null, 1) < 0 ||
 	    dup2(log_fd, 2) < 0 || dup2(ready_fd, READY_FD) < 0)
 		_exit(1);
 	(void)close_range(READY_FD + 1, ~0u, 0);

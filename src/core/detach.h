@@ -21,6 +21,7 @@
 struct detach_ops {
 	const char *what;     /* in messages: "the daemon" */
 	uint64_t deadline_ms; /* from the start until it serves */
+	bool keeps_input;     /* has something to read there first */
 
 	/* The log, for appending: a descriptor. */
 	int (*open_log)(void *owner, struct err *err);

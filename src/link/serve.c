@@ -76,6 +76,21 @@ name_of(const struct serve_options *options)
 	return options->as ? options->as : options->machine;
 }
 
+static bool
+reads_input(const struct serve_options *options)
+{
+	return options->config && str_eq(options->config, "-");
+}
+
+/* It was somebody's file; what is read once is not kept. */
+static void
+leave_input(void)
+{
+	AUTO_CLOSE int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	(void)dup2(null, STDIN_FILENO);
+}
+
 static int
 take_lock(struct process *p, struct err *err)
 {
@@ -233,7 +248,11 @@ find_machine(struct process *p, const struct serve_options *options,
 {
 	const struct config_file_config config = { .path = options->config };
 
-	if (registry_load(&p->registry, &config, err) < 0)
+	int rc = registry_load(&p->registry, &config, err);
+
+	if (reads_input(options))
+		leave_input();
+	if (rc < 0)
 		return -1;
 	p->machine = registry_find(&p->registry, options->machine, err);
 	if (p->machine == NULL)
@@ -368,9 +387,10 @@ serve_detached(void *owner, int ready_fd, struct err *err)
 int
 serve_run(const struct serve_options *options, struct err *err)
 {
-	static const struct detach_ops ops = {
+	const struct detach_ops ops = {
 		.what = "the link",
 		.deadline_ms = START_DEADLINE_MS,
+		.keeps_input = reads_input(options),
 		.open_log = open_log,
 		.is_served = is_served,
 		.serve = serve_detached,
