@@ -45,7 +45,16 @@ ok 'it can be rehearsed' install_host --dry-run
 is 'which changes nothing' "$(cd "$HOST/upper" && find . | sort | md5sum)" "$before"
 fails 'a host that is not set up is not valid' in_host /opt/berth/scripts/validate-host
 ok 'it installs' install_host
-ok 'and says that all is well' in_host /opt/berth/scripts/validate-host
+like 'and says that the agent is missing' "$(cat .out)" 'codex is not installed'
+fails 'without which a host is not well' in_host /opt/berth/scripts/validate-host
+cat >"$R/usr/local/bin/codex" <<'AGENT'
+#!/bin/sh
+[ "$1" = --version ] && echo 'codex 1.2.3' && exit
+echo "codex in $PWD for $LOGNAME"
+exec cat
+AGENT
+chmod 755 "$R/usr/local/bin/codex"
+ok 'with it, all is well' in_host /opt/berth/scripts/validate-host
 in_host /opt/berth/scripts/validate-host | note
 echo '# edited' >>"$R/etc/codex-ssh/codex-ssh.env"
 again=$(install_host)
@@ -113,13 +122,6 @@ as_before apt-get
 
 # --- using it ---------------------------------------------------------------------
 
-cat >"$R/usr/local/bin/codex" <<'AGENT'
-#!/bin/sh
-[ "$1" = --version ] && echo 'codex 1.2.3' && exit
-echo "codex in $PWD for $LOGNAME"
-exec cat
-AGENT
-chmod 755 "$R/usr/local/bin/codex"
 mkdir -p "$R/srv/codex/web" "$R/srv/codex/docs"
 echo content >"$R/srv/codex/web/file"
 printf 'test:\n\t@echo tested\n' >"$R/srv/codex/web/Makefile"
