@@ -269,8 +269,8 @@ conclude(const struct attach *a, struct err *err)
 		return 128 + a->left_by;
 	if (str_eq(a->reason, "detached")) {
 		print_note(output,
-			   "session %s goes on; 'berth attach %s' comes back",
-			   name, name);
+			   "session %s goes on; 'berth attach%s %s' comes back",
+			   name, client_reach(a->config->client)->words, name);
 		return 0;
 	}
 	if (str_eq(a->reason, "replaced")) {

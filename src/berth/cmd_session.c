@@ -103,6 +103,7 @@ choose(struct client *client, struct err *err)
 	if (n == 0) {
 		err_set(err, ERR_NOT_FOUND, "no session runs");
 		err_hint(err, "'berth session new' starts one");
+		reach_hint(client_reach(client), err);
 	} else {
 		err_set(err, ERR_INVALID, "say which session");
 		err_hint(err, "there are %s", buf_text(&names));
@@ -162,12 +163,13 @@ note_new(const struct session_args *args, struct client *client,
 	 const struct session_info *info)
 {
 	if (!session_info_is_ended(info)) {
-		print_note(&args->output,
-			   info->existing
-			       ? "session %s runs already; 'berth attach %s' "
-				 "shows it"
-			       : "session %s runs; 'berth attach %s' shows it",
-			   info->name, info->name);
+		print_note(
+		    &args->output,
+		    info->existing
+			? "session %s runs already; 'berth attach%s %s' "
+			  "shows it"
+			: "session %s runs; 'berth attach%s %s' shows it",
+		    info->name, client_reach(client)->words, info->name);
 		return;
 	}
 	show_last_screen(client, info->name);
