@@ -182,7 +182,8 @@ vhost_unplug() {
 }
 
 vhost_run() {
-	nsenter -t "$(VHOST_pid)" -a --wd=/ env -i \
+	# -C, as nsenter's --wd is a directory of this machine.
+	nsenter -t "$(VHOST_pid)" -a env -i -C / \
 		PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@"
 }
 

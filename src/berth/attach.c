@@ -260,7 +260,7 @@ conclude(const struct attach *a, struct err *err)
 {
 	const struct output_args *output = a->config->output;
 	const char *name = a->config->name;
-	AUTO_FREE char *at = machine_option(a->config->client);
+	const char *at = client_reach(a->config->client)->words;
 
 	if (a->reason == NULL) {
 		*err = a->err;

@@ -55,7 +55,7 @@ static int
 print_started_text(const struct exec_result *started, struct client *client,
 		   const struct output_args *output, struct err *err)
 {
-	AUTO_FREE char *at = machine_option(client);
+	const char *at = client_reach(client)->words;
 	AUTO_BUF text = BUF_INIT(256);
 
 	(void)buf_addf(&text, "%s\n", started->exec_id);

@@ -84,7 +84,7 @@ static char *
 choose(struct client *client, struct err *err)
 {
 	AUTO_BUF answer = BUF_INIT(SESSION_MAX_ANSWER), names = BUF_INIT(200);
-	AUTO_FREE char *at = machine_option(client);
+	const char *at = client_reach(client)->words;
 	AUTO_SESSION_INFOS list = { .n = 0 };
 	const char *only = NULL;
 	size_t n = 0;
@@ -162,7 +162,7 @@ static void
 note_new(const struct session_args *args, struct client *client,
 	 const struct session_info *info)
 {
-	AUTO_FREE char *at = machine_option(client);
+	const char *at = client_reach(client)->words;
 
 	if (!session_info_is_ended(info)) {
 		print_note(

@@ -11,7 +11,6 @@
 #include "core/buf.h"
 #include "core/fs.h"
 #include "core/log.h"
-#include "core/mem.h"
 #include "core/text.h"
 #include "wire/errors.h"
 #include "client/client.h"
@@ -134,15 +133,6 @@ open_client(const struct where_args *where, const struct output_args *output,
 		return NULL;
 	}
 	return client;
-}
-
-char *
-machine_option(const struct client *client)
-{
-	const char *machine = client_reach(client)->machine;
-
-	return str_eq(machine, "local") ? xstrdup("")
-					: xasprintf(" -m %s", machine);
 }
 
 bool

@@ -65,12 +65,6 @@ struct client *begin_client(const struct where_args *where,
 struct client *open_client(const struct where_args *where,
 			   const struct output_args *output, struct err *err);
 
-/*
- * What a command that is hinted at needs to find the same machine: " -m NAME",
- * or "" for this one.  The caller frees.
- */
-char *machine_option(const struct client *client);
-
 /* Is JSON asked for: by an option, or by there being no terminal? */
 bool wants_json(const struct cli_call *call, const struct output_args *output);
 

@@ -5,9 +5,10 @@
 #include <inttypes.h>
 
 #include "core/buf.h"
-#include "core/mem.h"
 #include "core/text.h"
+#include "client/client.h"
 #include "client/exec_json.h"
+#include "client/reach.h"
 #include "berth/common.h"
 #include "berth/out/human.h"
 #include "berth/outcome.h"
@@ -54,7 +55,7 @@ void
 outcome_notes(const struct exec_result *result, const struct client *client,
 	      const struct output_args *output)
 {
-	AUTO_FREE char *at = machine_option(client);
+	const char *at = client_reach(client)->words;
 	const char *state = state_of(result), *words = explain(state);
 
 	/* Who knows more says more: "lost: the machine was restarted". */

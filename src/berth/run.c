@@ -18,7 +18,6 @@
 #include <uv.h>
 
 #include "core/clock.h"
-#include "core/mem.h"
 #include "client/client.h"
 #include "client/exec.h"
 #include "client/exec_input.h"
@@ -195,7 +194,7 @@ release_signals(struct run *run)
 static int
 after_leaving(const struct run *run)
 {
-	AUTO_FREE char *at = machine_option(run->config->client);
+	const char *at = client_reach(run->config->client)->words;
 
 	if (run->id)
 		print_note(run->config->output,
@@ -256,7 +255,7 @@ run_stay(const struct run_config *config, struct err *err)
 				    .is_raw = config->is_raw || config->has_tty,
 				    .on_started = on_started };
 	struct exec_stream_config stream = { .spec = config->spec };
-	AUTO_FREE char *at = machine_option(config->client);
+	const char *at = client_reach(config->client)->words;
 	struct run run = { .config = config };
 	int status = -1;
 

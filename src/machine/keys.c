@@ -254,7 +254,7 @@ const struct keys_row keys_rows[] = {
 	{ "forward_agent", "true|false", "false",
 	  "Let the machine use the keys of the agent here" },
 	{ "compression", "auto|on|off", "auto",
-	  "Compress; auto does where the way is long" },
+	  "Compress; auto is what OpenSSH does" },
 	{ "transport", "openssh|libssh|local", "openssh",
 	  "What carries the bytes" },
 	{ "addr", "URL", NULL,

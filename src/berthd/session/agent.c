@@ -15,8 +15,7 @@
 #include <unistd.h>
 
 #include "berthd/session/agent.h"
-#include "berthd/session/tmux.h"
-#include "berthd/session/witness.h"
+#include "berthd/session/keeper.h"
 #include "core/buf.h"
 #include "core/fs.h"
 #include "core/mem.h"
@@ -28,7 +27,6 @@
 
 #define MAX_ORDER (4u << 20)
 #define MAX_WORDS 65536
-#define SEES_EVERY_END 306 /* a version of tmux; see witness.h */
 
 /* What the kernel appends when the program's file was replaced. */
 static const char deleted[] = " (deleted)";
@@ -233,25 +231,20 @@ agent_become(const struct agent_order *order, struct err *err)
 	return -1;
 }
 
-/* Does the tmux around us take notice of every end? */
-static bool
-is_seen_by_tmux(void)
-{
-	const char *version = getenv("TERM_PROGRAM_VERSION");
-
-	return version && tmux_read_version(version) >= SEES_EVERY_END;
-}
-
 int
 agent_run(const char *path, struct err *err)
 {
 	AUTO_BUF bytes = BUF_INIT(MAX_ORDER);
 	AUTO_AGENT_ORDER order = { .name = NULL };
+	pid_t agent;
 	int rc;
 
-	/* Before there is anything secret in our memory. */
-	if (!is_seen_by_tmux())
-		witness_start();
+	keeper_prepare();
+	agent = fork();
+	if (agent > 0)
+		keeper_run(agent);
+	/* Without a process to spare it has to do without a keeper. */
+	keeper_release();
 	rc = read_order(path, &bytes, err);
 	if (rc == 0)
 		rc = decode(&bytes, &order, err);

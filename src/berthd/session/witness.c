@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: ISC */
 
-/* A witness of an agent's end; see witness.h. */
+/* A witness of a keeper's end; see witness.h. */
 
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "berthd/session/tmux.h"
 #include "berthd/session/witness.h"
 #include "core/macros.h"
 #include "core/mem.h"
 #include "core/proc.h"
+
+#define SEES_EVERY_END 306 /* a version of tmux */
 
 /* What tmux needs for it when nothing is lost, and when to give up. */
 #define FIRST_MS 20
@@ -22,7 +26,7 @@
 #define MAX_REMINDERS 30
 
 /* Where a witness has them. */
-enum { AGENT_FD, SERVER_FD };
+enum { KEEPER_FD, SERVER_FD };
 
 static int
 open_process(pid_t pid)
@@ -40,7 +44,7 @@ send_signal(int fd, int sig)
 static bool
 is_overlooked(void)
 {
-	return send_signal(AGENT_FD, 0) || errno != ESRCH;
+	return send_signal(KEEPER_FD, 0) || errno != ESRCH;
 }
 
 static void
@@ -58,17 +62,17 @@ remind(void)
 }
 
 static void
-witness(int agent, int server)
+witness(int keeper, int server)
 {
-	struct pollfd ends[2] = { { .fd = AGENT_FD, .events = POLLIN },
+	struct pollfd ends[2] = { { .fd = KEEPER_FD, .events = POLLIN },
 				  { .fd = SERVER_FD, .events = POLLIN } };
 
 	(void)setsid();
-	(void)chdir("/");
+	(void)!chdir("/");
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	proc_title_set("berthd: witness");
 	/* Both are above the places that they are put into. */
-	if (dup2(agent, AGENT_FD) < 0 || dup2(server, SERVER_FD) < 0)
+	if (dup2(keeper, KEEPER_FD) < 0 || dup2(server, SERVER_FD) < 0)
 		return;
 	(void)close_range(SERVER_FD + 1, ~0u, 0);
 	while (poll(ends, ARRAY_SIZE(ends), -1) < 0 && errno == EINTR)
@@ -77,18 +81,26 @@ witness(int agent, int server)
 		remind();
 }
 
+/* Does the tmux around us take notice of every end? */
+static bool
+is_seen_by_tmux(void)
+{
+	const char *version = getenv("TERM_PROGRAM_VERSION");
+
+	return version && tmux_read_version(version) >= SEES_EVERY_END;
+}
+
 void
 witness_start(void)
 {
-	AUTO_CLOSE int agent = open_process(getpid());
+	AUTO_CLOSE int keeper = open_process(getpid());
 	AUTO_CLOSE int server = open_process(getppid());
 
-	if (agent <= SERVER_FD || server <= SERVER_FD)
+	if (is_seen_by_tmux() || keeper <= SERVER_FD || server <= SERVER_FD)
 		return;
-	/* A child of tmux: an agent must find none that it did not make. */
 	if (syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, 0) ==
 	    0) {
-		witness(agent, server);
+		witness(keeper, server);
 		_exit(0);
 	}
 }
