@@ -69,7 +69,7 @@ wait "$VHOST_unshare"
 ok 'the link sees that the machine is gone' wait_for 10 state_is reconnecting
 vhost_boot
 vhost_plug
-what_was_lost 'a reboot' "^($lost|143: .*killed by SIGTERM)" '^(lost|signalled)$'
+what_was_lost 'a reboot' "^($lost|1(29|37|43): .*killed by SIG(HUP|KILL|TERM))" '^(lost|signalled)$'
 
 ok 'another command runs' begin "$HANG"
 other=$("$BERTH" exec start -m box -- sh -c "echo kept; $HANG" | jq -r .exec_id)
