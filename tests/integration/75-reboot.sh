@@ -43,8 +43,8 @@ begin() {
 	wait_for 30 file_has "$TMP/out" begun
 }
 
-# what_was_lost WHAT: of a machine that is back.  One that goes down in order may
-# have time to tell commands, and holders to write down that they ended by that.
+# what_was_lost WHAT SAID STATE: of a machine that is back.  One that goes down in
+# order may end commands first, and their holders write that down: true as well.
 what_was_lost() {
 	local status
 	ok "$1: the client ends" wait_for 30 is_gone "$client"
@@ -59,6 +59,7 @@ what_was_lost() {
 	is "$1: by the same link" "$(status | jq .pid)" "$link"
 }
 lost='125: .*lost: the machine was restarted'
+killed='1(29|37|43): .*killed by SIG(HUP|KILL|TERM)'
 
 ok 'a command runs' begin "$HANG"
 link=$(status | jq .pid)
@@ -69,7 +70,7 @@ wait "$VHOST_unshare"
 ok 'the link sees that the machine is gone' wait_for 10 state_is reconnecting
 vhost_boot
 vhost_plug
-what_was_lost 'a reboot' "^($lost|1(29|37|43): .*killed by SIG(HUP|KILL|TERM))" '^(lost|signalled)$'
+what_was_lost 'a reboot' "^($lost|$killed)" '^(lost|signalled)$'
 
 ok 'another command runs' begin "$HANG"
 other=$("$BERTH" exec start -m box -- sh -c "echo kept; $HANG" | jq -r .exec_id)
