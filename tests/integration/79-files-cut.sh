@@ -5,7 +5,7 @@
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"
-needs jq
+needs jq script
 
 use_home "${BERTH_HOME#"$TMP"/}"
 export BERTHD BERTH_OUTPUT=json BERTH_BERTHD_DIR=$BUILD/src/berthd
@@ -84,3 +84,22 @@ for via in daemon sftp shell; do
 		done
 	done
 done
+
+# A person is shown how far it is, anybody else is not.
+unset BERTH_OUTPUT
+export BERTH_FILE_VIA=daemon
+wire delay 60000
+on_terminal() {
+	TERM=xterm script -qec "$(printf '%q ' "$BERTH" "$@")" /dev/null \
+		</dev/null 2>&1 | tr '\r' '\n'
+}
+told='[0-9]+% .*MiB of 15 MiB, .*B/s'
+like 'a terminal sees how far a write is' \
+	"$(on_terminal file write -m far "$TMP/w" "$TMP/src/big")" "$told"
+like '... a read' \
+	"$(on_terminal file read -m far "$TMP/w" -o "$TMP/r")" "$told"
+like '... and a sync' "$(on_terminal sync push -m far "$TMP/src" "$TMP/s")" \
+	'[0-9]+% .*MiB of 15 MiB, [0-9]+ of 21 files, .*B/s'
+is 'a pipe does not' "$("$BERTH" file read -m far "$TMP/w" 2>&1 | cksum)" \
+	"$(cksum <"$TMP/src/big")"
+unlike '... either' "$("$BERTH" sync pull -m far "$TMP/src" "$TMP/p" 2>&1)" '%'
