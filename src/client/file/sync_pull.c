@@ -392,9 +392,12 @@ after_files(struct sync *sync, bool has_bulk)
 		const struct plan_step *step = &sync->plan.steps[i];
 		struct err err = ERR_INIT;
 
-		if (step->kind == PLAN_DIR && !has_bulk &&
-		    local_set(sync->fd, step->entry, &err) < 0)
+		if (step->kind != PLAN_DIR || has_bulk)
+			continue;
+		if (local_set(sync->fd, step->entry, &err) < 0)
 			sync_fail(sync, step->entry, &err);
+		else if (!step->is_new)
+			sync_tell(sync, SYNC_CHANGE, step->entry, NULL);
 	}
 }
 
