@@ -167,6 +167,10 @@ unset BERTH_FILE_VIA
 # Many.
 mkdir many
 (cd many && seq 10000 | split -l 1 -a 4)
+for via in daemon sftp shell; do
+	is "$via: ten thousand files are listed" "$(BERTH_FILE_VIA=$via \
+		"$BERTH" file ls many | field '.entries | length')" 10000
+done
 is 'ten thousand files go up' "$(sync push many up | field .files)" 10000
 is '... and come down' "$(sync pull up down | field .files)" 10000
 ok '... the same' diff -r many down
@@ -204,6 +208,35 @@ kill -9 $client
 wait $client 2>/dev/null
 is 'a pull goes on, too' "$(sync pull one down | jq '.resumed_bytes>0')" true
 ok '... to the same' diff -r one down
+
+# A file that shrinks while it is read is left out, and all else goes on.
+mkdir less
+echo small >less/small
+for via in daemon sftp shell; do
+	export BERTH_FILE_VIA=$via
+	[ $via != sftp ] || [ -x /usr/lib/openssh/sftp-server ] || continue
+	for way in push pull; do
+		rm -rf up
+		truncate -s 1G less/big
+		sync $way less up --jsonl >"$TMP/lines" 2>&1 &
+		client=$!
+		wait_for 20 half up
+		truncate -s 100 less/big
+		wait $client
+		is "$via: $way: what shrinks is skipped by name" "$? $(
+			jq -r 'select(.type == "skip") | .path + ": " + .reason' \
+				"$TMP/lines")" '1 big: it changed while it was read'
+		is "$via: $way: ... and all else is there" "$(cat up/small; ls up)" \
+			$'small\nsmall'
+		ok "$via: $way: ... and it with the next run" sync $way less up
+		ok "$via: $way: ... as it is now" diff -r less up
+		[ $way = push ] && [ $via != daemon ] ||
+			is "$via: $way: ... and nothing else" \
+				"$(find up -name '.berth-*')" ''
+	done
+done
+unset BERTH_FILE_VIA
+rm -rf less up
 
 # A file that changed since is not gone on with.
 rm -rf up
