@@ -174,12 +174,25 @@ name_socket(struct reach *reach, struct err *err)
 	return 0;
 }
 
+static char *
+words_for(const struct reach_config *config)
+{
+	const char *machine = config->machine;
+
+	if (config->addr)
+		return xasprintf(" --addr %s", config->addr);
+	if (machine && !str_eq(machine, "local"))
+		return xasprintf(" -m %s", machine);
+	return xstrdup("");
+}
+
 int
 reach_init(struct reach *reach, const struct reach_config *config,
 	   struct err *err)
 {
 	*reach = (struct reach)REACH_INIT;
 	reach->no_start = config->no_start;
+	reach->words = words_for(config);
 	if (name_machine(reach, config, err) < 0)
 		return -1;
 	if (config->token_file &&
@@ -202,6 +215,7 @@ reach_fini(struct reach *reach)
 	free(reach->host);
 	free(reach->token);
 	free(reach->base_url);
+	free(reach->words);
 	free(reach->workdir);
 	free(reach->shell);
 	strv_free(reach->env);
@@ -287,13 +301,15 @@ reach_prepare(struct reach *reach, struct err *err)
 		return 0;
 	if (link_control_connect(reach->machine, flags, reach->asker, err) < 0)
 		return -1;
-	reach->is_up = true;
+	reach->is_up = reach->is_fresh = true;
 	return 0;
 }
 
 /*
  * A stream by the link.  One that has died since is started again, and the
- * stream waits within it until it is active: this call must not.
+ * stream waits within it until it is active: this call must not.  A link that
+ * was active a moment ago is not asked again: that would be one wait more in
+ * each command.
  */
 static int
 connect_link(struct reach *reach, struct err *err)
@@ -302,12 +318,12 @@ connect_link(struct reach *reach, struct err *err)
 			 (reach->no_start ? LINK_NO_START : 0);
 	int fd;
 
-	if (reach->is_up) {
-		if (link_control_connect(reach->machine, flags, NULL, err) < 0)
-			return -1;
-	} else if (reach_prepare(reach, err) < 0) {
+	if (!reach->is_up && reach_prepare(reach, err) < 0)
 		return -1;
-	}
+	if (!reach->is_fresh &&
+	    link_control_connect(reach->machine, flags, NULL, err) < 0)
+		return -1;
+	reach->is_fresh = false;
 	fd = link_control_stream(reach->machine, err);
 	if (fd >= 0 || err->code != ERR_NOT_FOUND || reach->no_start)
 		return fd;
@@ -335,4 +351,16 @@ reach_connect(struct reach *reach, struct err *err)
 	if (fd < 0 && err->code == ERR_UNREACHABLE)
 		err_hint(err, "is the daemon running, and the port forwarded?");
 	return fd;
+}
+
+void
+reach_hint(const struct reach *reach, struct err *err)
+{
+	AUTO_FREE char *hint = xstrdup(err->hint);
+	const char *end = str_starts(hint, "'berth ") ? strchr(hint + 1, '\'')
+						      : NULL;
+
+	if (end == NULL)
+		return;
+	err_hint(err, "%.*s%s%s", (int)(end - hint), hint, reach->words, end);
 }
