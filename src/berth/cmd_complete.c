@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * __complete WORD [BEGIN]; see cmd_complete.h.
+ * __complete WORD -- [BEGIN [LINE...]]; see cmd_complete.h.
  *
- * A key press must not start a daemon nor show an error: what cannot be had is
- * not offered.
+ * A key press must not start a daemon nor a link, wait for one, nor show an
+ * error: what cannot be had is not offered.
  */
 
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/buf.h"
 #include "core/text.h"
@@ -26,13 +27,55 @@
 
 #define MAX_TEXT (1u << 20)
 
+/* Whoever presses a key waits for no machine. */
+#define MAX_SECONDS 2
+
 /* A description is cut to this many bytes. */
 #define MAX_DESCRIPTION 60
 
 struct complete_args {
 	const char *word;
 	const char *begin;
+	char **line;
+	struct where_args where;
 };
+
+/* What "-m" says on the line so far; bash gives "--machine=x" as three words.
+ */
+static const char *
+machine_of(const struct complete_args *args)
+{
+	const char *found = args->where.machine;
+
+	for (char **word = args->line; word && *word; word++) {
+		if (str_eq(*word, "--"))
+			break;
+		if (str_starts(*word, "--machine="))
+			found = *word + strlen("--machine=");
+		else if (str_eq(*word, "-m") || str_eq(*word, "--machine")) {
+			if (word[1] && str_eq(word[1], "="))
+				word++;
+			if (word[1] == NULL)
+				break;
+			found = *++word;
+		} else if (str_starts(*word, "-m"))
+			found = *word + strlen("-m");
+	}
+	return found;
+}
+
+/* A daemon or a link that is there already. */
+static struct client *
+open_quietly(const struct complete_args *args)
+{
+	struct reach_config config = { .no_start = true,
+				       .machine = machine_of(args),
+				       .addr = args->where.addr,
+				       .token_file = args->where.token_file };
+	struct err ignored = ERR_INIT;
+
+	return client_new(&config, &ignored);
+}
 
 static void
 add_exec(const struct exec_result *r, struct buf *out)
@@ -48,12 +91,13 @@ add_exec(const struct exec_result *r, struct buf *out)
 }
 
 static void
-offer_execs(const char *state, const char *begin, struct buf *out)
+offer_execs(const struct complete_args *args, const char *state,
+	    struct buf *out)
 {
-	struct reach_config config = { .no_start = true };
+	const char *begin = args->begin;
 	struct exec_filter filter = { .state = state, .limit = MAX_OFFERS };
 	struct err ignored = ERR_INIT;
-	AUTO_CLIENT *client = client_new(&config, &ignored);
+	AUTO_CLIENT *client = open_quietly(args);
 	AUTO_EXEC_RESULTS list = { 0 };
 	AUTO_BUF answer = BUF_INIT(EXEC_MAX_LIST);
 
@@ -97,11 +141,10 @@ offer(const char *word, const char *about, const char *begin, struct buf *out)
 }
 
 static void
-offer_sessions(const char *begin, struct buf *out)
+offer_sessions(const struct complete_args *args, struct buf *out)
 {
-	struct reach_config config = { .no_start = true };
 	struct err ignored = ERR_INIT;
-	AUTO_CLIENT *client = client_new(&config, &ignored);
+	AUTO_CLIENT *client = open_quietly(args);
 	struct session_infos list = { .n = 0 };
 	AUTO_BUF answer = BUF_INIT(EXEC_MAX_LIST);
 
@@ -113,7 +156,7 @@ offer_sessions(const char *begin, struct buf *out)
 		offer(list.items[i].name,
 		      session_info_is_ended(&list.items[i]) ? "Has ended"
 							    : "Runs",
-		      begin, out);
+		      args->begin, out);
 	session_infos_fini(&list);
 }
 
@@ -176,16 +219,17 @@ offer_keys(const char *begin, struct buf *out)
 static int
 run_complete(const struct cli_call *call, struct err *err)
 {
-	const struct complete_args *args = call->args;
-	const char *begin = args->begin ? args->begin : "";
+	struct complete_args *args = call->args;
+	const char *begin = args->begin = args->begin ? args->begin : "";
 	AUTO_BUF out = BUF_INIT(MAX_TEXT);
 
+	(void)alarm(MAX_SECONDS);
 	if (str_eq(args->word, "exec"))
-		offer_execs(NULL, begin, &out);
+		offer_execs(args, NULL, &out);
 	else if (str_eq(args->word, "finished"))
-		offer_execs("finished", begin, &out);
+		offer_execs(args, "finished", &out);
 	else if (str_eq(args->word, "session"))
-		offer_sessions(begin, &out);
+		offer_sessions(args, &out);
 	else if (str_eq(args->word, "signal"))
 		offer_signals(&out);
 	else if (str_eq(args->word, "machine"))
@@ -204,6 +248,13 @@ static const struct cli_operand operands[] = {
 		    .flags = CLI_REQUIRED, .help = "What is asked for"),
 	CLI_OPERAND(struct complete_args, begin, TEXT, "BEGIN",
 		    .help = "What is typed already"),
+	CLI_OPERAND(struct complete_args, line, TEXTS, "LINE",
+		    .help = "The words before it"),
+	{ 0 },
+};
+
+static const struct cli_use groups[] = {
+	{ &where_group, offsetof(struct complete_args, where) },
 	{ 0 },
 };
 
@@ -211,6 +262,7 @@ const struct cli_command complete_command = {
 	.name = "__complete",
 	.summary = "Answer a completion script",
 	.operands = operands,
+	.groups = groups,
 	.args_size = sizeof(struct complete_args),
 	.run = run_complete,
 	.flags = CLI_HIDDEN,

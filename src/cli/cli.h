@@ -103,8 +103,9 @@ enum cli_flags {
 #define CLI_UNSET UINT64_MAX
 
 /* What completion offers for a value or an operand; choices need none.  Any
- * other word is asked of `PROGRAM __complete WORD', one candidate per line,
- * optionally a tab and its description. */
+ * other word is asked of `PROGRAM __complete WORD -- BEGIN LINE...', LINE being
+ * the words before the one at the cursor: one candidate per line, optionally a
+ * tab and its description. */
 #define CLI_FILES "files"
 #define CLI_DIRS "dirs"
 #define CLI_COMMANDS "commands"

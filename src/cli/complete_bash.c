@@ -49,7 +49,7 @@ static const char body[] =
     "		while IFS=$'\\t' read -r word _; do\n"
     "			[[ $word == \"$cur\"* ]] && COMPREPLY+=(\"$word\")\n"
     "		done < <(\"${COMP_WORDS[0]}\" __complete \"${place#ask }\" "
-    "\"$cur\" 2>/dev/null) ;;\n"
+    "-- \"$cur\" \"${COMP_WORDS[@]:1:COMP_CWORD-1}\" 2>/dev/null) ;;\n"
     "	esac\n"
     "}\n"
     "\n"

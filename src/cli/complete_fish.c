@@ -41,7 +41,7 @@ static const char body[] =
     "	case 'words*'; string split -n ' ' -- "
     "(string sub -s 6 -- $place)\n"
     "	case 'ask*'; $tokens[1] __complete (string sub -s 5 -- $place) "
-    "\"$cur\" 2>/dev/null\n"
+    "-- \"$cur\" $tokens 2>/dev/null\n"
     "	end\n"
     "end\n"
     "\n"

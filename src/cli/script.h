@@ -17,7 +17,7 @@
  *	_berth_options AT	items
  *
  * A place is one of: none, files, dirs, commands, rest (another command with
- * its arguments), "words A B C", "ask WORD" (of PROGRAM __complete WORD).
+ * its arguments), "words A B C", "ask WORD" (of PROGRAM __complete).
  */
 
 #include "cli/cli.h"

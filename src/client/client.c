@@ -329,6 +329,7 @@ on_end(struct http_call *http UNUSED, const struct err *why, void *owner)
 		if (err.code == ERR_UNAUTHORIZED)
 			err_hint(&err, "show it the token with --token-file "
 				       "FILE");
+		reach_hint(client_reach(call->client), &err);
 		why = &err;
 	}
 	if (why == NULL || !try_again(call, why))

@@ -174,12 +174,25 @@ name_socket(struct reach *reach, struct err *err)
 	return 0;
 }
 
+static char *
+words_for(const struct reach_config *config)
+{
+	const char *machine = config->machine;
+
+	if (config->addr)
+		return xasprintf(" --addr %s", config->addr);
+	if (machine && !str_eq(machine, "local"))
+		return xasprintf(" -m %s", machine);
+	return xstrdup("");
+}
+
 int
 reach_init(struct reach *reach, const struct reach_config *config,
 	   struct err *err)
 {
 	*reach = (struct reach)REACH_INIT;
 	reach->no_start = config->no_start;
+	reach->words = words_for(config);
 	if (name_machine(reach, config, err) < 0)
 		return -1;
 	if (config->token_file &&
@@ -202,6 +215,7 @@ reach_fini(struct reach *reach)
 	free(reach->host);
 	free(reach->token);
 	free(reach->base_url);
+	free(reach->words);
 	free(reach->workdir);
 	free(reach->shell);
 	strv_free(reach->env);
@@ -337,4 +351,16 @@ reach_connect(struct reach *reach, struct err *err)
 	if (fd < 0 && err->code == ERR_UNREACHABLE)
 		err_hint(err, "is the daemon running, and the port forwarded?");
 	return fd;
+}
+
+void
+reach_hint(const struct reach *reach, struct err *err)
+{
+	AUTO_FREE char *hint = xstrdup(err->hint);
+	const char *end = str_starts(hint, "'berth ") ? strchr(hint + 1, '\'')
+						      : NULL;
+
+	if (end == NULL)
+		return;
+	err_hint(err, "%.*s%s%s", (int)(end - hint), hint, reach->words, end);
 }

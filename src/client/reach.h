@@ -35,6 +35,7 @@ struct reach {
 	char *host;    /* the Host header, or NULL */
 	char *token;   /* a secret; cleared by fini */
 	char *base_url;
+	char *words; /* to reach it by a command line: "", " -m gpu" */
 	bool no_start;
 	bool is_linked; /* by a link */
 	bool is_up;	/* the link was active once */
@@ -70,5 +71,12 @@ int reach_connect(struct reach *reach, struct err *err);
  * for questions.
  */
 int reach_prepare(struct reach *reach, struct err *err);
+
+/*
+ * Of a hint that begins with a command of berth in quotes ('berth session ls'
+ * shows ...), which is the daemon's, make one that is right here: 'berth
+ * session ls -m gpu' shows ...
+ */
+void reach_hint(const struct reach *reach, struct err *err);
 
 #endif

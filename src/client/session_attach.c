@@ -258,6 +258,7 @@ on_end(struct http_call *call UNUSED, const struct err *why, void *owner)
 	else
 		error_json_read(a->status, buf_bytes(&a->error_body),
 				a->error_body.len, &err);
+	reach_hint(client_reach(a->config.client), &err);
 	lose(a, &err);
 }
 

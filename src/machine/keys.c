@@ -282,7 +282,8 @@ const struct keys_row keys_rows[] = {
 	{ "retry.first", "TIME", "500ms", "The wait before the second" },
 	{ "retry.max", "TIME", "60s", "The longest wait" },
 	{ "connect_timeout", "TIME", "30s", "How long a connection may take" },
-	{ "keep_alive", "TIME", "15s", "Between two signs of life" },
+	{ "keep_alive", "TIME", "15s",
+	  "Between two signs of life; 0: only when an answer is overdue" },
 	{ "idle", "TIME", "10m", "After which an unused link ends" },
 };
 const size_t keys_n_rows = ARRAY_SIZE(keys_rows);

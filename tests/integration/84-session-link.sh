@@ -61,6 +61,28 @@ key a 'C-]'
 ok 'Ctrl-] leaves it' wait_for 10 shows a '^=0'
 ok 'and nobody stays' wait_for 10 viewers_are work 0
 
+# --- names at a tab ---------------------------------------------------------------
+
+# shellcheck source=/dev/null
+. <("$BERTH" completion bash)
+offers() {
+	COMP_WORDS=(berth "$@")
+	COMP_CWORD=$#
+	_berth
+	printf '%s\n' "${COMPREPLY[@]}" | sort | tr '\n' ' '
+}
+berth session new here -- sh -c "$HANG" >/dev/null
+is 'a tab offers the sessions of the machine that the line names' \
+	"$(offers session attach -m box '')" 'work '
+is 'however it names it' "$(offers attach --machine = box w
+	offers session kill -mbox '')" 'work work '
+is 'and those of this one otherwise' "$(offers session attach '')" 'here '
+is 'or of the one in the environment' \
+	"$(BERTH_MACHINE=box offers session attach '')" 'work '
+id=$(berth exec start -m box -- true | jq -r .exec_id)
+is 'execs, too' "$(offers logs -m box '')" "$id last "
+berth session kill --grace 0 here >/dev/null
+
 # --- bytes --------------------------------------------------------------------
 
 type_ a 'clear; berth attach -m box work; echo =$?'
@@ -119,3 +141,6 @@ ok 'whose agent goes on' wait_for 40 eval \
 berth session kill -m box --grace 0 lines >/dev/null
 ok 'and is killed from here' wait_for 10 eval \
 	'! "${OURS[@]}" has-session -t =lines'
+berth link stop box
+is 'without a link there is nothing to offer' "$(offers session attach -m box '')" ' '
+is 'and none is made for a tab' "$(berth link ls --json | jq '[.links[] | select(.machine == "box" and .state == "active")] | length')" 0

@@ -39,7 +39,7 @@ door() {
 		SSH_ORIGINAL_COMMAND="${2:-}" "$TMP/bin/codex-ssh" --etc "$ETC" --as "$1"
 }
 terminal() {
-	rm -f "$TMP/in"
+	rm -f "$TMP/in" "$TMP/out"
 	mkfifo "$TMP/in"
 	env -u BERTH_HOME XDG_RUNTIME_DIR="$TMP/run" TERM=xterm-256color \
 		script -qfec "stty rows 30 cols 100; exec '$TMP/bin/codex-ssh' --etc '$ETC' --as $1" \
@@ -129,7 +129,21 @@ for version in v3 v2; do
 	ok 'berth plays what was shown' cmp "$TMP/played" "$TMP/wanted"
 	ok 'byte for byte what the terminal got' bash -c \
 		"sed 1d '$TMP/out' | head -c 400 | cmp -n 300 - '$TMP/wanted'"
+	if [ -d "$ROOT/tests/peers/node_modules/asciinema-player" ]; then
+		points node "$ROOT/tests/peers/asciinema-play.mjs" "$tape" \
+			"$TMP/wanted" 100x30
+	else
+		cannot "the player of asciinema plays it ($version)" \
+			'it is not installed (scripts/setup --tests)'
+	fi
 done
+# The one of Debian knows the second version.
+if command -v asciinema >/dev/null; then
+	script -qec "asciinema cat '$tape' >'$TMP/cat'" /dev/null </dev/null | note
+	ok 'asciinema itself shows it, byte for byte' cmp "$TMP/cat" "$TMP/wanted"
+else
+	cannot 'asciinema itself shows it' 'it is not installed (scripts/setup --tests)'
+fi
 is 'the end of a recorded session is on record' \
 	"$(jq -r 'select(.event=="end" and .session=="taped").role' "$LOG" | sort -u)" taped
 echo '{"version":9}' >"$TMP/bad.cast"

@@ -31,7 +31,7 @@ cleanup_at_exit tmux_of kill-server
 declare -A KEYS=() PIDS=()
 terminal() {
 	local name=$1 fd
-	rm -f "$TMP/$name.in"
+	rm -f "$TMP/$name.in" "$TMP/$name.out"
 	mkfifo "$TMP/$name.in"
 	XDG_RUNTIME_DIR=$TMP/run TERM=${TERM_OF:-xterm-256color} SHELL=/bin/sh \
 		script -qfec "stty rows 30 cols 100; exec env -u BERTH_HOME '$TMP/bin/codex-ssh' --etc '$ETC' --as $2" \

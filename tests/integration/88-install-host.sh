@@ -45,7 +45,16 @@ ok 'it can be rehearsed' install_host --dry-run
 is 'which changes nothing' "$(cd "$HOST/upper" && find . | sort | md5sum)" "$before"
 fails 'a host that is not set up is not valid' in_host /opt/berth/scripts/validate-host
 ok 'it installs' install_host
-ok 'and says that all is well' in_host /opt/berth/scripts/validate-host
+like 'and says that the agent is missing' "$(cat .out)" 'codex is not installed'
+fails 'without which a host is not well' in_host /opt/berth/scripts/validate-host
+cat >"$R/usr/local/bin/codex" <<'AGENT'
+#!/bin/sh
+[ "$1" = --version ] && echo 'codex 1.2.3' && exit
+echo "codex in $PWD for $LOGNAME"
+exec cat
+AGENT
+chmod 755 "$R/usr/local/bin/codex"
+ok 'with it, all is well' in_host /opt/berth/scripts/validate-host
 in_host /opt/berth/scripts/validate-host | note
 echo '# edited' >>"$R/etc/codex-ssh/codex-ssh.env"
 again=$(install_host)
@@ -58,15 +67,61 @@ like 'a drop-in that sshd refuses is taken back' \
 		/opt/broken/scripts/install-host --no-packages' 2>&1)" 'it is as it was'
 ok 'and sshd is as it was' in_host /opt/berth/scripts/validate-host
 
+# --- packages ---------------------------------------------------------------------
+
+# A machine without them, whose package manager is NAME: it says what it was
+# asked, and brings them all.  The real ones need a network.
+bare() {
+	local name
+	mkdir -p "$R/opt/away" "$R/run/systemd/system"
+	in_host sh -c 'mv /usr/sbin/sshd /usr/bin/tmux /usr/bin/git /usr/bin/rsync \
+		/usr/bin/apt-get /opt/away' >/dev/null 2>&1
+	cat >"$R/usr/local/bin/$1" <<'MANAGER'
+#!/bin/sh
+echo "${0##*/} $*" >>/tmp/asked
+case $0 in */apt-get)
+	[ "$1" = update ] && touch /tmp/updated
+	[ -e /tmp/updated ] || exit 100
+esac
+case " $* " in *' install '*)
+	for name; do case $name in
+	openssh-server) mv /opt/away/sshd /usr/sbin/ ;;
+	tmux|git|rsync) mv /opt/away/$name /usr/bin/ ;;
+	esac; done
+esac
+MANAGER
+	for name in systemctl loginctl; do
+		printf '#!/bin/sh\necho "%s $*" >>/tmp/asked\n' $name \
+			>"$R/usr/local/bin/$name"
+	done
+	chmod 755 "$R/usr/local/bin/$1" "$R"/usr/local/bin/{systemctl,loginctl}
+	rm -f "$R/tmp/asked"
+}
+as_before() {
+	rm -rf "$R/usr/local/bin/$1" "$R"/usr/local/bin/{systemctl,loginctl} \
+		"$R/run/systemd"
+	mv "$R/opt/away/apt-get" "$R/usr/bin/"
+}
+all='tmux git rsync openssh-server'
+bare dnf
+like 'packages can be rehearsed' \
+	"$(in_host /opt/berth/scripts/install-host --dry-run)" "dnf install -q -y $all"
+ok 'and nobody is asked' test ! -e "$R/tmp/asked"
+ok 'a machine of the Fedora family gets them' in_host /opt/berth/scripts/install-host
+asked() { grep -vE 'is-active|^loginctl' "$R/tmp/asked"; }
+is 'by dnf, and sshd runs' "$(asked)" "dnf install -q -y $all
+systemctl enable --quiet --now sshd"
+as_before dnf
+bare apt-get
+ok 'one of the Debian family, too' in_host /opt/berth/scripts/install-host
+is 'by apt-get, whose lists were old' "$(asked)" \
+	"apt-get install -qq -y --no-install-recommends $all
+apt-get update -qq
+apt-get install -qq -y --no-install-recommends $all"
+as_before apt-get
+
 # --- using it ---------------------------------------------------------------------
 
-cat >"$R/usr/local/bin/codex" <<'AGENT'
-#!/bin/sh
-[ "$1" = --version ] && echo 'codex 1.2.3' && exit
-echo "codex in $PWD for $LOGNAME"
-exec cat
-AGENT
-chmod 755 "$R/usr/local/bin/codex"
 mkdir -p "$R/srv/codex/web" "$R/srv/codex/docs"
 echo content >"$R/srv/codex/web/file"
 printf 'test:\n\t@echo tested\n' >"$R/srv/codex/web/Makefile"
@@ -91,9 +146,12 @@ chroot "$R" /usr/sbin/sshd -D -e -p $PORT -o UsePAM=no -o ListenAddress=127.0.0.
 	-o PidFile=none >"$TMP/sshd.log" 2>&1 &
 cleanup_at_exit kill $!
 wait_for 10 file_has "$TMP/sshd.log" 'Server listening'
+# By its socket: its user's number is somebody else's on other machines.
 end_sessions() {
-	in_host pkill -u codex -x tmux
-	in_host pkill -u codex -x 'tmux: server'
+	local socket
+	find "$R" -xdev -type s -path '*/session/tmux' | while read -r socket; do
+		in_host tmux -S "${socket#"$R"}" kill-server
+	done
 }
 cleanup_at_exit end_sessions
 on() {

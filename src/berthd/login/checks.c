@@ -16,6 +16,7 @@
 #include "berthd/login/jail.h"
 #include "berthd/login/login.h"
 #include "berthd/login/policy.h"
+#include "berthd/login/supervise.h"
 #include "berthd/session/tmux.h"
 #include "core/buf.h"
 #include "core/fs.h"
@@ -133,24 +134,87 @@ checks_tmux(const struct places *places, struct check_words *words)
 	return true;
 }
 
-/* The agent of this user's sessions, and what it says of its version. */
-bool
-checks_agent(struct check_words *words)
+/* What the settings say of the agent: NULL if nothing, or they are broken. */
+static char *
+chosen_agent(void)
 {
-	char *argv[] = { (char[]){ "codex" }, (char[]){ "--version" }, NULL };
+	struct err err = ERR_INIT;
+	AUTO_FREE char *own = path_expand("~/.config/codex-ssh/codex-ssh.env",
+					  &err);
+	struct env_file file;
+	char *program = NULL;
+
+	if (own && env_file_init(&file, &err) == 0) {
+		if (env_file_load(&file, LOGIN_ETC "/codex-ssh.env", &err) ==
+			0 &&
+		    env_file_load(&file, own, &err) == 0 && file.command)
+			program = xstrdup(file.command[0]);
+		env_file_fini(&file);
+	}
+	return program;
+}
+
+/* Where a login would find it. */
+static char *
+find_agent(const char *name)
+{
+	const char *path = getenv("PATH");
+	const char *home = getenv("HOME");
+	AUTO_FREE char *pair = xasprintf("PATH=%s/.local/bin:%s",
+					 home ? home : "", path ? path : "");
+	char *env[] = { pair, NULL };
+
+	return supervise_find(name, env);
+}
+
+/* Others may not know the option, and do who knows what. */
+static bool
+tells_version(const char *program)
+{
+	static const char *const agents[] = { "codex", "claude", "gemini",
+					      "opencode" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(agents); i++)
+		if (strcmp(path_base(program), agents[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool
+ask_version(char *program, struct check_words *words)
+{
+	char *argv[] = { program, (char[]){ "--version" }, NULL };
 	AUTO_BUF out = BUF_INIT(4096);
 	AUTO_BUF errors = BUF_INIT(4096);
 	struct err err = ERR_INIT;
 	int status = 0;
 
-	if (run_program(argv, AGENT_MS, &out, &errors, &status, &err) < 0) {
-		if (err.code != ERR_NOT_FOUND)
-			return complain(words, &err);
-		say(words, "codex is not in PATH");
-		return true;
-	}
+	if (run_program(argv, AGENT_MS, &out, &errors, &status, &err) < 0)
+		return complain(words, &err);
 	say(words, "%.*s", (int)strcspn(buf_text(&out), "\n"), buf_text(&out));
+	if (status != 0)
+		say(words, "%.200s --version ended with %d", program, status);
 	return status == 0;
+}
+
+/* The agent of this user's sessions, and what it says of its version. */
+bool
+checks_agent(struct check_words *words)
+{
+	AUTO_FREE char *chosen = chosen_agent();
+	const char *name = chosen ? chosen : "codex";
+	AUTO_FREE char *program = find_agent(name);
+
+	if (program && tells_version(program))
+		return ask_version(program, words);
+	say(words, "%.200s is %s", name, program ? "there" : "not installed");
+	/* Who has no front door may have no agent. */
+	if (program || chosen == NULL)
+		return true;
+	snprintf(words->hint, sizeof(words->hint),
+		 "install it where logins find it (/usr/local/bin), or change "
+		 "CODEX_SSH_COMMAND in codex-ssh.env");
+	return false;
 }
 
 /* Without it systemd ends a user's sessions with the last login. */

@@ -45,14 +45,13 @@ set_signals(void (*handler)(int))
 		(void)sigaction(passed_on[i], &action, NULL);
 }
 
-/* execvpe looks into our PATH; the errand has its own. */
-static char *
-find_program(const char *name, char *const *env)
+char *
+supervise_find(const char *name, char *const *env)
 {
 	const char *path = strv_env_get(env, "PATH");
 
 	if (strchr(name, '/'))
-		return xstrdup(name);
+		return access(name, X_OK) == 0 ? xstrdup(name) : NULL;
 	while (path && *path) {
 		size_t n = strcspn(path, ":");
 		AUTO_FREE char *dir = xstrndup(path, n);
@@ -69,7 +68,7 @@ find_program(const char *name, char *const *env)
 int
 supervise_become(const struct errand *errand, struct err *err)
 {
-	AUTO_FREE char *program = find_program(errand->argv[0], errand->env);
+	AUTO_FREE char *program = supervise_find(errand->argv[0], errand->env);
 
 	if (program == NULL)
 		return err_set(err, ERR_NOT_FOUND, "%s is not installed here",

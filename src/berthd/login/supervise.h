@@ -19,6 +19,12 @@ struct errand {
 	bool jail_write;
 };
 
+/*
+ * The program that `name' is with the PATH of `env' (execvpe looks into ours),
+ * or NULL; the caller frees.
+ */
+char *supervise_find(const char *name, char *const *env);
+
 /* Returns on failure only: ERR_NOT_FOUND when the program is missing. */
 int supervise_become(const struct errand *errand, struct err *err);
 

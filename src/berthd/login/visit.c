@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "berthd/login/ending.h"
+#include "berthd/login/supervise.h"
 #include "berthd/login/visit.h"
 #include "berthd/session/agent.h"
 #include "berthd/session/record.h"
@@ -47,26 +48,6 @@ is_utf8(void)
 		if (value && value[0])
 			return strcasestr(value, "UTF-8") ||
 			       strcasestr(value, "UTF8");
-	}
-	return false;
-}
-
-/* The command must be there before a session is made that dies of it. */
-static bool
-is_found(const char *program, char *const *env)
-{
-	const char *path = strv_env_get(env, "PATH");
-
-	if (strchr(program, '/'))
-		return access(program, X_OK) == 0;
-	while (path && *path) {
-		size_t n = strcspn(path, ":");
-		AUTO_FREE char *dir = xstrndup(path, n);
-		AUTO_FREE char *full = path_join(dir, program);
-
-		if (n > 0 && access(full, X_OK) == 0)
-			return true;
-		path += n + (path[n] == ':');
 	}
 	return false;
 }
@@ -194,6 +175,7 @@ start(const struct tmux *tmux, const struct places *places,
 				   .argv = strv_copy(visit->command),
 				   .env = strv_copy(visit->env),
 				   .cwd = xstrdup(visit->cwd) };
+	AUTO_FREE char *program = NULL;
 	AUTO_FREE char *path = NULL;
 	AUTO_STRV char **command = NULL;
 	int created;
@@ -202,7 +184,9 @@ start(const struct tmux *tmux, const struct places *places,
 		return err_set(err, ERR_NOT_FOUND,
 			       "there is no session \"%s\" to watch",
 			       visit->session);
-	if (!is_found(order.argv[0], order.env)) {
+	/* It must be there before a session is made that dies of it. */
+	program = supervise_find(order.argv[0], order.env);
+	if (program == NULL) {
 		err_set(err, ERR_NOT_FOUND, "%s is not installed here",
 			order.argv[0]);
 		return err_hint(err, "install it, or set CODEX_SSH_COMMAND in "

@@ -24,7 +24,9 @@
 static const char panes[] =
     "S|#{session_name}|#{session_created}|#{session_activity}|#{window_width}|"
     "#{window_height}|#{pane_pid}|#{pid}|#{pane_dead}|#{pane_dead_status}|"
-    "#{pane_dead_signal}|#{pane_dead_time}|#{history_size}|#{pane_title}";
+    "#{pane_dead_signal}|#{pane_dead_time}|#{history_size}|"
+    /* Until the agent names it, it has the name of the host. */
+    "#{?#{==:#{pane_title},#{host}},,#{pane_title}}";
 
 static const char clients[] =
     "V|#{session_name}|#{client_width}|#{client_height}|#{client_readonly}|"

@@ -166,6 +166,34 @@ the_private_socket_is_connected(void **state UNUSED)
 	reach_fini(&reach);
 }
 
+static void
+a_hint_of_the_daemon_says_how_it_is_reached(void **state UNUSED)
+{
+	struct reach_config config = { .addr = "http://127.0.0.1:7" };
+	struct err err = ERR_INIT;
+	struct reach reach;
+
+	assert_int_equal(reach_init(&reach, &config, &err), 0);
+	err_set(&err, ERR_NOT_FOUND, "none");
+	err_hint(&err, "'berth session ls' shows Ann's");
+	reach_hint(&reach, &err);
+	assert_string_equal(err.hint, "'berth session ls --addr "
+				      "http://127.0.0.1:7' shows Ann's");
+	err_hint(&err, "ask 'berth session ls'");
+	reach_hint(&reach, &err);
+	assert_string_equal(err.hint, "ask 'berth session ls'");
+	err_hint(&err, "'berth is unquoted");
+	reach_hint(&reach, &err);
+	assert_string_equal(err.hint, "'berth is unquoted");
+	reach_fini(&reach);
+	config.addr = NULL;
+	assert_int_equal(reach_init(&reach, &config, &err), 0);
+	err_hint(&err, "'berth session ls' shows them");
+	reach_hint(&reach, &err);
+	assert_string_equal(err.hint, "'berth session ls' shows them");
+	reach_fini(&reach);
+}
+
 int
 main(void)
 {
@@ -176,6 +204,7 @@ main(void)
 		cmocka_unit_test(a_daemon_that_is_not_there_can_be_left_so),
 		cmocka_unit_test(a_daemon_elsewhere_is_found_by_its_card),
 		cmocka_unit_test(the_private_socket_is_connected),
+		cmocka_unit_test(a_hint_of_the_daemon_says_how_it_is_reached),
 	};
 
 	return RUN_TESTS(tests);
