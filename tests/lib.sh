@@ -271,6 +271,11 @@ use_home() {
 	cleanup_at_exit T_stop_home "$BERTH_HOME"
 }
 
+# The directory of all execs of $BERTH_HOME, and of one.  A file of output comes
+# with its first byte: match the directory, not the file.
+exec_root() { echo "$BERTH_HOME"/state/*/exec; }
+exec_dir() { echo "$BERTH_HOME"/state/*/exec/"$1"; }
+
 # start_daemon [ARGUMENT...]: berthd in the foreground of a background job, so
 # that its pid is known: $DAEMON_PID; its log is $BERTH_HOME/berthd.log.
 start_daemon() {

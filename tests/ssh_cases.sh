@@ -25,7 +25,7 @@ sshd_start plain
 is 'a command runs' "$(run plain exec 'echo out; echo err >&2; exit 3' \
 	</dev/null; echo $?)" $'out\n3'
 like 'and every stage is told' "$(said)" \
-	'stage connect.*stage host_key.*stage auth.*stage shell.*up.*open.*err.*exit 3.*closed'
+	'stage connect.*stage host_key.*stage auth.*stage shell.*up.*open.*(err.*exit 3|exit 3.*err).*closed'
 is 'large output and input pass' \
 	"$(head -c 30000000 /dev/zero | run plain exec cat | wc -c)" 30000000
 is 'a terminal is one' "$(run plain tty 'tty -s && stty size' \
@@ -166,6 +166,41 @@ works 'which is right' plain -a yes
 echo "@revoked * $(cut -d' ' -f1,2 "$SSHD/plain/host_key.pub")" \
 	>>"$SSHD/known_hosts"
 down 'a revoked host key' HOST_KEY '.*is revoked' plain -a yes
+cp "$TMP/known" "$SSHD/known_hosts"
+
+ssh-keygen -q -H -f "$SSHD/known_hosts" 2>"$TMP/out"
+works 'a host whose name is hashed' plain
+is 'is not asked about' "$(grep -c '^|1|' "$SSHD/known_hosts"; grep prompt \
+	"$TMP/said")" "$(grep -c . "$TMP/known")"
+
+# Known by who certifies them alone.
+ssh-keygen -q -t ed25519 -N '' -f "$TMP/authority"
+ssh-keygen -q -s "$TMP/authority" -I it -h -n '127.0.0.1,[127.0.0.1]' \
+	"$SSHD/plain/host_key.pub"
+ssh-keygen -q -s "$TMP/authority" -I other -h -n other "$SSHD/keys/host_key.pub"
+sshd_start vouched "HostKey $SSHD/plain/host_key" \
+	"HostCertificate $SSHD/plain/host_key-cert.pub"
+sshd_start mistaken "HostKey $SSHD/keys/host_key" \
+	"HostCertificate $SSHD/keys/host_key-cert.pub"
+authority="$(cut -d' ' -f1,2 "$TMP/authority.pub")"
+echo "@cert-authority * $authority" >"$SSHD/known_hosts"
+if [ "$TRANSPORT" = openssh ]; then
+	works 'a certificate of a host' vouched
+	unlike 'is not asked about' "$(said)" prompt
+	down 'one of another host' HOST_KEY '.*certificate.*does not hold' \
+		mistaken -a no
+	like 'which is said with the question' "$(said)" \
+		'prompt host_key Certificate invalid: [^\n]*name[^\n]*'
+	echo "@revoked * $authority" >>"$SSHD/known_hosts"
+	down 'one by a revoked authority' HOST_KEY '.*revoked' vouched -a yes
+else
+	down 'a host that is known by its certificate alone' UNSUPPORTED \
+		'.*certificates of hosts.*--set transport=openssh' vouched -a yes
+	unlike 'is not asked about' "$(said)" prompt
+	echo "[127.0.0.1]:${SSHD_PORT[vouched]} $(cut -d' ' -f1,2 \
+		"$SSHD/plain/host_key.pub")" >>"$SSHD/known_hosts"
+	works 'but one that is known by its key, too' vouched
+fi
 cp "$TMP/known" "$SSHD/known_hosts"
 
 # --- what cannot work -------------------------------------------------------

@@ -11,10 +11,16 @@
 #	vhost_run COMMAND...	as root in it
 #	vhost_as USER COMMAND...	as that user, without a login
 #	vhost_ssh USER		the words of an ssh command to it, in an array
+#	vhost_plug		after each boot: a cable to it, $VHOST_addr there
+#	vhost_unplug		and pulled out
 
 VHOST_dir=$TMP/vhost
 VHOST_key=$TMP/vhost.key
 VHOST_name=berth-$$
+# One of the addresses for measurements (RFC 2544), which nobody else has.
+VHOST_net=198.18.$(($$ % 256))
+VHOST_addr=$VHOST_net.2
+VHOST_cable=vh$$
 
 # Units of a machine that boots for a minute and has no devices.
 VHOST_masked='systemd-timesyncd systemd-udevd systemd-udev-trigger
@@ -56,7 +62,6 @@ VHOST_furnish() {
 	cp "$VHOST_key.pub" "$etc/ssh/vhost/authorized_keys"
 	chmod 755 "$etc/ssh/vhost"
 	cat >"$etc/ssh/vhost/config" <<-'EOF'
-		ListenAddress 127.0.0.1
 		HostKey /etc/ssh/vhost/host
 		AuthorizedKeysFile /etc/ssh/vhost/authorized_keys
 		StrictModes no
@@ -158,6 +163,22 @@ vhost_halt() {
 	wait "$VHOST_unshare"
 	VHOST_is_empty() { grep -q 'populated 0' "$(VHOST_cgroup)/cgroup.events"; }
 	wait_for 10 VHOST_is_empty
+}
+
+# The end here goes with the one there, when that machine does.
+vhost_plug() {
+	ip link add "$VHOST_cable" type veth peer name cable \
+		netns "$(VHOST_pid)" &&
+		ip addr add "$VHOST_net.1/24" dev "$VHOST_cable" &&
+		ip link set "$VHOST_cable" up &&
+		vhost_run ip addr add "$VHOST_addr/24" dev cable &&
+		vhost_run ip link set cable up && return
+	fail 'there is a cable to the machine'
+	exit 1
+}
+
+vhost_unplug() {
+	ip link del "$VHOST_cable"
 }
 
 vhost_run() {

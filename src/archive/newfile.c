@@ -166,6 +166,18 @@ newfile_offset(int dir_fd, const char *key)
 	return (uint64_t)st.st_size;
 }
 
+bool
+newfile_is_busy(int dir_fd, const char *name)
+{
+	AUTO_CLOSE int fd = openat(
+	    dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid())
+		return true;
+	return flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
 void
 newfile_sweep(int dir_fd, const char *name)
 {

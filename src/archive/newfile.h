@@ -68,6 +68,9 @@ uint64_t newfile_offset(int dir_fd, const char *key);
 /* Is `name' one of our temporary ones?  `key' of a resumed one, or NULL. */
 bool newfile_is_temporary(const char *name, const char *key);
 
+/* Is it that of another user, or is somebody writing it? */
+bool newfile_is_busy(int dir_fd, const char *name);
+
 /* Remove the temporary file `name' unless somebody is writing it. */
 void newfile_sweep(int dir_fd, const char *name);
 

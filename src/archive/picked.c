@@ -34,6 +34,7 @@ struct picked {
 	int parent_fd;
 	int fd; /* the current file, or -1 */
 	uint64_t size, left;
+	bool is_spoilt; /* it ended before its size */
 	bool at_end;
 };
 
@@ -125,6 +126,7 @@ add_file(struct picked *p, struct buf *out, const char *base)
 	p->size = p->left = (uint64_t)st.st_size;
 	if (add_header(p, out, TAR_FILE, NULL, &st) < 0)
 		return -1;
+	p->is_spoilt = false;
 	if (p->left > 0)
 		p->fd = TAKE_FD(fd);
 	return 0;
@@ -196,14 +198,16 @@ step_file(struct picked *p, struct buf *out)
 	got = read_full(p->fd, room, want);
 	got = MAX(got, (ssize_t)0);
 	memset(room + got, 0, want - (size_t)got);
-	p->n_skipped += (size_t)got < want && p->left == want;
+	p->is_spoilt |= (size_t)got < want;
 	buf_commit(out, want);
 	p->left -= want;
 	if (p->left > 0)
 		return 0;
 	close(p->fd);
 	p->fd = -1;
-	return tar_add_padding(out, p->size);
+	if (tar_add_padding(out, p->size) < 0)
+		return -1;
+	return p->is_spoilt ? tar_add_spoilt(out) : 0;
 }
 
 int

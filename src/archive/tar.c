@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * tar archives; see tar.h.
+ * Archives read; see tar.h.
  *
  * The reader is a machine that wants a number of bytes: a header block, the
  * text of a long name or of pax records, the content of a file, or padding.
@@ -21,37 +21,13 @@
 #include "core/path.h"
 #include "core/text.h"
 #include "archive/tar.h"
+#include "archive/tar_header.h"
 
 /* As other readers; nobody's names and records come near. */
 #define MAX_RECORDS (1u << 20)
 
-/* In seconds; later ones do not fit as nanoseconds. */
-#define MAX_MTIME 9000000000
-#define NS_PER_S 1000000000u
-
 #define MAX_SIZE ((uint64_t)INT64_MAX - TAR_BLOCK)
 
-struct header {
-	char name[100];
-	char mode[8];
-	char uid[8];
-	char gid[8];
-	char size[12];
-	char mtime[12];
-	char sum[8];
-	char type;
-	char link[100];
-	char magic[8]; /* with the version */
-	char uname[32];
-	char gname[32];
-	char dev_major[8];
-	char dev_minor[8];
-	char prefix[155];
-	char pad[12];
-};
-_Static_assert(sizeof(struct header) == TAR_BLOCK, "a header is a block");
-
-static const char magic_gnu[8] = "ustar  ";
 static const char magic_ustar[6] = "ustar";
 
 enum tar_state {
@@ -59,13 +35,14 @@ enum tar_state {
 	TAR_WANT_RECORDS, /* the text of a 'x', 'g', 'L' or 'K' header */
 	TAR_IN_FILE,
 	TAR_AT_ENTRY_END,
+	TAR_AT_SPOILT,
 	TAR_AT_END,
 };
 
 struct tar_reader {
 	char *root;
 	enum tar_state state;
-	struct header header; /* as far as it came */
+	struct tar_header header; /* as far as it came */
 	size_t header_len;
 	bool saw_zero_block;
 	uint64_t left;	/* of records or content */
@@ -127,75 +104,6 @@ invalid(struct err *err, const char *why)
 	return err_set(err, ERR_INVALID, "invalid tar: %s", why);
 }
 
-/* A number of GNU's: a set top bit, then big-endian bytes. */
-static bool
-parse_binary(const char *field, size_t size, uint64_t *ret)
-{
-	uint64_t n = (uint8_t)field[0] & 0x7f;
-
-	/* 0x40 is the sign. */
-	if (n & 0x40)
-		return false;
-	for (size_t i = 1; i < size; i++) {
-		if (n >> 55)
-			return false;
-		n = n << 8 | (uint8_t)field[i];
-	}
-	*ret = n;
-	return true;
-}
-
-/* Octal digits with spaces before, spaces or NULs after. */
-static bool
-parse_number(const char *field, size_t size, uint64_t *ret)
-{
-	uint64_t n = 0;
-	size_t i = 0;
-
-	if ((uint8_t)field[0] & 0x80)
-		return parse_binary(field, size, ret);
-	while (i < size && field[i] == ' ')
-		i++;
-	for (; i < size && field[i] >= '0' && field[i] <= '7'; i++)
-		n = n << 3 | (uint64_t)(field[i] - '0');
-	for (; i < size; i++) {
-		if (field[i] != ' ' && field[i] != '\0')
-			return false;
-	}
-	*ret = n;
-	return true;
-}
-
-static bool
-is_zero_block(const struct header *h)
-{
-	const char *p = (const char *)h;
-
-	return p[0] == 0 && memcmp(p, p + 1, TAR_BLOCK - 1) == 0;
-}
-
-/* The sum of all bytes, with spaces for its own field. */
-static unsigned
-header_sum(const struct header *h)
-{
-	const uint8_t *p = (const uint8_t *)h;
-	const size_t at = offsetof(struct header, sum);
-	unsigned sum = 0;
-
-	for (size_t i = 0; i < TAR_BLOCK; i++)
-		sum += i >= at && i < at + sizeof(h->sum) ? ' ' : p[i];
-	return sum;
-}
-
-static bool
-sum_is_right(const struct header *h)
-{
-	uint64_t sum;
-
-	return parse_number(h->sum, sizeof(h->sum), &sum) &&
-	       sum == header_sum(h);
-}
-
 static char *
 field_text(const char *field, size_t size)
 {
@@ -204,7 +112,7 @@ field_text(const char *field, size_t size)
 
 /* The name in the header: ustar has a second half for it. */
 static char *
-header_name(const struct header *h)
+header_name(const struct tar_header *h)
 {
 	AUTO_FREE char *name = field_text(h->name, sizeof(h->name));
 	AUTO_FREE char *prefix = NULL;
@@ -386,14 +294,11 @@ take_records(struct tar_reader *r, struct err *err)
 		replace(&r->long_name, xstrdup(text));
 	if (r->record_type == 'K')
 		replace(&r->long_link, xstrdup(text));
-	/* 'g' speaks about all entries; nothing in it concerns us. */
+	/* 'g' speaks about all entries; nothing else in it concerns us. */
+	if (r->record_type == 'g' && r->records.len == strlen(TAR_SPOILT) &&
+	    str_eq(text, TAR_SPOILT))
+		r->state = TAR_AT_SPOILT;
 	return 0;
-}
-
-static size_t
-padding_of(uint64_t size)
-{
-	return (size_t)(-size & (TAR_BLOCK - 1));
 }
 
 static int
@@ -405,7 +310,7 @@ begin_records(struct tar_reader *r, uint64_t size, struct err *err)
 	buf_clear(&r->records);
 	r->record_type = r->header.type;
 	r->left = size;
-	r->padding = padding_of(size);
+	r->padding = tar_padding_of(size);
 	r->state = TAR_WANT_RECORDS;
 	return 0;
 }
@@ -460,12 +365,12 @@ check_links(struct tar_reader *r, enum tar_type type, struct err *err)
 static int64_t
 entry_mtime(const struct tar_reader *r)
 {
-	const struct header *h = &r->header;
+	const struct tar_header *h = &r->header;
 	uint64_t s;
 
 	if (r->has_pax_mtime)
 		return r->pax_mtime_ns;
-	if (!parse_number(h->mtime, sizeof(h->mtime), &s) || s > MAX_MTIME)
+	if (!tar_number_parse(h->mtime, sizeof(h->mtime), &s) || s > MAX_MTIME)
 		return 0;
 	return (int64_t)(s * NS_PER_S);
 }
@@ -496,7 +401,7 @@ begin_entry(struct tar_reader *r, uint64_t size, uint64_t mode,
 	if (check_links(r, type, err) < 0)
 		return -1;
 	r->left = type != TAR_FILE ? 0 : r->has_pax_size ? r->pax_size : size;
-	r->padding = padding_of(r->left);
+	r->padding = tar_padding_of(r->left);
 	r->state = r->left ? TAR_IN_FILE : TAR_AT_ENTRY_END;
 	*entry = (struct tar_entry){
 		.type = type,
@@ -514,19 +419,20 @@ begin_entry(struct tar_reader *r, uint64_t size, uint64_t mode,
 static int
 take_header(struct tar_reader *r, struct tar_entry *entry, struct err *err)
 {
-	const struct header *h = &r->header;
+	const struct tar_header *h = &r->header;
 	uint64_t size, mode;
 
-	if (is_zero_block(h)) {
+	if (tar_is_zero_block(h)) {
 		if (r->saw_zero_block)
 			r->state = TAR_AT_END;
 		r->saw_zero_block = true;
 		return 0;
 	}
-	if (r->saw_zero_block || !sum_is_right(h))
+	if (r->saw_zero_block || !tar_sum_is_right(h))
 		return invalid(err, "damaged header");
-	if (!parse_number(h->size, sizeof(h->size), &size) || size > MAX_SIZE ||
-	    !parse_number(h->mode, sizeof(h->mode), &mode))
+	if (!tar_number_parse(h->size, sizeof(h->size), &size) ||
+	    size > MAX_SIZE ||
+	    !tar_number_parse(h->mode, sizeof(h->mode), &mode))
 		return invalid(err, "damaged number in a header");
 	if (h->type && strchr("xgLK", h->type))
 		return begin_records(r, size, err);
@@ -595,13 +501,14 @@ tar_read(struct tar_reader *r, const uint8_t **in, size_t *n,
 {
 	int rc = 0;
 
-	/* These two need no input. */
+	/* These need no input. */
 	if (r->state == TAR_AT_ENTRY_END) {
 		r->state = TAR_WANT_HEADER;
 		ret->kind = TAR_EVENT_ENTRY_END;
 		return 1;
 	}
-	while (rc == 0 && *n > 0 && r->state != TAR_AT_END) {
+	while (rc == 0 && *n > 0 && r->state != TAR_AT_END &&
+	       r->state != TAR_AT_SPOILT) {
 		if (r->state == TAR_IN_FILE)
 			return read_content(r, in, n, ret);
 		if (r->state == TAR_WANT_RECORDS) {
@@ -610,6 +517,11 @@ tar_read(struct tar_reader *r, const uint8_t **in, size_t *n,
 		}
 		ret->kind = TAR_EVENT_ENTRY;
 		rc = read_header(r, in, n, &ret->entry, err);
+	}
+	if (rc == 0 && r->state == TAR_AT_SPOILT) {
+		r->state = TAR_WANT_HEADER;
+		ret->kind = TAR_EVENT_SPOILT;
+		return 1;
 	}
 	if (rc == 0 && r->state == TAR_AT_END) {
 		ret->kind = TAR_EVENT_END;
@@ -625,126 +537,4 @@ tar_reader_is_complete(const struct tar_reader *r)
 	       (r->state == TAR_WANT_HEADER && r->header_len == 0 &&
 		r->padding == 0 && !r->long_name && !r->long_link &&
 		!r->pax_name && !r->pax_link);
-}
-
-/* Octal if it fits with its NUL, GNU's binary form otherwise. */
-static void
-put_number(char *field, size_t size, uint64_t n)
-{
-	if (n >> (3 * (size - 1)) == 0) {
-		field[size - 1] = '\0';
-		for (size_t i = size - 1; i-- > 0; n >>= 3)
-			field[i] = (char)('0' + (n & 7));
-		return;
-	}
-	for (size_t i = size; i-- > 0; n >>= 8)
-		field[i] = (char)(n & 0xff);
-	field[0] = (char)((uint8_t)field[0] | 0x80);
-}
-
-static void
-put_text(char *field, size_t size, const char *text)
-{
-	memcpy(field, text, MIN(strlen(text), size));
-}
-
-static int
-add_header_block(struct buf *out, struct header *h)
-{
-	memcpy(h->magic, magic_gnu, sizeof(h->magic));
-	put_number(h->sum, sizeof(h->sum) - 1, header_sum(h));
-	h->sum[sizeof(h->sum) - 1] = ' ';
-	return buf_add(out, h, sizeof(*h));
-}
-
-/* A text that does not fit its field, before the header it belongs to. */
-static int
-add_long_text(struct buf *out, char type, const char *text)
-{
-	struct header h = { .name = "././@LongLink", .type = type };
-	size_t n = strlen(text) + 1;
-
-	put_number(h.mode, sizeof(h.mode), 0);
-	put_number(h.uid, sizeof(h.uid), 0);
-	put_number(h.gid, sizeof(h.gid), 0);
-	put_number(h.size, sizeof(h.size), n);
-	put_number(h.mtime, sizeof(h.mtime), 0);
-	if (add_header_block(out, &h) < 0 || buf_add(out, text, n) < 0)
-		return -1;
-	return tar_add_padding(out, n);
-}
-
-/* The whole time of change: a pax record, which GNU tar understands. */
-static int
-add_mtime(struct buf *out, const struct tar_attr *attr)
-{
-	struct header h = { .name = "./PaxHeaders/mtime", .type = 'x' };
-	char record[64];
-	int n;
-
-	/* "30 mtime=1700000000.123456789\n": the length counts itself. */
-	n = snprintf(record, sizeof(record), "%lld.%09ld",
-		     (long long)attr->mtime, attr->mtime_nsec);
-	n += (int)strlen("30 mtime=\n");
-	n = snprintf(record, sizeof(record), "%d mtime=%lld.%09ld\n", n,
-		     (long long)attr->mtime, attr->mtime_nsec);
-	put_number(h.mode, sizeof(h.mode), 0);
-	put_number(h.uid, sizeof(h.uid), 0);
-	put_number(h.gid, sizeof(h.gid), 0);
-	put_number(h.size, sizeof(h.size), (uint64_t)n);
-	put_number(h.mtime, sizeof(h.mtime), 0);
-	if (add_header_block(out, &h) < 0 ||
-	    buf_add(out, record, (size_t)n) < 0)
-		return -1;
-	return tar_add_padding(out, (uint64_t)n);
-}
-
-int
-tar_add_header(struct buf *out, const struct tar_entry *entry,
-	       const struct tar_attr *attr)
-{
-	static const char flags[] = {
-		[TAR_FILE] = '0',
-		[TAR_DIR] = '5',
-		[TAR_SYMLINK] = '2',
-		[TAR_HARDLINK] = '1',
-	};
-	struct header h = { .type = flags[entry->type] };
-
-	/* Ten digits of seconds: what the length of the record counts on. */
-	if (attr->mtime_nsec && attr->mtime >= 1000000000 &&
-	    attr->mtime <= MAX_MTIME && add_mtime(out, attr) < 0)
-		return -1;
-	if (strlen(entry->name) > sizeof(h.name) &&
-	    add_long_text(out, 'L', entry->name) < 0)
-		return -1;
-	put_text(h.name, sizeof(h.name), entry->name);
-	if (entry->link && strlen(entry->link) > sizeof(h.link) &&
-	    add_long_text(out, 'K', entry->link) < 0)
-		return -1;
-	if (entry->link)
-		put_text(h.link, sizeof(h.link), entry->link);
-	put_number(h.mode, sizeof(h.mode), entry->mode & 0777);
-	put_number(h.uid, sizeof(h.uid), attr->uid);
-	put_number(h.gid, sizeof(h.gid), attr->gid);
-	put_number(h.size, sizeof(h.size), entry->size);
-	put_number(h.mtime, sizeof(h.mtime),
-		   attr->mtime < 0 ? 0 : (uint64_t)attr->mtime);
-	return add_header_block(out, &h);
-}
-
-int
-tar_add_padding(struct buf *out, uint64_t size)
-{
-	static const uint8_t zero[TAR_BLOCK];
-
-	return buf_add(out, zero, padding_of(size));
-}
-
-int
-tar_add_end(struct buf *out)
-{
-	static const uint8_t zero[2 * TAR_BLOCK];
-
-	return buf_add(out, zero, sizeof(zero));
 }

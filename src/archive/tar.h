@@ -10,6 +10,10 @@
  * stranger's archive should not contain is refused here, so that no user of the
  * reader can forget it: absolute names, "..", links that leave the root,
  * devices, FIFOs, sparse files, volumes, and headers whose sum is wrong.
+ *
+ * A file that shrinks while it is packed cannot be taken back: its header has
+ * told the size.  It is filled up, and a record that other readers overlook
+ * says behind it that it is spoilt.
  */
 
 #include <stdbool.h>
@@ -39,6 +43,7 @@ enum tar_event_kind {
 	TAR_EVENT_ENTRY,     /* `entry': borrowed until the next read */
 	TAR_EVENT_DATA,	     /* `bytes' of a file: borrowed from the input */
 	TAR_EVENT_ENTRY_END, /* after every entry */
+	TAR_EVENT_SPOILT,    /* the file that ended before is not a copy */
 	TAR_EVENT_END,	     /* the archive is complete; what follows is not
 				looked at */
 };
@@ -91,6 +96,9 @@ struct tar_attr {
 int tar_add_header(struct buf *out, const struct tar_entry *entry,
 		   const struct tar_attr *attr);
 int tar_add_padding(struct buf *out, uint64_t size);
+
+/* Append that the file before is spoilt. */
+int tar_add_spoilt(struct buf *out);
 
 /* Append the mark that ends an archive. */
 int tar_add_end(struct buf *out);

@@ -41,7 +41,9 @@ struct untar {
 	uint64_t n_files;
 	char *parent; /* the name of parent_fd below the root */
 	int parent_fd;
-	bool in_file;
+	bool in_file;	     /* there is a file that has no name yet */
+	bool is_left_out;    /* the current entry is */
+	bool is_late;	     /* it is a directory that is finished at the end */
 	struct newfile file; /* the current one, to be called: */
 	char *base;
 	uint32_t mode;
@@ -164,6 +166,51 @@ split_time(int64_t ns, struct timespec out[2])
 				    .tv_nsec = ns % 1000000000 };
 }
 
+/* Would the next entry fare no better? */
+static bool
+concerns_all(const struct err *err)
+{
+	switch (err->sys) {
+	case 0:
+	case EDQUOT:
+	case EIO:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ENOSPC:
+	case EROFS:
+		return true;
+	}
+	return false;
+}
+
+static void
+leave_out(struct untar *u, const char *name, const struct err *why)
+{
+	newfile_fini(&u->file);
+	u->in_file = false;
+	u->is_left_out = true;
+	u->events->on_refused(name, why, u->owner);
+}
+
+/* `name' failed: -1 if all has. */
+static int
+refuse(struct untar *u, const char *name, const struct err *err)
+{
+	if (u->events == NULL || u->events->on_refused == NULL ||
+	    concerns_all(err))
+		return -1;
+	leave_out(u, name, err);
+	return 0;
+}
+
+static void
+done(struct untar *u, const char *name)
+{
+	if (u->events && u->events->on_done)
+		u->events->on_done(name, u->owner);
+}
+
 static int
 finish_dir(struct untar *u, const struct late_dir *dir, struct err *err)
 {
@@ -184,7 +231,9 @@ finish_dirs(struct untar *u, struct err *err)
 	while (u->n_late > 0) {
 		struct late_dir *dir = &u->late[u->n_late - 1];
 
-		if (finish_dir(u, dir, err) < 0)
+		if (finish_dir(u, dir, err) == 0)
+			done(u, dir->name);
+		else if (refuse(u, dir->name, err) < 0)
 			return -1;
 		free(dir->name);
 		u->n_late--;
@@ -209,6 +258,7 @@ make_dir(struct untar *u, const struct tar_entry *entry, struct err *err)
 			  is_new ? O_RDONLY | O_DIRECTORY : DIR_FLAGS);
 	if (fd < 0 || (is_new && fchmod(fd, entry->mode | 0700) < 0))
 		return fail("failed to create dir:", entry->name, err);
+	u->is_late = u->keeps;
 	if (u->keeps)
 		remember_dir(u, entry);
 	return 0;
@@ -270,35 +320,85 @@ static make_fn *const makers[] = {
 	[TAR_HARDLINK] = make_hardlink,
 };
 
+/* All of the file came: it takes its name. */
 static int
-begin_entry(struct untar *u, const struct tar_entry *entry, struct err *err)
+name_file(struct untar *u, struct err *err)
 {
-	u->n_entries++;
-	if (u->max_entries && u->n_entries > u->max_entries)
-		return err_set(err, ERR_LIMIT,
-			       "the archive has more than %llu entries",
-			       (unsigned long long)u->max_entries);
-	if (u->events && u->events->on_entry(entry, u->owner, err) < 0)
-		return -1;
-	free(u->name);
-	u->name = xstrdup(entry->name);
-	if (enter_parent(u, entry->name, err) < 0)
-		return -1;
-	return makers[entry->type](u, entry, err);
-}
-
-static int
-end_entry(struct untar *u, struct err *err)
-{
-	if (!u->in_file)
-		return 0;
-	u->in_file = false;
 	if (u->keeps && newfile_set_mtime(&u->file, u->mtime_ns) < 0)
 		return fail("failed to set time:", u->base, err);
 	if (newfile_commit(&u->file, u->parent_fd, u->base, u->mode, 0, err) <
 	    0)
 		return err_wrap(err, "failed to create file: %.256s", u->base);
+	return 0;
+}
+
+static int
+end_file(struct untar *u, struct err *err)
+{
+	if (!u->in_file)
+		return 0;
+	u->in_file = false;
+	if (name_file(u, err) < 0)
+		return refuse(u, u->name, err);
 	u->n_files++;
+	done(u, u->name);
+	return 0;
+}
+
+static int
+begin_entry(struct untar *u, const struct tar_entry *entry, struct err *err)
+{
+	int rc = 0;
+
+	u->n_entries++;
+	if (u->max_entries && u->n_entries > u->max_entries)
+		return err_set(err, ERR_LIMIT,
+			       "the archive has more than %llu entries",
+			       (unsigned long long)u->max_entries);
+	if (u->events && u->events->on_entry)
+		rc = u->events->on_entry(entry, u->owner, err);
+	u->is_left_out = rc != 0;
+	u->is_late = false;
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	free(u->name);
+	u->name = xstrdup(entry->name);
+	if (enter_parent(u, entry->name, err) == 0 &&
+	    makers[entry->type](u, entry, err) == 0)
+		return 0;
+	return refuse(u, u->name, err);
+}
+
+static int
+write_file(struct untar *u, const struct tar_event *event, struct err *err)
+{
+	if (u->is_left_out ||
+	    newfile_write(&u->file, event->bytes, event->n, err) == 0)
+		return 0;
+	return refuse(u, u->name, err);
+}
+
+/* A directory that is kept is done with its mode, a file before the next. */
+static int
+end_entry(struct untar *u, struct err *err)
+{
+	if (u->in_file)
+		return u->keeps ? 0 : end_file(u, err);
+	if (!u->is_left_out && !u->is_late)
+		done(u, u->name);
+	return 0;
+}
+
+/* Whoever cannot be told of it must not have any of the archive. */
+static int
+drop_spoilt(struct untar *u, struct err *err)
+{
+	if (!u->in_file)
+		return 0;
+	err_set(err, ERR_CONFLICT, "it changed while it was read");
+	if (u->events == NULL || u->events->on_refused == NULL)
+		return err_wrap(err, "%.256s", u->name);
+	leave_out(u, u->name, err);
 	return 0;
 }
 
@@ -312,21 +412,24 @@ untar_step(struct untar *u, const uint8_t **in, size_t *n, struct err *err)
 		return rc;
 	switch (event.kind) {
 	case TAR_EVENT_ENTRY:
-		rc = begin_entry(u, &event.entry, err);
+		rc = end_file(u, err);
+		if (rc == 0)
+			rc = begin_entry(u, &event.entry, err);
 		break;
 	case TAR_EVENT_DATA:
-		rc = newfile_write(&u->file, event.bytes, event.n, err);
+		rc = write_file(u, &event, err);
 		break;
 	case TAR_EVENT_ENTRY_END:
 		rc = end_entry(u, err);
-		if (rc == 0 && u->events)
-			u->events->on_done(u->name, u->owner);
+		break;
+	case TAR_EVENT_SPOILT:
+		rc = drop_spoilt(u, err);
 		break;
 	case TAR_EVENT_END:
 		/* What follows the mark is nobody's. */
 		*in += *n;
 		*n = 0;
-		return 0;
+		return end_file(u, err);
 	}
 	return rc < 0 ? -1 : 1;
 }
@@ -347,6 +450,8 @@ untar_finish(struct untar *u, struct err *err)
 		return -1;
 	if (!tar_reader_is_complete(u->reader))
 		return err_set(err, ERR_INVALID, "invalid tar: unexpected EOF");
+	if (end_file(u, err) < 0)
+		return -1;
 	return finish_dirs(u, err);
 }
 

@@ -38,11 +38,21 @@ void untar_free(struct untar *untar);
 void untar_keep(struct untar *untar);
 
 struct untar_events {
-	/* Before an entry: -1 with an error refuses it and all that follows. */
+	/*
+	 * Before an entry: 1 leaves it out, -1 with an error refuses it and
+	 * all that follows.  NULL: all are welcome.
+	 */
 	int (*on_entry)(const struct tar_entry *entry, void *owner,
 			struct err *err);
-	/* It is there, under its name. */
+	/* It is there, under its name; a directory that is kept: at last. */
 	void (*on_done)(const char *name, void *owner);
+	/*
+	 * This machine would not have it, or it changed while it was packed;
+	 * all else goes on.  NULL: that is a failure.  What concerns all of
+	 * them, as a full disk, always is one.
+	 */
+	void (*on_refused)(const char *name, const struct err *why,
+			   void *owner);
 };
 
 /* `events' is borrowed for good. */

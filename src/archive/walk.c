@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/macros.h"
 #include "core/mem.h"
@@ -118,6 +119,11 @@ walk_enter(struct walk *w)
 		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return skip(w, errno);
+	/* Names without the files behind them are not worth the visit. */
+	if (faccessat(fd, ".", F_OK, 0) < 0) {
+		close(fd);
+		return skip(w, EACCES);
+	}
 	dir = fdopendir(fd);
 	if (dir == NULL) {
 		close(fd);

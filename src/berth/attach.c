@@ -260,6 +260,7 @@ conclude(const struct attach *a, struct err *err)
 {
 	const struct output_args *output = a->config->output;
 	const char *name = a->config->name;
+	const char *at = client_reach(a->config->client)->words;
 
 	if (a->reason == NULL) {
 		*err = a->err;
@@ -270,7 +271,7 @@ conclude(const struct attach *a, struct err *err)
 	if (str_eq(a->reason, "detached")) {
 		print_note(output,
 			   "session %s goes on; 'berth attach%s %s' comes back",
-			   name, client_reach(a->config->client)->words, name);
+			   name, at, name);
 		return 0;
 	}
 	if (str_eq(a->reason, "replaced")) {

@@ -91,12 +91,12 @@ fail_check(struct check *check, const struct err *err)
 	vis(check->hint, sizeof(check->hint), err->hint);
 }
 
+/* A program of ours; `path' is where it should be, or NULL for `err'. */
 static void
-check_program(struct doctor *d)
+check_program(struct doctor *d, const char *name, const char *path,
+	      struct err *err)
 {
-	struct check *check = add_check(d, "berthd", true);
-	struct err err = ERR_INIT;
-	AUTO_FREE char *path = spawn_find_daemon(&err);
+	struct check *check = add_check(d, name, true);
 
 	check->is_ok = path && access(path, X_OK) == 0;
 	if (check->is_ok) {
@@ -104,8 +104,27 @@ check_program(struct doctor *d)
 		return;
 	}
 	if (path)
-		err_set(&err, ERR_NOT_FOUND, "%s cannot be run", path);
-	fail_check(check, &err);
+		err_set(err, ERR_NOT_FOUND, "%s cannot be run", path);
+	fail_check(check, err);
+}
+
+static void
+check_daemon_program(struct doctor *d)
+{
+	struct err err = ERR_INIT;
+	AUTO_FREE char *path = spawn_find_daemon(&err);
+
+	check_program(d, "berthd", path, &err);
+}
+
+/* It is ssh's askpass, too. */
+static void
+check_link_program(struct doctor *d)
+{
+	struct err err = ERR_INIT;
+	AUTO_FREE char *path = spawn_find_link(&err);
+
+	check_program(d, "berth-link", path, &err);
 }
 
 /* The daemon answers, and is of our version. */
@@ -276,24 +295,6 @@ check_ssh(struct doctor *d)
 	check->detail[strcspn(check->detail, "\n")] = '\0';
 }
 
-/* The link's program is ssh's askpass, too. */
-static void
-check_link_program(struct doctor *d)
-{
-	struct check *check = add_check(d, "berth-link", true);
-	struct err err = ERR_INIT;
-	AUTO_FREE char *path = spawn_find_link(&err);
-
-	check->is_ok = path && access(path, X_OK) == 0;
-	if (check->is_ok) {
-		vis(check->detail, sizeof(check->detail), path);
-		return;
-	}
-	if (path)
-		err_set(&err, ERR_NOT_FOUND, "%s cannot be run", path);
-	fail_check(check, &err);
-}
-
 static void
 check_runtime(struct doctor *d)
 {
@@ -378,7 +379,7 @@ check_all(struct doctor *d)
 	if (is_codex(d->call))
 		add_check(d, "ssh", true)->is_ok = true;
 	else if (is_local)
-		check_program(d);
+		check_daemon_program(d);
 	if (!check_daemon(d))
 		return;
 	if (is_local && !is_codex(d->call))

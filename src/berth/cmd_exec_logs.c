@@ -155,7 +155,7 @@ conclude_watch(const struct cli_call *call, const struct show *show,
 	if (is_codex(call) && print_summary(show->result, spent_ms, err) < 0)
 		return -1;
 	if (show->config.form == SHOW_BYTES)
-		outcome_notes(show->result, &args->output);
+		outcome_notes(show->result, show->config.client, &args->output);
 	return is_codex(call) ? (int)MAX(show->result->exit_code, 0)
 			      : outcome_status(show->result);
 }

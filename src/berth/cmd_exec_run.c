@@ -52,18 +52,19 @@ print_started(const struct cli_call *call, struct client *client,
 }
 
 static int
-print_started_text(const struct exec_result *started,
+print_started_text(const struct exec_result *started, struct client *client,
 		   const struct output_args *output, struct err *err)
 {
+	const char *at = client_reach(client)->words;
 	AUTO_BUF text = BUF_INIT(256);
 
 	(void)buf_addf(&text, "%s\n", started->exec_id);
 	if (print_text(&text, err) < 0)
 		return -1;
-	print_note(output, "%s; 'berth logs -f %s' follows it",
+	print_note(output, "%s; 'berth logs%s -f %s' follows it",
 		   started->existing ? "this exec was there already"
 				     : "started",
-		   started->exec_id);
+		   at, started->exec_id);
 	return 0;
 }
 
@@ -83,7 +84,7 @@ start(const struct cli_call *call, const struct start_args *args,
 	tell_tunnel(client, "exec_start", started.exec_id);
 	if (wants_json(call, &args->output))
 		return print_started(call, client, &started, err);
-	return print_started_text(&started, &args->output, err);
+	return print_started_text(&started, client, &args->output, err);
 }
 
 /* A terminal of the size of ours, and of our kind. */
@@ -112,20 +113,32 @@ wants_events(const struct cli_call *call, const struct start_args *args)
 	return wants_json(call, &args->output);
 }
 
+/* Make the request, in the form that the daemon takes which is returned. */
+static struct client *
+open_for(const struct cli_call *call, struct request *request, struct err *err)
+{
+	const struct start_args *args = call->args;
+	AUTO_CLIENT *client = NULL;
+
+	if (request_init(request, call, &args->where, &args->spec, err) < 0)
+		return NULL;
+	client = open_client(&args->where, &args->output, err);
+	if (client == NULL)
+		return NULL;
+	request_fit(request, client_reach(client));
+	if (exec_adapt(client, &request->spec, &request->line, err) < 0)
+		return NULL;
+	return TAKE(client);
+}
+
 static int
 start_run(const struct cli_call *call, struct err *err)
 {
 	const struct start_args *args = call->args;
 	AUTO_REQUEST request = { .script = NULL };
-	AUTO_CLIENT *client = NULL;
+	AUTO_CLIENT *client = open_for(call, &request, err);
 
-	if (request_init(&request, call, &args->where, &args->spec, err) < 0)
-		return -1;
-	client = open_client(&args->where, &args->output, err);
 	if (client == NULL)
-		return -1;
-	request_fit(&request, client_reach(client));
-	if (exec_adapt(client, &request.spec, &request.line, err) < 0)
 		return -1;
 	return start(call, args, &request.spec, client, err);
 }
@@ -157,15 +170,9 @@ run_run(const struct cli_call *call, struct err *err)
 {
 	const struct start_args *args = call->args;
 	AUTO_REQUEST request = { .script = NULL };
-	AUTO_CLIENT *client = NULL;
+	AUTO_CLIENT *client = open_for(call, &request, err);
 
-	if (request_init(&request, call, &args->where, &args->spec, err) < 0)
-		return -1;
-	client = open_client(&args->where, &args->output, err);
 	if (client == NULL)
-		return -1;
-	request_fit(&request, client_reach(client));
-	if (exec_adapt(client, &request.spec, &request.line, err) < 0)
 		return -1;
 	if (args->detach)
 		return start(call, args, &request.spec, client, err);

@@ -383,7 +383,13 @@ run_add(const struct cli_call *call, struct err *err)
 	attempt.n_changes = n;
 	if (registry_add(&edit, changes, n, err) < 0)
 		return -1;
-	return report(call, &config, "added", changes[0].value, err);
+	if (report(call, &config, "added", changes[0].value, err) < 0)
+		return -1;
+	if (!wants_json(call, &args->output))
+		print_note(&args->output,
+			   "'berth run -m %s -- COMMAND' runs there",
+			   changes[0].value);
+	return 0;
 }
 
 static const struct cli_option check_options[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 
-/* machine ls, show, rm; see cmd_machine_list.h. */
+/* machine ls and rm; see cmd_machine_list.h. */
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -8,7 +8,6 @@
 
 #include "core/buf.h"
 #include "core/clock.h"
-#include "core/json.h"
 #include "core/jsonw.h"
 #include "core/macros.h"
 #include "core/mem.h"
@@ -17,7 +16,6 @@
 #include "machine/keys.h"
 #include "machine/registry.h"
 #include "machine/registry_edit.h"
-#include "machine/resolve.h"
 #include "client/link_control.h"
 #include "client/link_json.h"
 #include "berth/checkup.h"
@@ -30,7 +28,6 @@
 
 struct machine_args {
 	char **names;
-	const char *name;
 	bool own, headless, check;
 	uint64_t timeout_ms, parallel;
 	struct config_args config;
@@ -40,9 +37,13 @@ struct machine_args {
 /* ls */
 
 static const struct table_column columns[] = {
-	{ .title = "NAME" },  { .title = "STATE" },
-	{ .title = "WHERE" }, { .title = "AUTH" },
-	{ .title = "FROM" },  { .title = "LABEL", .is_flexible = true },
+	{ .title = "NAME" },
+	{ .title = "STATE" },
+	{ .title = "RTT", .is_right = true },
+	{ .title = "BERTHD" },
+	{ .title = "WHERE" },
+	{ .title = "FROM" },
+	{ .title = "LABEL", .is_flexible = true },
 };
 
 /* Where it is, in one word; the caller frees. */
@@ -65,7 +66,8 @@ where_of(const struct machine *m)
 /* A machine and what is known of its link now. */
 struct listed {
 	const struct machine *machine;
-	char *state; /* NULL: there is no link */
+	const char *state; /* NULL: there is no link */
+	struct link_info link;
 };
 
 struct listing {
@@ -79,7 +81,7 @@ static void
 listing_fini(struct listing *listing)
 {
 	for (size_t i = 0; listing->items && i < listing->n; i++)
-		free(listing->items[i].state);
+		link_info_fini(&listing->items[i].link);
 	free(listing->items);
 	free(listing->reports);
 }
@@ -87,18 +89,20 @@ listing_fini(struct listing *listing)
 #define AUTO_LISTING __attribute__((cleanup(listing_fini))) struct listing
 
 /* Asked of the link, if there is one; none is started. */
-static char *
-state_of(const struct machine *m)
+static void
+ask_link(struct listed *item)
 {
 	AUTO_BUF answer = BUF_INIT(LINK_MAX_ANSWER);
-	AUTO_LINK_INFO info = { .machine = NULL };
 	struct err err = ERR_INIT;
 
-	if (link_control_call(m->name, "GET", "/v1/link", &answer, &err) < 0)
-		return err.code == ERR_TIMEOUT ? xstrdup("hung") : NULL;
-	if (link_info_decode(buf_bytes(&answer), answer.len, &info, &err) < 0)
-		return NULL;
-	return xstrdup(info.state);
+	if (link_control_call(item->machine->name, "GET", "/v1/link", &answer,
+			      &err) < 0) {
+		item->state = err.code == ERR_TIMEOUT ? "hung" : NULL;
+		return;
+	}
+	if (link_info_decode(buf_bytes(&answer), answer.len, &item->link,
+			     &err) == 0)
+		item->state = item->link.state;
 }
 
 static enum style
@@ -142,7 +146,7 @@ fill_listing(struct listing *listing, const struct registry *registry, size_t n,
 	if (checks && look_at_all(listing, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++)
-		listing->items[i].state = state_of(&registry->machines[i]);
+		ask_link(&listing->items[i]);
 	return 0;
 }
 
@@ -154,8 +158,9 @@ add_row(struct table *table, const struct listed *item)
 
 	table_add(table, m->name, STYLE_BOLD);
 	table_add(table, item->state, state_style(item->state));
+	table_add(table, item->link.rtt, STYLE_PLAIN);
+	table_add(table, item->link.version, STYLE_PLAIN);
 	table_add(table, where, STYLE_PLAIN);
-	table_add(table, machine_auth_words[m->auth], STYLE_PLAIN);
 	table_add(table, m->is_alias ? "ssh" : "config", STYLE_DIM);
 	table_add(table, m->label, STYLE_PLAIN);
 }
@@ -253,6 +258,7 @@ add_machine_json(struct jsonw *w, const struct listing *listing, size_t i)
 	text.len--;
 	inner.comma = true;
 	jsonw_str(&inner, "state", listing->items[i].state);
+	jsonw_str(&inner, "version", listing->items[i].link.version);
 	if (listing->reports)
 		check_report_add_json(&inner, "check", &listing->reports[i]);
 	jsonw_object_end(&inner);
@@ -366,170 +372,6 @@ const struct cli_command machine_ls_command = {
 	.run = run_ls,
 };
 
-/* show */
-
-static const struct table_column key_columns[] = {
-	{ .title = "KEY" },
-	{ .title = "VALUE", .is_flexible = true },
-};
-
-/* The value below "retry.limit"; NULL if it has none. */
-static char *
-value_of(const struct json_t *tree, const char *name)
-{
-	const char *dot = strchr(name, '.');
-	AUTO_FREE char *outer = dot ? xstrndup(name, (size_t)(dot - name))
-				    : NULL;
-	const struct json_t *value;
-
-	if (dot)
-		tree = json_get(tree, outer);
-	value = tree ? json_get(tree, dot ? dot + 1 : name) : NULL;
-	if (value == NULL || json_is_nothing(value))
-		return NULL;
-	if (json_text(value))
-		return xstrdup(json_text(value));
-	return json_dump(value);
-}
-
-static void
-add_keys(struct table *table, const struct json_t *tree)
-{
-	for (size_t i = 0; i < keys_n_rows; i++) {
-		AUTO_FREE char *value = value_of(tree, keys_rows[i].name);
-
-		if (value == NULL || str_eq(value, "{}"))
-			continue;
-		if (str_eq(keys_rows[i].value, "TIME")) {
-			char *seconds = xasprintf("%s s", value);
-
-			free(value);
-			value = seconds;
-		}
-		table_add(table, keys_rows[i].name, STYLE_DIM);
-		table_add(table, value, STYLE_PLAIN);
-	}
-}
-
-/* What ssh makes of it. */
-static void
-add_resolved(struct table *table, const struct resolved *r)
-{
-	AUTO_FREE char *way = xasprintf("%s@%s, port %" PRId64, r->user,
-					r->hostname, r->port);
-
-	table_add(table, "goes to", STYLE_DIM);
-	table_add(table, way, STYLE_GREEN);
-	if (r->proxy_jump || r->proxy_command) {
-		table_add(table, "through", STYLE_DIM);
-		table_add(table,
-			  r->proxy_jump ? r->proxy_jump : r->proxy_command,
-			  STYLE_GREEN);
-	}
-}
-
-static int
-print_machine(const struct machine *m, const struct resolved *r,
-	      struct err *err)
-{
-	struct table_look look = { .colour = style_wanted(STDOUT_FILENO),
-				   .headless = true };
-	AUTO_BUF json = BUF_INIT(MAX_OUTPUT), out = BUF_INIT(MAX_OUTPUT);
-	struct jsonw w = JSONW_INIT(&json);
-	AUTO_JSON *tree = NULL;
-	struct table table;
-
-	keys_add_json(&w, NULL, m);
-	tree = json_parse(buf_bytes(&json), json.len, err);
-	if (tree == NULL)
-		return -1;
-	table_init(&table, key_columns, ARRAY_SIZE(key_columns));
-	add_keys(&table, tree);
-	if (r)
-		add_resolved(&table, r);
-	table_print(&table, &look, &out);
-	table_fini(&table);
-	return print_text(&out, err);
-}
-
-static int
-print_machine_json(const struct machine *m, const struct resolved *r,
-		   struct err *err)
-{
-	AUTO_BUF out = BUF_INIT(MAX_OUTPUT);
-	struct jsonw w = JSONW_INIT(&out);
-
-	jsonw_object(&w, NULL);
-	keys_add_json(&w, "machine", m);
-	if (r) {
-		jsonw_object(&w, "resolved");
-		jsonw_str(&w, "hostname", r->hostname);
-		jsonw_str(&w, "user", r->user);
-		jsonw_int(&w, "port", r->port);
-		jsonw_strv(&w, "identity_files", r->identity_files);
-		jsonw_str(&w, "proxy_jump", r->proxy_jump);
-		jsonw_str(&w, "proxy_command", r->proxy_command);
-		jsonw_object_end(&w);
-	} else {
-		jsonw_null(&w, "resolved");
-	}
-	jsonw_int(&w, "schema_version", 1);
-	jsonw_object_end(&w);
-	return print_json(&out, err);
-}
-
-static int
-run_show(const struct cli_call *call, struct err *err)
-{
-	const struct machine_args *args = call->args;
-	AUTO_ASK_MEMORY memory = { 0 };
-	struct config_file_config config = config_of(call, &args->config,
-						     &memory);
-	AUTO_RESOLVED resolved = { .hostname = NULL };
-	const struct resolved *r = NULL;
-	struct err why = ERR_INIT;
-	const struct machine *m;
-	AUTO_REGISTRY registry = { .file = NULL };
-
-	if (open_registry(&registry, &config, &args->output, err) < 0)
-		return -1;
-	m = registry_find(&registry, args->name, err);
-	if (m == NULL)
-		return -1;
-	if (m->ssh || m->hostname) {
-		if (resolve_machine(m, &resolved, &why) == 0)
-			r = &resolved;
-		else
-			print_note(&args->output, "%s", why.msg);
-	}
-	if (wants_json(call, &args->output))
-		return print_machine_json(m, r, err);
-	return print_machine(m, r, err);
-}
-
-static const struct cli_operand show_operands[] = {
-	CLI_OPERAND(struct machine_args, name, TEXT, "NAME",
-		    .flags = CLI_REQUIRED, .complete = "machine",
-		    .help = "The machine"),
-	{ 0 },
-};
-
-static const struct cli_use uses[] = {
-	{ &config_group, offsetof(struct machine_args, config) },
-	{ &object_group, offsetof(struct machine_args, output) },
-	{ 0 },
-};
-
-const struct cli_command machine_show_command = {
-	.name = "show",
-	.summary = "Show all settings of a machine, and where ssh would go",
-	.about = "Secrets are named, never shown.",
-	.groups = uses,
-	.operands = show_operands,
-	.args_size = sizeof(struct machine_args),
-	.run = run_show,
-};
-
 /* rm */
 
 static int
@@ -562,6 +404,12 @@ static const struct cli_operand rm_operands[] = {
 	CLI_OPERAND(struct machine_args, names, TEXTS, "NAME",
 		    .flags = CLI_REQUIRED, .complete = "own-machine",
 		    .help = "The machines"),
+	{ 0 },
+};
+
+static const struct cli_use uses[] = {
+	{ &config_group, offsetof(struct machine_args, config) },
+	{ &object_group, offsetof(struct machine_args, output) },
 	{ 0 },
 };
 

@@ -84,6 +84,7 @@ static char *
 choose(struct client *client, struct err *err)
 {
 	AUTO_BUF answer = BUF_INIT(SESSION_MAX_ANSWER), names = BUF_INIT(200);
+	const char *at = client_reach(client)->words;
 	AUTO_SESSION_INFOS list = { .n = 0 };
 	const char *only = NULL;
 	size_t n = 0;
@@ -102,8 +103,7 @@ choose(struct client *client, struct err *err)
 		return xstrdup(only);
 	if (n == 0) {
 		err_set(err, ERR_NOT_FOUND, "no session runs");
-		err_hint(err, "'berth session new' starts one");
-		reach_hint(client_reach(client), err);
+		err_hint(err, "'berth session new%s' starts one", at);
 	} else {
 		err_set(err, ERR_INVALID, "say which session");
 		err_hint(err, "there are %s", buf_text(&names));
@@ -162,6 +162,8 @@ static void
 note_new(const struct session_args *args, struct client *client,
 	 const struct session_info *info)
 {
+	const char *at = client_reach(client)->words;
+
 	if (!session_info_is_ended(info)) {
 		print_note(
 		    &args->output,
@@ -169,7 +171,7 @@ note_new(const struct session_args *args, struct client *client,
 			? "session %s runs already; 'berth attach%s %s' "
 			  "shows it"
 			: "session %s runs; 'berth attach%s %s' shows it",
-		    info->name, client_reach(client)->words, info->name);
+		    info->name, at, info->name);
 		return;
 	}
 	show_last_screen(client, info->name);

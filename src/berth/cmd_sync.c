@@ -15,12 +15,17 @@
 #include "core/path.h"
 #include "core/strv.h"
 #include "core/text.h"
+#include "wire/errors.h"
+#include "client/link_control.h"
 #include "client/file/file_open.h"
 #include "client/file/sync.h"
 #include "berth/cmd_sync.h"
 #include "berth/file_args.h"
 #include "berth/out/human.h"
 #include "berth/out/progress.h"
+
+/* Goes that bring nothing: it is not the link. */
+#define MAX_VAIN 3
 
 #define MAX_LINE (64u << 10)
 #define MAX_PATTERNS (1u << 20)
@@ -38,7 +43,7 @@ struct sync_args {
 
 struct run {
 	const struct sync_args *args;
-	bool is_json, is_jsonl;
+	bool is_push, is_json, is_jsonl;
 	struct progress progress;
 };
 
@@ -162,6 +167,8 @@ print_end_json(const struct run *run, const struct sync_counts *counts,
 static void
 print_end_text(const struct run *run, const struct sync_counts *c, uint64_t ms)
 {
+	static const char *const words[] = { "fetched", "sent" };
+	static const char *const dry_words[] = { "would fetch", "would send" };
 	bool is_dry = run->args->dry_run;
 	char bytes[HUMAN_SIZE], time[HUMAN_SIZE], resumed[HUMAN_SIZE + 32] = "";
 
@@ -172,7 +179,7 @@ print_end_text(const struct run *run, const struct sync_counts *c, uint64_t ms)
 	print_note(&run->args->output,
 		   "%s %" PRIu64 " files, %s%s; %" PRIu64 " changed, %" PRIu64
 		   " deleted, %" PRIu64 " as they were%s%s",
-		   is_dry ? "would send" : "sent",
+		   is_dry ? dry_words[run->is_push] : words[run->is_push],
 		   is_dry ? c->files_total : c->files, bytes, resumed,
 		   c->changed, c->deleted, c->same, is_dry ? "" : "; ",
 		   is_dry ? "" : human_duration(time, ms));
@@ -196,32 +203,102 @@ add_patterns(const char *path, char ***patterns, struct err *err)
 	return 0;
 }
 
+/*
+ * After a loss: have the link back, as it is for an exec.  A link that gives up
+ * says so, and that is the end.  False: `err' is why.
+ */
+static bool
+is_back(const struct run *run, struct err *err)
+{
+	const char *machine = run->args->where.machine;
+	struct err why = ERR_INIT;
+
+	print_note(&run->args->output, "link to %s lost, trying again (%s)",
+		   machine, err->msg);
+	if (link_control_connect(machine, LINK_AGAIN, NULL, &why) < 0) {
+		*err = why;
+		return false;
+	}
+	print_note(&run->args->output, "link to %s is back", machine);
+	return true;
+}
+
+/* One go, on a connection of its own. */
 static int
-run_places(struct run *run, struct sync_config *config, const char *local,
-	   const char *remote, struct err *err)
+copy_once(struct run *run, struct sync_config *config, const char *remote,
+	  struct sync_counts *counts, bool *ret_linked, struct err *err)
 {
 	const struct sync_args *args = run->args;
 	AUTO_PLACE place = PLACE_INIT;
 	AUTO_FREE char *path = NULL;
-	struct sync_counts counts = { 0 };
-	uint64_t began, ms;
 	int rc;
 
+	*ret_linked = false;
 	if (place_open(&place, &args->where, &args->output, &args->via, err) <
 	    0)
 		return -1;
 	path = file_path(place.client, remote, err);
 	if (path == NULL)
 		return -1;
+	*ret_linked = client_reach(place.client)->is_linked;
 	config->files = place.files;
-	config->local = local;
 	config->remote = path;
-	began = clock_mono_ms();
-	rc = sync_run(config, &counts, err);
-	ms = clock_mono_ms() - began;
+	rc = sync_run(config, counts, err);
 	progress_clear(&run->progress);
-	if (rc < 0)
+	return rc;
+}
+
+static void
+sum_up(struct sync_counts *sum, const struct sync_counts *last)
+{
+	struct sync_counts before = *sum;
+
+	*sum = *last;
+	sum->files += before.files;
+	sum->bytes += before.bytes;
+	sum->changed += before.changed;
+	sum->deleted += before.deleted;
+	/* What an earlier go has brought is not what was there. */
+	sum->same -= MIN(sum->same, before.files);
+	sum->resumed = before.files + before.bytes ? before.resumed
+						   : last->resumed;
+}
+
+/*
+ * Until all is there: what a loss of the link has cut off is gone on with, as
+ * long as it is of use.
+ */
+static int
+copy(struct run *run, struct sync_config *config, const char *remote,
+     struct sync_counts *sum, struct err *err)
+{
+	unsigned n_vain = 0;
+
+	for (;;) {
+		struct sync_counts counts = { 0 };
+		bool is_linked;
+		int rc = copy_once(run, config, remote, &counts, &is_linked,
+				   err);
+
+		sum_up(sum, &counts);
+		n_vain = counts.files + counts.bytes ? 0 : n_vain + 1;
+		if (rc == 0 || !is_linked || !error_is_retryable(err) ||
+		    n_vain == MAX_VAIN || !is_back(run, err))
+			return rc;
+	}
+}
+
+static int
+run_places(struct run *run, struct sync_config *config, const char *local,
+	   const char *remote, struct err *err)
+{
+	struct sync_counts counts = { 0 };
+	uint64_t began = clock_mono_ms(), ms;
+
+	config->local = local;
+	if (copy(run, config, remote, &counts, err) < 0)
 		return -1;
+	ms = clock_mono_ms() - began;
 	if (run->is_json || run->is_jsonl) {
 		if (print_end_json(run, &counts, ms, err) < 0)
 			return -1;
@@ -237,7 +314,7 @@ run_sync(const struct cli_call *call, bool is_push, struct err *err)
 	const struct sync_args *args = call->args;
 	const char *src = args->src ? args->src : args->from_opt;
 	const char *dst = args->dst ? args->dst : args->to_opt;
-	struct run run = { .args = args };
+	struct run run = { .args = args, .is_push = is_push };
 	AUTO_STRV char **excludes = strv_copy(args->excludes);
 	struct sync_config config = { .is_push = is_push,
 				      .deletes = args->deletes,

@@ -6,7 +6,9 @@
 
 #include "core/buf.h"
 #include "core/text.h"
+#include "client/client.h"
 #include "client/exec_json.h"
+#include "client/reach.h"
 #include "berth/common.h"
 #include "berth/out/human.h"
 #include "berth/outcome.h"
@@ -39,8 +41,7 @@ explain(const char *state)
 		{ "timeout", "stopped: its time was over" },
 		{ "cancelled", "cancelled" },
 		{ "oom", "killed: out of memory" },
-		{ "lost", "lost: its end is not known, the machine or its "
-			  "holder was killed" },
+		{ "lost", "lost: its end is not known" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -51,11 +52,15 @@ explain(const char *state)
 }
 
 void
-outcome_notes(const struct exec_result *result,
+outcome_notes(const struct exec_result *result, const struct client *client,
 	      const struct output_args *output)
 {
+	const char *at = client_reach(client)->words;
 	const char *state = state_of(result), *words = explain(state);
 
+	/* Who knows more says more: "lost: the machine was restarted". */
+	if (words && result->error && str_starts(result->error, "lost: "))
+		words = result->error;
 	if (words)
 		print_note(output, "%s", words);
 	if (str_eq(state, "signalled") && result->signal)
@@ -68,8 +73,8 @@ outcome_notes(const struct exec_result *result,
 	if (result->output_open)
 		print_note(output,
 			   "processes it left behind may still write; "
-			   "'berth logs -f %s' shows it",
-			   result->exec_id);
+			   "'berth logs%s -f %s' shows it",
+			   at, result->exec_id);
 }
 
 void

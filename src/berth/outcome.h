@@ -9,6 +9,7 @@
 #include "berth/out/style.h"
 
 struct buf;
+struct client;
 struct exec_result;
 struct output_args;
 
@@ -20,6 +21,7 @@ int outcome_status(const struct exec_result *result);
 
 /* Notes on standard error about an end that its status does not explain. */
 void outcome_notes(const struct exec_result *result,
+		   const struct client *client,
 		   const struct output_args *output);
 
 /* "exited 0", "killed by SIGSEGV", "running", and its colour. */

@@ -194,10 +194,12 @@ release_signals(struct run *run)
 static int
 after_leaving(const struct run *run)
 {
+	const char *at = client_reach(run->config->client)->words;
+
 	if (run->id)
 		print_note(run->config->output,
-			   "exec %s goes on; 'berth logs -f %s' follows it",
-			   run->id, run->id);
+			   "exec %s goes on; 'berth logs%s -f %s' follows it",
+			   run->id, at, run->id);
 	return 128 + run->left_by;
 }
 
@@ -236,7 +238,7 @@ conclude(struct run *run, struct err *err)
 	if (result == NULL)
 		return err_set(err, ERR_PROTO, "the exec ended without a word");
 	if (!run->config->is_events) {
-		outcome_notes(result, run->config->output);
+		outcome_notes(result, run->config->client, run->config->output);
 		hint_shell(run, outcome_status(result));
 	}
 	return outcome_status(result);
@@ -253,6 +255,7 @@ run_stay(const struct run_config *config, struct err *err)
 				    .is_raw = config->is_raw || config->has_tty,
 				    .on_started = on_started };
 	struct exec_stream_config stream = { .spec = config->spec };
+	const char *at = client_reach(config->client)->words;
 	struct run run = { .config = config };
 	int status = -1;
 
@@ -263,8 +266,9 @@ run_stay(const struct run_config *config, struct err *err)
 		term_restore(&run.term);
 		status = conclude(&run, err);
 	} else if (run.id) {
-		err_hint(err, "exec %s goes on; 'berth logs -f %s' follows it",
-			 run.id, run.id);
+		err_hint(err,
+			 "exec %s goes on; 'berth logs%s -f %s' follows it",
+			 run.id, at, run.id);
 	}
 	term_restore(&run.term);
 	exec_input_free(run.input);

@@ -5,8 +5,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/buf.h"
+#include "core/mem.h"
 #include "core/text.h"
 #include "client/client.h"
+#include "client/link_control.h"
+#include "client/link_json.h"
 #include "berth/show.h"
 
 /* Filter what comes to a terminal, and only that. */
@@ -115,6 +119,27 @@ on_event(const char *line, size_t n, void *owner)
 }
 
 /*
+ * Why the link cut us, which knows more than that we were; NULL: it does not,
+ * or there is none any more.  Made visible; the caller frees.
+ */
+static char *
+link_reason(const char *machine)
+{
+	AUTO_BUF answer = BUF_INIT(LINK_MAX_ANSWER);
+	AUTO_LINK_INFO info = { .machine = NULL };
+	struct err ignored = ERR_INIT;
+	char shown[400];
+
+	if (link_control_call(machine, "GET", "/v1/link", &answer, &ignored) <
+		0 ||
+	    link_info_decode(buf_bytes(&answer), answer.len, &info, &ignored) <
+		0 ||
+	    info.error == NULL)
+		return NULL;
+	return xstrdup(vis(shown, sizeof(shown), info.error));
+}
+
+/*
  * A daemon of this host is back before anybody notices, so only a terminal is
  * told.  A link may take its time: that is said once, and once that it is over.
  */
@@ -123,13 +148,15 @@ on_broken(const struct err *why, void *owner)
 {
 	struct show *show = owner;
 	const struct reach *reach = client_reach(show->config.client);
+	AUTO_FREE char *reason = NULL;
 
 	show_flush(show);
 	status_clear(&show->status);
 	if (reach->is_linked && why) {
+		reason = link_reason(reach->machine);
 		print_note(show->config.output,
 			   "link to %s lost, trying again (%s)", reach->machine,
-			   why->msg);
+			   reason ? reason : why->msg);
 	} else if (reach->is_linked) {
 		print_note(show->config.output, "link to %s is back",
 			   reach->machine);

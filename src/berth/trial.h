@@ -5,10 +5,11 @@
 /*
  * A machine connected to before it is written into the configuration.
  *
- * The draft of the configuration is put into a private file for as long as a
- * link needs to read it, and that link has a name of its own: the one that the
- * machine may have already is not disturbed, and nothing has to be rolled
+ * A link reads the draft of the configuration from memory, since the file may
+ * be one that lies nowhere in clear, and has a name of its own: the link that
+ * the machine may have already is not disturbed, and nothing has to be rolled
  * back.  What is tried is what will be read, with its defaults and policies.
+ * When it is over, nothing of it is left.
  */
 
 #include "core/err.h"

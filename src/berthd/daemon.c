@@ -47,8 +47,12 @@
 #define STOP_MS 2000
 #define STOP_LOOK_MS 5
 
-/* Free memory beyond this is not kept; see mallopt(3). */
-#define TRIM_BYTES (128 << 10)
+/*
+ * Free memory beyond this is not kept; see mallopt(3).  Who reads a live log
+ * takes a window and a piece of a queue for each turn of the loop: with less
+ * than both they would be mapped anew and cleared each time.
+ */
+#define TRIM_BYTES (2 << 20)
 
 /* Sockets that systemd may pass: one unix, one TCP. */
 #define MAX_PASSED 2

@@ -301,13 +301,15 @@ reach_prepare(struct reach *reach, struct err *err)
 		return 0;
 	if (link_control_connect(reach->machine, flags, reach->asker, err) < 0)
 		return -1;
-	reach->is_up = true;
+	reach->is_up = reach->is_fresh = true;
 	return 0;
 }
 
 /*
  * A stream by the link.  One that has died since is started again, and the
- * stream waits within it until it is active: this call must not.
+ * stream waits within it until it is active: this call must not.  A link that
+ * was active a moment ago is not asked again: that would be one wait more in
+ * each command.
  */
 static int
 connect_link(struct reach *reach, struct err *err)
@@ -316,12 +318,12 @@ connect_link(struct reach *reach, struct err *err)
 			 (reach->no_start ? LINK_NO_START : 0);
 	int fd;
 
-	if (reach->is_up) {
-		if (link_control_connect(reach->machine, flags, NULL, err) < 0)
-			return -1;
-	} else if (reach_prepare(reach, err) < 0) {
+	if (!reach->is_up && reach_prepare(reach, err) < 0)
 		return -1;
-	}
+	if (!reach->is_fresh &&
+	    link_control_connect(reach->machine, flags, NULL, err) < 0)
+		return -1;
+	reach->is_fresh = false;
 	fd = link_control_stream(reach->machine, err);
 	if (fd >= 0 || err->code != ERR_NOT_FOUND || reach->no_start)
 		return fd;

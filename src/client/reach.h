@@ -39,6 +39,7 @@ struct reach {
 	bool no_start;
 	bool is_linked; /* by a link */
 	bool is_up;	/* the link was active once */
+	bool is_fresh;	/* ... and nothing has used that yet */
 	const struct link_asker *asker;
 	bool is_tunnelled;
 	struct tunnel tunnel;

@@ -128,16 +128,22 @@ spawn_find_link(struct err *err)
 	return find_helper(&link_helper, err);
 }
 
-/* The program argv[0], its standard error going to `err_fd'. */
+/*
+ * The program argv[0], its standard error going to `err_fd'; `in_fd' is its
+ * input, -1: nothing.
+ */
 static int
-start(char *const *argv, int err_fd, pid_t *ret, struct err *err)
+start(char *const *argv, int in_fd, int err_fd, pid_t *ret, struct err *err)
 {
 	posix_spawn_file_actions_t actions;
 	int rc;
 
 	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null",
-					 O_RDONLY, 0);
+	if (in_fd >= 0)
+		posix_spawn_file_actions_adddup2(&actions, in_fd, STDIN_FILENO);
+	else
+		posix_spawn_file_actions_addopen(&actions, STDIN_FILENO,
+						 "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null",
 					 O_WRONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, err_fd, STDERR_FILENO);
@@ -186,7 +192,8 @@ read_words(int fd, const char *name, char *out, size_t size)
 }
 
 static int
-run_helper(const struct helper *helper, char *const *argv, struct err *err)
+run_helper(const struct helper *helper, char *const *argv, int in_fd,
+	   struct err *err)
 {
 	AUTO_CLOSE int read_fd = -1, write_fd = -1;
 	const char *program = argv[0];
@@ -198,7 +205,7 @@ run_helper(const struct helper *helper, char *const *argv, struct err *err)
 		return err_sys(err, "pipe");
 	read_fd = fds[0];
 	write_fd = fds[1];
-	if (start(argv, write_fd, &pid, err) < 0)
+	if (start(argv, in_fd, write_fd, &pid, err) < 0)
 		return -1;
 	if (!wait_until(pid, clock_mono_ms() + START_TIMEOUT_MS, &status)) {
 		err_set(err, ERR_TIMEOUT, "%s did not start in %d s", program,
@@ -221,7 +228,7 @@ spawn_daemon(struct err *err)
 	char *const argv[] = { program, (char *)(uintptr_t) "serve",
 			       (char *)(uintptr_t) "--detach", NULL };
 
-	return program ? run_helper(&daemon_helper, argv, err) : -1;
+	return program ? run_helper(&daemon_helper, argv, -1, err) : -1;
 }
 
 int
@@ -230,21 +237,21 @@ spawn_link(const char *machine, struct err *err)
 	AUTO_FREE char *program = find_helper(&link_helper, err);
 	char *const argv[] = { program, (char *)(uintptr_t)machine, NULL };
 
-	return program ? run_helper(&link_helper, argv, err) : -1;
+	return program ? run_helper(&link_helper, argv, -1, err) : -1;
 }
 
 int
-spawn_trial_link(const char *machine, const char *config, const char *as,
+spawn_trial_link(const char *machine, int config_fd, const char *as,
 		 struct err *err)
 {
 	AUTO_FREE char *program = find_helper(&link_helper, err);
 	char *const argv[] = { program,
 			       (char *)(uintptr_t) "--config",
-			       (char *)(uintptr_t)config,
+			       (char *)(uintptr_t) "-",
 			       (char *)(uintptr_t) "--as",
 			       (char *)(uintptr_t)as,
 			       (char *)(uintptr_t)machine,
 			       NULL };
 
-	return program ? run_helper(&link_helper, argv, err) : -1;
+	return program ? run_helper(&link_helper, argv, config_fd, err) : -1;
 }

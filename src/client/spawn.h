@@ -31,11 +31,11 @@ char *spawn_find_link(struct err *err);
 int spawn_link(const char *machine, struct err *err);
 
 /*
- * The same for a machine of the configuration in the file `config', to be
- * found by the name `as': to try one that is not written yet, or beside the
- * link that it has.
+ * The same for a machine of the configuration that can be read from
+ * `config_fd', to be found by the name `as': to try one that is not written
+ * yet, or beside the link that it has.
  */
-int spawn_trial_link(const char *machine, const char *config, const char *as,
+int spawn_trial_link(const char *machine, int config_fd, const char *as,
 		     struct err *err);
 
 #endif

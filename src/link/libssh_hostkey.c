@@ -151,17 +151,13 @@ check_file(struct session *s, const char *path, const struct buf *text,
 }
 
 static int
-ask(struct session *s, const char *fingerprint, bool has_authority,
-    const struct err *if_nobody)
+ask(struct session *s, const char *fingerprint, const struct err *if_nobody)
 {
 	AUTO_FREE char *text = xasprintf(
 	    "The authenticity of host '%s' can't be established.\n"
-	    "%s key fingerprint is %s.%s\n"
+	    "%s key fingerprint is %s.\n"
 	    "Are you sure you want to continue connecting?",
-	    s->host, s->key_type, fingerprint,
-	    has_authority ? "\nIts certificate was not checked: 'transport: "
-			    "openssh' can do that."
-			  : "");
+	    s->host, s->key_type, fingerprint);
 	const struct prompt prompt = {
 		.kind = PROMPT_HOST_KEY,
 		.text = text,
@@ -171,6 +167,20 @@ ask(struct session *s, const char *fingerprint, bool has_authority,
 
 	session_ask(s, &prompt, if_nobody);
 	return 0;
+}
+
+/*
+ * libssh asks for no certificates of hosts, and cannot check one.  To ask a
+ * person about the plain key would be less than what is configured.
+ */
+static int
+refuse_authority(const struct session *s, struct err *err)
+{
+	err_set(err, ERR_UNSUPPORTED,
+		"%s is known by the authority that certifies its key, and "
+		"transport libssh checks no certificates of hosts",
+		s->host);
+	return session_hint_openssh(s, err);
 }
 
 int
@@ -201,10 +211,12 @@ hostkey_check(struct session *s, struct err *err)
 	case KNOWN_UNKNOWN:
 		break;
 	}
+	if (search.answer.has_authority)
+		return refuse_authority(s, err);
 	hostkey_error(HOSTKEY_UNKNOWN, &facts, err);
 	if (s->resolved.is_strict)
 		return -1;
-	return ask(s, fingerprint, search.answer.has_authority, err);
+	return ask(s, fingerprint, err);
 }
 
 /* A line of its own, whatever the file ends with. */

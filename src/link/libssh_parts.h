@@ -143,9 +143,8 @@ struct session {
 	struct resolved resolved;
 	char *host; /* as known_hosts has it */
 
-	struct child *child; /* ssh -G, or what looks up addresses */
-	struct buf said;
-	struct err child_err;
+	struct ssh_config *asked;
+	struct child *child; /* looks up addresses */
 	char **addresses;
 	size_t address; /* the next to try */
 	struct err why; /* the last failure to connect; or of a prompt */
@@ -189,6 +188,9 @@ void session_stage(struct session *s, enum ssh_stage stage);
 void session_ask(struct session *s, const struct prompt *prompt,
 		 const struct err *if_nobody);
 void session_wipe_answer(struct session *s);
+
+/* What to do about what libssh cannot; -1. */
+int session_hint_openssh(const struct session *s, struct err *err);
 
 /* A path of the configuration, with "~/" and percent signs; freed by caller. */
 char *session_path(const struct session *s, const char *path);

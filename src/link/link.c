@@ -26,16 +26,12 @@
 #include "core/mem.h"
 #include "core/text.h"
 #include "machine/machine.h"
-#include "secret/secret.h"
 #include "link/bootstrap.h"
 #include "link/events.h"
 #include "link/hello.h"
-#include "link/link.h"
-#include "link/network.h"
-#include "link/retry.h"
+#include "link/link_parts.h"
 #include "link/streams.h"
 #include "link/transport.h"
-#include "link/vigil.h"
 
 /* A machine that was never reached may be a wrong name: say so soon. */
 #define FIRST_LIMIT 3
@@ -45,7 +41,6 @@
 
 #define MAX_HELLO (64u << 10)
 
-/* Never again by itself: the machine's owner must act, or ours. */
 #define DEFAULT_IDLE_MS 600000
 
 static const uint32_t may_follow[] = {
@@ -64,60 +59,6 @@ static const char *const state_names[] = {
 };
 _Static_assert(ARRAY_SIZE(state_names) == LINK_STATES, "a name per state");
 
-/* What `later' is to do. */
-enum {
-	LATER_DROP = 1u << 0,
-	LATER_DAEMON = 1u << 1,
-	LATER_STOPPED = 1u << 2,
-};
-
-struct link {
-	struct link_config config;
-	enum link_state state;
-	uint64_t since_ns, active_ms;
-	struct list watchers;
-	struct prompts prompts;
-
-	struct transport *transport;
-	struct bootstrap *bootstrap;
-	struct hello_check *check;
-	struct streams *streams;
-	struct traffic traffic;
-	struct vigil vigil;
-	struct network network;
-
-	struct retry retry;
-	uv_timer_t pause;    /* until the next attempt */
-	uv_timer_t deadline; /* of the attempt */
-	uv_timer_t later;
-	uv_timer_t idle;
-	unsigned tasks;
-	struct err drop_why;
-	int n_handles;
-
-	uint64_t attempt_ms; /* when the attempt began */
-	int64_t attempt;
-	char stage[32];
-	bool is_up;	    /* the transport */
-	bool was_active;    /* since a person wanted it */
-	bool was_rechecked; /* in this attempt */
-	bool had_no_one;    /* a question of this attempt had no answer */
-	enum prompt_kind unanswered;
-	unsigned tried_secrets; /* bits of kinds, in this attempt */
-	bool wants_upgrade;
-	bool takes_bare; /* somebody can do without a daemon */
-	bool wants_down;
-	bool is_going_down; /* the bootstrap's goal */
-
-	struct err why;
-	struct buf hello;
-	struct link_daemon daemon;
-	char host_key[128]; /* the machine showed last */
-	uint64_t reconnects;
-	size_t n_users;
-};
-
-static void fail_attempt(struct link *link, const struct err *why);
 static void on_pause_over(uv_timer_t *timer);
 
 const char *
@@ -132,8 +73,8 @@ link_may_follow(enum link_state from, enum link_state to)
 	return may_follow[from] & BIT(to);
 }
 
-static void
-set_state(struct link *link, enum link_state state)
+void
+link_set_state(struct link *link, enum link_state state)
 {
 	if (link->state == state)
 		return;
@@ -145,8 +86,8 @@ set_state(struct link *link, enum link_state state)
 	link->since_ns = clock_wall_ns();
 }
 
-static void
-note(struct link *link, const char *type, const struct err *err)
+void
+link_note(struct link *link, const char *type, const struct err *err)
 {
 	const struct event event = {
 		.type = type,
@@ -162,8 +103,8 @@ note(struct link *link, const char *type, const struct err *err)
 /* Taking down */
 
 /* Everything above the transport. */
-static void
-drop_daemon(struct link *link)
+void
+link_drop_daemon(struct link *link)
 {
 	bootstrap_cancel(TAKE(link->bootstrap));
 	hello_check_free(TAKE(link->check));
@@ -183,8 +124,8 @@ keep_host_key(struct link *link)
 			 facts.host_key);
 }
 
-static void
-clear_daemon(struct link_daemon *daemon)
+void
+link_clear_daemon(struct link_daemon *daemon)
 {
 	free(daemon->program);
 	free(daemon->home);
@@ -206,7 +147,7 @@ tear_down(struct link *link, const struct err *why)
 	prompts_clear(&link->prompts);
 	link->tasks = 0;
 	link->is_up = false;
-	drop_daemon(link);
+	link_drop_daemon(link);
 	if (transport)
 		transport->ops->free(transport);
 	traffic_cut(&link->traffic, why);
@@ -250,9 +191,9 @@ static void
 give_up(struct link *link)
 {
 	link->wants_down = false;
-	set_state(link, LINK_DISCONNECTED);
+	link_set_state(link, LINK_DISCONNECTED);
 	make_final(link);
-	note(link, "disconnected", &link->why);
+	link_note(link, "disconnected", &link->why);
 	tell_failed(link);
 }
 
@@ -319,7 +260,7 @@ fail_attempt(struct link *link, const struct err *why)
 	struct err copy = *why;
 
 	explain(link, &copy);
-	note(link, "failure", &link->why);
+	link_note(link, "failure", &link->why);
 	tear_down(link, &link->why);
 	try_again(link);
 }
@@ -333,11 +274,11 @@ lose(struct link *link, const struct err *why)
 
 	link->why = copy;
 	link->reconnects++;
-	note(link, "disconnect", &copy);
+	link_note(link, "disconnect", &copy);
 	if (was_stable)
 		retry_reset(&link->retry);
-	set_state(link, retry_may_help(&copy) ? LINK_RECONNECTING
-					      : LINK_DISCONNECTED);
+	link_set_state(link, retry_may_help(&copy) ? LINK_RECONNECTING
+						   : LINK_DISCONNECTED);
 	tear_down(link, &copy);
 	if (link->state == LINK_DISCONNECTED) {
 		link->wants_down = false;
@@ -352,17 +293,14 @@ lose(struct link *link, const struct err *why)
 		try_again(link);
 }
 
-static void
-drop(struct link *link, const struct err *why)
+void
+link_drop(struct link *link, const struct err *why)
 {
 	if (link->state == LINK_ACTIVE)
 		lose(link, why);
 	else
 		fail_attempt(link, why);
 }
-
-static void start_bootstrap(struct link *link);
-static void start_deadline(struct link *link);
 
 /* The daemon has ended as somebody wished; what used it is cut. */
 static void
@@ -375,8 +313,8 @@ be_stopped(struct link *link)
 	err_set(&link->why, ERR_UNREACHABLE, "the daemon on %s was stopped",
 		link->config.machine->name);
 	tear_down(link, &link->why);
-	set_state(link, LINK_DISCONNECTED);
-	note(link, "disconnected", &link->why);
+	link_set_state(link, LINK_DISCONNECTED);
+	link_note(link, "disconnected", &link->why);
 	list_move(&told, &link->watchers);
 	while (!list_is_empty(&told)) {
 		watcher = list_entry(told.next, struct link_watcher, link);
@@ -395,387 +333,31 @@ on_later(uv_timer_t *later)
 
 	link->tasks = 0;
 	if (tasks & LATER_DROP) {
-		drop(link, &link->drop_why);
+		link_drop(link, &link->drop_why);
 	} else if (tasks & LATER_STOPPED) {
 		be_stopped(link);
 	} else if (tasks & LATER_DAEMON && link->state == LINK_ACTIVE) {
-		set_state(link, LINK_RECONNECTING);
+		link_set_state(link, LINK_RECONNECTING);
 		vigil_watch(&link->vigil, false);
 		link->attempt_ms = clock_mono_ms();
 		link->was_rechecked = false;
-		start_deadline(link);
-		start_bootstrap(link);
+		link_start_deadline(link);
+		link_bootstrap(link);
 	}
 }
 
-static void
-do_later(struct link *link, unsigned task)
+void
+link_do_later(struct link *link, unsigned task)
 {
 	link->tasks |= task;
 	uv_timer_start(&link->later, on_later, 0, 0);
 }
 
-static void
-drop_later(struct link *link, const struct err *why)
+void
+link_drop_later(struct link *link, const struct err *why)
 {
 	link->drop_why = *why;
-	do_later(link, LATER_DROP);
-}
-
-/* Going up */
-
-static void
-reach_stage(struct link *link, const char *stage)
-{
-	uint64_t ms = clock_mono_ms() - link->attempt_ms;
-	struct link_watcher *watcher;
-
-	if (str_eq(link->stage, stage))
-		return;
-	snprintf(link->stage, sizeof(link->stage), "%s", stage);
-	log_debug("link", "stage", KV_STR("stage", stage), KV_INT("ms", ms));
-	list_for_each (watcher, &link->watchers, link) {
-		if (watcher->on_stage)
-			watcher->on_stage(stage, ms, watcher->owner);
-	}
-}
-
-static void
-go_active(struct link *link)
-{
-	uv_timer_stop(&link->deadline);
-	set_state(link, LINK_ACTIVE);
-	link->was_active = true;
-	link->active_ms = clock_mono_ms();
-	note(link, "success", NULL);
-	vigil_watch(&link->vigil, true);
-	vigil_probe(&link->vigil);
-}
-
-static void
-become_active(struct link *link)
-{
-	struct link_watcher *watcher;
-
-	reach_stage(link, "ready");
-	link->why = (struct err)ERR_INIT;
-	go_active(link);
-	list_for_each (watcher, &link->watchers, link) {
-		if (watcher->on_active)
-			watcher->on_active(watcher->owner);
-	}
-	/* It was wished for too late for this attempt. */
-	if (link->wants_down)
-		do_later(link, LATER_DAEMON);
-}
-
-/* Without a daemon: who wants one is told why there is none. */
-static void
-become_bare(struct link *link, const struct err *why, const char *stage)
-{
-	struct link_watcher *watcher;
-
-	link->why = *why;
-	buf_clear(&link->hello);
-	go_active(link);
-	list_for_each (watcher, &link->watchers, link) {
-		if (watcher->is_bare && watcher->on_active)
-			watcher->on_active(watcher->owner);
-		else if (!watcher->is_bare && watcher->on_failed)
-			watcher->on_failed(why, stage, watcher->owner);
-	}
-}
-
-/* What no other attempt would change, on a machine that is there. */
-static bool
-is_lack(const struct err *why)
-{
-	return why->code == ERR_NOT_FOUND || why->code == ERR_UNSUPPORTED ||
-	       why->code == ERR_DENIED || why->code == ERR_REMOTE;
-}
-
-/* Without its line end: it is shown within lines. */
-static void
-keep_hello(struct link *link, const struct buf *hello)
-{
-	size_t n = hello->len;
-
-	while (n > 0 && buf_text(hello)[n - 1] == '\n')
-		n--;
-	buf_clear(&link->hello);
-	(void)buf_add(&link->hello, buf_bytes(hello), n);
-}
-
-static void
-on_hello(const struct buf *hello, const struct err *err, void *owner)
-{
-	struct link *link = owner;
-
-	link->check = NULL;
-	if (err == NULL) {
-		keep_hello(link, hello);
-		become_active(link);
-	} else if (!link->was_rechecked) {
-		/* The daemon may have been replaced just now. */
-		link->was_rechecked = true;
-		start_bootstrap(link);
-	} else {
-		drop_later(link, err);
-	}
-}
-
-static void
-on_absent(const struct err *why, void *owner)
-{
-	struct link *link = owner;
-
-	log_info("link", "the daemon is gone", KV_ERR(why));
-	do_later(link, LATER_DAEMON);
-}
-
-static void
-on_bootstrap_stage(struct bootstrap *bootstrap UNUSED, const char *stage,
-		   void *owner)
-{
-	bool is_shell = str_eq(stage, "shell");
-
-	log_debug("link", "bootstrap", KV_STR("stage", stage));
-	reach_stage(owner, is_shell ? stage : "daemon");
-}
-
-static char *
-copy_of(const char *text)
-{
-	return text ? xstrdup(text) : NULL;
-}
-
-/* Looking again in the same attempt does not undo what was done in it. */
-static void
-keep_daemon(struct link *link, const struct bootstrap_result *result)
-{
-	struct link_daemon *daemon = &link->daemon;
-	bool installed = daemon->was_installed, upgraded = daemon->was_upgraded;
-
-	clear_daemon(daemon);
-	*daemon = (struct link_daemon){
-		.program = copy_of(result->program),
-		.home = copy_of(result->home),
-		.life = copy_of(result->life),
-		.machine = copy_of(result->machine),
-		.was_installed = installed || result->was_installed,
-		.was_upgraded = upgraded || result->was_upgraded,
-	};
-}
-
-static void
-on_bootstrapped(struct bootstrap *bootstrap,
-		const struct bootstrap_result *result, void *owner)
-{
-	struct link *link = owner;
-	const struct streams_config config = { .loop = link->config.loop,
-					       .transport = link->transport,
-					       .traffic = &link->traffic,
-					       .socket = result->socket,
-					       .binary = result->program,
-					       .home = result->home,
-					       .on_absent = on_absent,
-					       .owner = link };
-	const struct hello_expected expected = { .uid = result->uid,
-						 .host_id = result->host_id,
-						 .nonce = result->nonce };
-	struct err err = ERR_INIT;
-
-	if (link->is_going_down) {
-		do_later(link, LATER_STOPPED);
-		return;
-	}
-	keep_daemon(link, result);
-	link->streams = streams_new(&config);
-	link->check = hello_check_start(link->streams, &expected, on_hello,
-					link, &err);
-	/* A daemon that dies with its login keeps it. */
-	if (!result->keeps_channel) {
-		link->bootstrap = NULL;
-		bootstrap_cancel(bootstrap);
-	}
-	if (link->check == NULL)
-		drop_later(link, &err);
-}
-
-static void
-on_bootstrap_failed(struct bootstrap *bootstrap, const struct err *err,
-		    const char *stage, const char *seen UNUSED, void *owner)
-{
-	struct link *link = owner;
-	struct err why = *err;
-	char where[sizeof(link->stage)];
-
-	snprintf(where, sizeof(where), "%s", stage);
-	bootstrap_cancel(bootstrap);
-	link->bootstrap = NULL;
-	snprintf(link->stage, sizeof(link->stage), "%s", where);
-	if (link->takes_bare && !link->is_going_down && is_lack(&why))
-		become_bare(link, &why, where);
-	else
-		drop_later(link, &why);
-}
-
-static const struct bootstrap_events bootstrap_events = {
-	.on_stage = on_bootstrap_stage,
-	.on_done = on_bootstrapped,
-	.on_fail = on_bootstrap_failed,
-};
-
-static void
-start_bootstrap(struct link *link)
-{
-	const struct machine *machine = link->config.machine;
-	const struct bootstrap_config config = {
-		.loop = link->config.loop,
-		.machine = machine,
-		.goal = link->wants_down ? BOOTSTRAP_DOWN : BOOTSTRAP_UP,
-		.may_install = !machine->no_install || link->wants_upgrade,
-		.may_upgrade = link->wants_upgrade,
-	};
-	struct err err = ERR_INIT;
-
-	drop_daemon(link);
-	link->is_going_down = link->wants_down;
-	link->bootstrap = bootstrap_start(link->transport, &config,
-					  &bootstrap_events, link, &err);
-	if (link->bootstrap == NULL)
-		drop_later(link, &err);
-}
-
-static void
-on_stage(struct transport *transport UNUSED, const char *stage, void *owner)
-{
-	reach_stage(owner, stage);
-}
-
-/* Once in an attempt: what was wrong the first time stays wrong. */
-static bool
-answer_from_store(struct link *link, const struct prompt *prompt)
-{
-	unsigned bit = BIT(prompt->kind);
-	AUTO_SECRET *secret = NULL;
-
-	if (link->config.find_secret == NULL || prompt->is_notice ||
-	    link->tried_secrets & bit)
-		return false;
-	link->tried_secrets |= bit;
-	secret = link->config.find_secret(prompt->kind, link->config.owner);
-	if (secret == NULL)
-		return false;
-	link->transport->ops->answer(link->transport, secret_reveal(secret));
-	return true;
-}
-
-static void
-on_prompt(struct transport *transport, const struct prompt *prompt, void *owner)
-{
-	struct link *link = owner;
-	const struct event event = { .type = "prompt",
-				     .stage = link->stage,
-				     .text = prompt_kind_name(prompt->kind) };
-
-	if (answer_from_store(link, prompt))
-		return;
-	if (prompts_ask(&link->prompts, prompt)) {
-		events_write(link->config.events, &event);
-		return;
-	}
-	link->had_no_one = true;
-	link->unanswered = prompt->kind;
-	transport->ops->answer(transport, NULL);
-}
-
-static void
-on_answer(const char *text, void *owner)
-{
-	struct link *link = owner;
-
-	if (link->transport)
-		link->transport->ops->answer(link->transport, text);
-	/* The person took the time that was for the machine. */
-	if (uv_is_active((uv_handle_t *)&link->deadline))
-		uv_timer_again(&link->deadline);
-}
-
-static void
-on_up(struct transport *transport UNUSED, void *owner)
-{
-	struct link *link = owner;
-
-	link->is_up = true;
-	start_bootstrap(link);
-}
-
-static void
-on_down(struct transport *transport UNUSED, const struct err *why, void *owner)
-{
-	struct link *link = owner;
-
-	drop_later(link, why);
-}
-
-static const struct transport_events transport_events = {
-	.on_stage = on_stage,
-	.on_prompt = on_prompt,
-	.on_up = on_up,
-	.on_down = on_down,
-};
-
-static void
-on_deadline(uv_timer_t *timer)
-{
-	struct link *link = container_of(timer, struct link, deadline);
-	struct err err = ERR_INIT;
-
-	if (prompts_is_open(&link->prompts))
-		return;
-	err_set(&err, ERR_TIMEOUT, "%s did not answer in %llu s (%s)",
-		link->config.machine->name,
-		(unsigned long long)link->config.machine->connect_timeout /
-		    1000,
-		link->stage);
-	drop(link, &err);
-}
-
-static void
-start_deadline(struct link *link)
-{
-	uint64_t ms = link->config.machine->connect_timeout;
-
-	uv_timer_start(&link->deadline, on_deadline, ms, ms);
-}
-
-static void
-start_attempt(struct link *link)
-{
-	const struct machine *machine = link->config.machine;
-	const struct transport_config config = {
-		.loop = link->config.loop,
-		.machine = machine,
-		.directory = link->config.directory,
-		.name = link->config.name,
-		.compress = machine->compression == MACHINE_COMPRESSION_ON,
-		.events = &transport_events,
-		.owner = link,
-	};
-	struct err err = ERR_INIT;
-
-	link->attempt++;
-	link->attempt_ms = clock_mono_ms();
-	link->stage[0] = '\0';
-	link->was_rechecked = link->had_no_one = false;
-	link->tried_secrets = 0;
-	note(link, "attempt", NULL);
-	snprintf(link->stage, sizeof(link->stage), "resolve");
-	start_deadline(link);
-	link->transport = link->config.ops->new (&config, &err);
-	if (link->transport == NULL)
-		drop(link, &err);
+	link_do_later(link, LATER_DROP);
 }
 
 static void
@@ -784,7 +366,7 @@ on_pause_over(uv_timer_t *timer)
 	struct link *link = container_of(timer, struct link, pause);
 
 	if (link->transport == NULL)
-		start_attempt(link);
+		link_attempt(link);
 }
 
 static void
@@ -822,7 +404,7 @@ on_dead(uint64_t silent_ms, void *owner)
 	err_set(&err, ERR_UNREACHABLE, "no sign of life from %s for %llu s",
 		link->config.machine->name,
 		(unsigned long long)silent_ms / 1000);
-	drop(link, &err);
+	link_drop(link, &err);
 }
 
 static void
@@ -903,7 +485,7 @@ link_new(const struct link_config *config)
 	link->config = *config;
 	link->since_ns = clock_wall_ns();
 	list_init(&link->watchers);
-	prompts_init(&link->prompts, on_answer, link);
+	prompts_init(&link->prompts, link_on_answer, link);
 	traffic_init(&link->traffic);
 	link->traffic.meter.on_asked = on_asked;
 	link->traffic.meter.owner = link;
@@ -928,7 +510,7 @@ on_closed(uv_handle_t *handle)
 	if (--link->n_handles > 0)
 		return;
 	buf_fini(&link->hello);
-	clear_daemon(&link->daemon);
+	link_clear_daemon(&link->daemon);
 	free(link);
 }
 
@@ -1023,7 +605,7 @@ connect_now(struct link *link, bool again)
 		link->attempt = 0;
 		link->daemon.was_installed = link->daemon.was_upgraded = false;
 		retry_reset(&link->retry);
-		set_state(link, LINK_CONNECTING);
+		link_set_state(link, LINK_CONNECTING);
 	}
 	link->was_active |= again;
 	/* Who waits already has a pause to wait for. */
@@ -1036,7 +618,7 @@ void
 link_connect(struct link *link, bool again)
 {
 	if (link_is_bare(link))
-		do_later(link, LATER_DAEMON);
+		link_do_later(link, LATER_DAEMON);
 	else
 		connect_now(link, again);
 }
@@ -1059,7 +641,7 @@ static void
 look_again(struct link *link)
 {
 	if (link->state == LINK_ACTIVE)
-		do_later(link, LATER_DAEMON);
+		link_do_later(link, LATER_DAEMON);
 	else
 		link_connect(link, false);
 }

@@ -15,7 +15,8 @@ static const struct cli_option options[] = {
 		   .help = "Stay, and log to standard error"),
 	CLI_OPTION(struct serve_options, config, TEXT, "config", 0,
 		   .arg = "FILE", .complete = CLI_FILES,
-		   .help = "The configuration that has the machine"),
+		   .help = "The configuration that has the machine; - is "
+			   "standard input"),
 	CLI_OPTION(struct serve_options, as, TEXT, "as", 0, .arg = "NAME",
 		   .help = "Be found by this name, to try a machine beside "
 			   "the link that it may have"),

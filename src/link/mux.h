@@ -10,7 +10,7 @@
  * functions on channels are those of a transport (transport.h), which says
  * what they promise; this is what transport_openssh is made of.
  *
- * Flow: the other side may send a window of 2 MiB per channel beyond what was
+ * Flow: the other side may send a window of 4 MiB per channel beyond what was
  * taken from us, and no more while a channel is paused.  We keep to the window
  * it gives us and hold the rest per channel.
  */

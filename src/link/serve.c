@@ -3,30 +3,22 @@
 /*
  * A link as a process; see serve.h.
  *
- * Detaching: a child in its own session, with /dev/null for input and output,
- * the log for messages and no other descriptor, reports through a pipe that it
- * serves, or why it does not.
- *
  * Going down: first the names, so that who comes then starts another link;
  * then the connections; the lock last.
  */
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <uv.h>
 
 #include "core/clock.h"
+#include "core/detach.h"
 #include "core/fs.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -45,7 +37,6 @@
 
 /* Nothing is read and nobody is asked before a link serves. */
 #define START_DEADLINE_MS 10000
-#define LOOK_AGAIN_MS 5
 
 /* Answers in flight get so long when the link ends. */
 #define STOP_MS 500
@@ -83,6 +74,21 @@ static const char *
 name_of(const struct serve_options *options)
 {
 	return options->as ? options->as : options->machine;
+}
+
+static bool
+reads_input(const struct serve_options *options)
+{
+	return options->config && str_eq(options->config, "-");
+}
+
+/* It was somebody's file; what is read once is not kept. */
+static void
+leave_input(void)
+{
+	AUTO_CLOSE int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	(void)dup2(null, STDIN_FILENO);
 }
 
 static int
@@ -242,7 +248,11 @@ find_machine(struct process *p, const struct serve_options *options,
 {
 	const struct config_file_config config = { .path = options->config };
 
-	if (registry_load(&p->registry, &config, err) < 0)
+	int rc = registry_load(&p->registry, &config, err);
+
+	if (reads_input(options))
+		leave_input();
+	if (rc < 0)
 		return -1;
 	p->machine = registry_find(&p->registry, options->machine, err);
 	if (p->machine == NULL)
@@ -326,156 +336,73 @@ serve(const struct serve_options *options, int ready_fd, struct err *err)
 	(void)uv_loop_init(&p.loop);
 	rc = come_up(&p, options, err);
 	if (rc == 0) {
-		if (ready_fd >= 0) {
-			(void)!write(ready_fd, "", 1);
-			close(ready_fd);
-		}
+		if (ready_fd >= 0)
+			detach_say_ready(ready_fd);
 		(void)uv_run(&p.loop, UV_RUN_DEFAULT);
 	}
 	go_down(&p);
 	return rc;
 }
 
-/* Detaching */
+/* In the background */
+
+struct start {
+	const struct serve_options *options;
+	struct link_places places;
+};
 
 static int
-open_log(const struct link_places *places, struct err *err)
+open_log(void *owner, struct err *err)
 {
-	AUTO_FREE char *old = xasprintf("%s.1", places->log);
-	struct stat st;
-	int fd;
+	const struct start *start = owner;
 
-	if (fs_mkdir_private(places->state, err) < 0)
+	if (fs_mkdir_private(start->places.state, err) < 0)
 		return -1;
-	if (stat(places->log, &st) == 0 && st.st_size > MAX_LOG)
-		(void)rename(places->log, old);
-	fd = open(places->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	return fd < 0 ? err_sys(err, "open %s", places->log) : fd;
+	return detach_open_log(start->places.log, MAX_LOG, err);
 }
 
-static void __attribute__((noreturn))
-run_detached(const struct serve_options *options, int log_fd, int ready_fd)
+static bool
+is_served(void *owner)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const struct start *start = owner;
 	struct err err = ERR_INIT;
+	AUTO_CLOSE int fd = sock_connect_unix(start->places.ctl, &err);
 
-	(void)setsid();
-	/* Never a session leader again, so never a controlling terminal. */
-	if (fork() != 0)
-		_exit(0);
-	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
-	    dup2(log_fd, 2) < 0 || dup2(ready_fd, 3) < 0)
-		_exit(1);
-	(void)close_range(4, ~0u, 0);
-	fd_set_cloexec(3, true);
-	(void)!chdir("/");
-	if (serve(options, 3, &err) == 0)
-		_exit(0);
-	if (err.code != ERR_CONFLICT)
+	return fd >= 0 && detach_does_answer(fd, "/v1/link", START_DEADLINE_MS);
+}
+
+static int
+serve_detached(void *owner, int ready_fd, struct err *err)
+{
+	const struct start *start = owner;
+	int rc = serve(start->options, ready_fd, err);
+
+	if (rc < 0 && err->code != ERR_CONFLICT)
 		log_error("link", "cannot serve",
-			  KV_STR("machine", options->machine), KV_ERR(&err));
-	/* Heard only while nobody is told of readiness yet. */
-	(void)!write(3, &err, sizeof(err));
-	_exit(1);
-}
-
-/*
- * A connection alone proves nothing: it may wait in the queue of a link that
- * is dying.
- */
-static bool
-does_answer(int fd)
-{
-	static const char question[] = "GET /v1/link HTTP/1.1\r\n"
-				       "Host: localhost\r\n"
-				       "Connection: close\r\n\r\n";
-	struct pollfd watch = { .fd = fd, .events = POLLIN };
-	char byte;
-
-	return send(fd, question, strlen(question), MSG_NOSIGNAL) > 0 &&
-	       poll(&watch, 1, START_DEADLINE_MS) > 0 && read(fd, &byte, 1) > 0;
-}
-
-static bool
-does_somebody_serve(const struct link_places *places)
-{
-	struct err err = ERR_INIT;
-	AUTO_CLOSE int fd = sock_connect_unix(places->ctl, &err);
-
-	return fd >= 0 && does_answer(fd);
-}
-
-/* 0: it serves; -1 with what the child said. */
-static int
-await_ready(int fd, struct err *err)
-{
-	struct pollfd watch = { .fd = fd, .events = POLLIN };
-	struct err said;
-	ssize_t n;
-
-	if (poll(&watch, 1, START_DEADLINE_MS) <= 0)
-		return err_set(err, ERR_TIMEOUT,
-			       "the link does not come up; see its log");
-	n = read(fd, &said, sizeof(said));
-	if (n == 1)
-		return 0;
-	if (n == (ssize_t)sizeof(said))
-		*err = said;
-	else
-		err_set(err, ERR_SYSTEM,
-			"the link died while starting; see its log");
-	return -1;
-}
-
-static int
-start_detached(const struct serve_options *options,
-	       const struct link_places *places, struct err *err)
-{
-	AUTO_CLOSE int log_fd = open_log(places, err);
-	int ready[2], rc;
-	pid_t pid;
-
-	if (log_fd < 0)
-		return -1;
-	if (pipe2(ready, O_CLOEXEC) < 0)
-		return err_sys(err, "pipe");
-	pid = fork();
-	if (pid == 0)
-		run_detached(options, log_fd, ready[1]);
-	close(ready[1]);
-	if (pid < 0) {
-		close(ready[0]);
-		return err_sys(err, "fork");
-	}
-	(void)waitpid(pid, NULL, 0);
-	rc = await_ready(ready[0], err);
-	close(ready[0]);
+			  KV_STR("machine", start->options->machine),
+			  KV_ERR(err));
 	return rc;
-}
-
-/* A lost race is won by somebody who will serve soon, or has just stopped. */
-static int
-ensure(const struct serve_options *options, struct err *err)
-{
-	uint64_t deadline = clock_mono_ms() + START_DEADLINE_MS;
-	AUTO_LINK_PLACES places = LINK_PLACES_INIT;
-
-	if (link_places_find(&places, name_of(options), err) < 0)
-		return -1;
-	for (;;) {
-		if (does_somebody_serve(&places) ||
-		    start_detached(options, &places, err) == 0)
-			return 0;
-		if (err->code != ERR_CONFLICT || clock_mono_ms() > deadline)
-			return -1;
-		(void)poll(NULL, 0, LOOK_AGAIN_MS);
-	}
 }
 
 int
 serve_run(const struct serve_options *options, struct err *err)
 {
+	const struct detach_ops ops = {
+		.what = "the link",
+		.deadline_ms = START_DEADLINE_MS,
+		.keeps_input = reads_input(options),
+		.open_log = open_log,
+		.is_served = is_served,
+		.serve = serve_detached,
+	};
+	struct start start = { .options = options, .places = LINK_PLACES_INIT };
+	int rc;
+
 	if (options->foreground)
 		return serve(options, -1, err);
-	return ensure(options, err);
+	rc = link_places_find(&start.places, name_of(options), err);
+	if (rc == 0)
+		rc = detach_ensure(&ops, &start, err);
+	link_places_fini(&start.places);
+	return rc;
 }

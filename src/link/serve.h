@@ -17,7 +17,8 @@
 
 struct serve_options {
 	const char *machine;
-	const char *config; /* this configuration; NULL: the usual */
+	const char *config; /* this configuration, "-": standard input; NULL:
+			       the usual */
 	const char *as;	    /* the name to be found by; NULL: machine */
 	bool foreground;
 	bool debug; /* log the details of protocols */

@@ -275,6 +275,15 @@ host_key_trouble(const struct ssh_report *r, enum hostkey_trouble trouble,
 	return hostkey_error(trouble, &facts, err);
 }
 
+const char *
+ssh_report_certificate(const struct ssh_report *r)
+{
+	bool is_invalid = r->cause != SIZE_MAX &&
+			  causes[r->cause].kind == CAUSE_INVALID;
+
+	return is_invalid ? r->words : NULL;
+}
+
 int
 ssh_report_error(const struct ssh_report *r, const char *machine,
 		 const char *host, struct err *err)

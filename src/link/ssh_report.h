@@ -45,6 +45,9 @@ void ssh_report_add(struct ssh_report *report, const char *line, size_t n);
 /* "resolve", "connect", "host_key", "auth", "shell" */
 const char *ssh_stage_name(enum ssh_stage stage);
 
+/* What was wrong with the host's certificate, in ssh's words; NULL: nothing. */
+const char *ssh_report_certificate(const struct ssh_report *report);
+
 /*
  * Why ssh ended.  `machine' is its name for people, `host' as known_hosts has
  * it.  Always an error: -1.

@@ -25,6 +25,12 @@
 /* The daemon closes a connection after five idle minutes. */
 #define MAX_AGE_MS 240000
 
+/*
+ * A spare that was taken is replaced so much later: the request goes first, on
+ * the way and in every process there that handles both.
+ */
+#define REPLACE_MS 10
+
 #define AGAIN_MS 1000
 #define LOOK_MS 30000
 
@@ -76,6 +82,17 @@ static void
 look_in(struct streams *s, uint64_t ms)
 {
 	uv_timer_start(&s->timer, on_timer, ms, LOOK_MS);
+}
+
+/* For the next who asks; at once if there is nothing for him. */
+static void
+look_in_soon(struct streams *s)
+{
+	uint64_t ms = s->n_spares > 0 ? REPLACE_MS : 0;
+
+	if (!uv_is_active((uv_handle_t *)&s->timer) ||
+	    uv_timer_get_due_in(&s->timer) > ms)
+		look_in(s, ms);
 }
 
 static void
@@ -249,13 +266,14 @@ streams_take(struct streams *s, const struct pump_events *events, void *owner,
 	struct spare *spare = find_best(s);
 	struct pump *pump;
 
-	/* Not at once: the request goes first. */
-	look_in(s, 0);
-	if (spare == NULL)
+	if (spare == NULL) {
+		look_in(s, 0);
 		return open_one(s, events, owner, err);
+	}
 	pump = TAKE(spare->pump);
 	pump_own(pump, events, owner);
 	spare_free(spare);
+	look_in_soon(s);
 	return pump;
 }
 

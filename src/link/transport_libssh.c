@@ -51,13 +51,13 @@
 #include "core/text.h"
 #include "link/child.h"
 #include "link/hostkey.h"
+#include "link/ssh_config.h"
 #include "machine/machine.h"
 
 #include "link/libssh_parts.h"
 
 #define DEFAULT_TIMEOUT_MS 30000
 #define ALIVE_COUNT 3 /* unanswered signs of life */
-#define MAX_SAID (1u << 20)
 #define MAX_ADDRESSES 16
 
 /* Packets are read in pieces of 4 KiB; then others have their turn. */
@@ -137,6 +137,7 @@ close_their_fd(struct session *s)
 static void
 drop_connection(struct session *s)
 {
+	ssh_config_free(TAKE(s->asked));
 	child_free(TAKE(s->child));
 	if (s->has_poll)
 		(void)uv_poll_stop(&s->poll);
@@ -737,6 +738,15 @@ session_path(const struct session *s, const char *path)
 	return buf_take(&out);
 }
 
+int
+session_hint_openssh(const struct session *s, struct err *err)
+{
+	return err_hint(err,
+			"OpenSSH can: berth machine edit %s --set "
+			"transport=openssh",
+			s->config.machine->name);
+}
+
 static int
 refuse_what_is_not_ours(const struct session *s, struct err *err)
 {
@@ -751,10 +761,7 @@ refuse_what_is_not_ours(const struct session *s, struct err *err)
 	if (what == NULL)
 		return 0;
 	err_set(err, ERR_UNSUPPORTED, "%s is not for transport libssh", what);
-	return err_hint(err,
-			"berth machine edit %s, and there: transport: "
-			"openssh",
-			m->name);
+	return session_hint_openssh(s, err);
 }
 
 static void
@@ -800,45 +807,21 @@ resolve_alone(struct session *s)
 }
 
 static void
-on_config_line(struct child *child UNUSED, int fd, const char *line, size_t n,
-	       void *owner)
+on_config(struct resolved *resolved, const struct err *why, void *owner)
 {
 	struct session *s = owner;
-	char shown[400];
+	struct err err = ERR_INIT;
 
-	if (fd == STDOUT_FILENO) {
-		(void)buf_add(&s->said, line, n);
-		(void)buf_addc(&s->said, '\n');
+	ssh_config_free(TAKE(s->asked));
+	if (why) {
+		err = *why;
+		fail_with(s, &err);
 		return;
 	}
-	AUTO_FREE char *text = xstrndup(line, n);
-	err_set(&s->child_err, ERR_CONFIG, "ssh cannot make it out: %s",
-		vis(shown, sizeof(shown), text));
+	s->resolved = *resolved;
+	*resolved = (struct resolved){ .hostname = NULL };
+	resolved_now(s);
 }
-
-static void
-on_config_end(struct child *child UNUSED, int status, void *owner)
-{
-	struct session *s = owner;
-	struct err err = s->child_err;
-
-	child_free(TAKE(s->child));
-	if (status != 0) {
-		if (err.code == ERR_NONE)
-			err_set(&err, ERR_CONFIG, "ssh -G failed");
-		fail_with(s, &err);
-	} else if (resolve_decode(buf_text(&s->said), s->said.len, &s->resolved,
-				  &err) < 0) {
-		fail_with(s, &err);
-	} else {
-		resolved_now(s);
-	}
-}
-
-static const struct child_events config_events = {
-	.on_line = on_config_line,
-	.on_exit = on_config_end,
-};
 
 /* --- making and unmaking --- */
 
@@ -854,30 +837,15 @@ on_start_alone(uv_timer_t *timer)
 static int
 begin(struct session *s, struct err *err)
 {
-	AUTO_STRV char **argv = NULL;
 	const struct machine *m = s->config.machine;
 
 	if (libssh_load(err) < 0)
 		return -1;
-	strv_add(&argv, "ssh");
-	strv_add(&argv, "-G");
-	if (m->ssh == NULL && m->hostname == NULL) {
-		/* An alias of ssh's configuration. */
-		struct machine named = *m;
-
-		named.ssh = m->name;
-		if (resolve_add_destination(&named, &argv, err) < 0)
-			return -1;
-	} else if (resolve_add_destination(m, &argv, err) < 0) {
-		return -1;
-	}
-	s->child = child_new(s->config.loop, argv, environ, &config_events, s,
-			     err);
+	s->asked = ssh_config_ask(s->config.loop, m, on_config, s, err);
 	(void)uv_timer_start(&s->timer, on_deadline, timeout_ms(s), 0);
-	if (s->child)
+	if (s->asked)
 		return 0;
-	if (err->code != ERR_NOT_FOUND ||
-	    (m->ssh == NULL && m->hostname == NULL))
+	if (err->code != ERR_NOT_FOUND)
 		return -1;
 	resolve_alone(s);
 	(void)uv_timer_start(&s->timer, on_start_alone, 0, 0);
@@ -895,7 +863,6 @@ on_closed(uv_handle_t *handle)
 	drop_socket(s);
 	resolved_fini(&s->resolved);
 	strv_free(s->addresses);
-	buf_fini(&s->said);
 	free(s->host);
 	free(s->key_type);
 	free(s->key);
@@ -935,7 +902,6 @@ libssh_new(const struct transport_config *config, struct err *err)
 	s->base.ops = &transport_libssh;
 	s->config = *config;
 	s->fd = s->their_fd = -1;
-	buf_init(&s->said, MAX_SAID);
 	list_init(&s->channels);
 	list_init(&s->ready);
 	list_init(&s->opening);

@@ -45,8 +45,10 @@
 #include "link/child.h"
 #include "link/hostkey.h"
 #include "link/mux.h"
+#include "link/ssh_config.h"
 #include "link/ssh_report.h"
 #include "machine/machine.h"
+#include "machine/resolve.h"
 
 #include "link/transport.h"
 
@@ -70,17 +72,14 @@ struct openssh {
 	struct err why;	   /* of ENDING: if ssh says nothing */
 	bool is_cancelled; /* nobody answers */
 
-	char *destination;
 	char *socket;	   /* of the master */
 	char *socket_name; /* its last part */
 
-	/* From `ssh -G'. */
+	struct resolved resolved;
 	char *host; /* as known_hosts has it */
-	int64_t port;
-	bool is_strict;
-	bool can_fork; /* knows ForkAfterAuthentication */
 
-	struct child *child; /* of RESOLVING, then the master */
+	struct ssh_config *asked; /* of RESOLVING */
+	struct child *child;	  /* the master */
 	struct askpass *askpass;
 	struct mux *mux;
 
@@ -112,6 +111,7 @@ go_down(struct openssh *o, const struct err *why)
 		return;
 	o->state = DOWN;
 	uv_timer_stop(&o->timer);
+	ssh_config_free(TAKE(o->asked));
 	child_free(TAKE(o->child));
 	mux_free(TAKE(o->mux));
 	(void)unlink(o->socket);
@@ -315,38 +315,8 @@ add_auth(char ***argv, const struct machine *m)
 			   "PreferredAuthentications=keyboard-interactive");
 		break;
 	}
-	if (m->key_file) {
-		strv_add(argv, "-i");
-		strv_add(argv, m->key_file);
+	if (m->key_file)
 		add_option(argv, "IdentitiesOnly=yes");
-	}
-}
-
-/* What says where and who, of both our calls of ssh. */
-static void
-add_where(char ***argv, const struct machine *m)
-{
-	const char *config = getenv("BERTH_SSH_CONFIG");
-
-	if (config && *config) {
-		strv_add(argv, "-F");
-		strv_add(argv, config);
-	}
-	if (m->port) {
-		strv_add(argv, "-p");
-		strv_give(argv, xasprintf("%lld", (long long)m->port));
-	}
-	if (m->user) {
-		strv_add(argv, "-l");
-		strv_add(argv, m->user);
-	}
-}
-
-static void
-add_destination(char ***argv, const struct openssh *o)
-{
-	strv_add(argv, "--");
-	strv_add(argv, o->destination);
 }
 
 static uint64_t
@@ -373,10 +343,10 @@ add_master_options(char ***argv, const struct openssh *o)
 	add_option(argv, "PermitLocalCommand=no");
 	add_option(argv, "RemoteCommand=none");
 	add_option(argv, "RequestTTY=no");
-	if (o->can_fork)
+	if (o->resolved.can_fork)
 		add_option(argv, "ForkAfterAuthentication=no");
 	add_option(argv, "StrictHostKeyChecking=%s",
-		   o->is_strict ? "yes" : "ask");
+		   o->resolved.is_strict ? "yes" : "ask");
 	add_option(argv, "NoHostAuthenticationForLocalhost=no");
 	add_option(argv, "ConnectTimeout=%llu",
 		   (unsigned long long)(timeout_ms(o) + 999) / 1000);
@@ -406,7 +376,7 @@ escaped(const char *path)
 }
 
 static char **
-master_argv(const struct openssh *o)
+master_argv(const struct openssh *o, struct err *err)
 {
 	char **argv = NULL;
 
@@ -415,11 +385,12 @@ master_argv(const struct openssh *o)
 	strv_add(&argv, "-N");
 	strv_add(&argv, "-S");
 	strv_give(&argv, escaped(o->socket));
-	add_where(&argv, o->config.machine);
 	add_master_options(&argv, o);
 	add_auth(&argv, o->config.machine);
-	add_destination(&argv, o);
-	return argv;
+	if (resolve_add_destination(o->config.machine, &argv, err) == 0)
+		return argv;
+	strv_free(argv);
+	return NULL;
 }
 
 /* --- the beginning ---------------------------------------------------------
@@ -428,92 +399,44 @@ master_argv(const struct openssh *o)
 static void
 start_master(struct openssh *o)
 {
-	AUTO_STRV char **argv = master_argv(o);
-	AUTO_STRV char **env = strv_copy(environ);
 	struct err err = ERR_INIT;
+	AUTO_STRV char **argv = master_argv(o, &err);
+	AUTO_STRV char **env = strv_copy(environ);
 
 	askpass_environ(o->askpass, &env);
 	ssh_report_init(&o->report);
 	o->state = STARTING;
-	o->child = child_new(o->config.loop, argv, env, &master_events, o,
-			     &err);
+	if (argv)
+		o->child = child_new(o->config.loop, argv, env, &master_events,
+				     o, &err);
 	if (o->child == NULL)
 		go_down(o, &err);
 }
 
-/* "keyword value" of `ssh -G'. */
 static void
-on_config_line(struct child *child, int fd, const char *line, size_t n,
-	       void *owner)
+on_config(struct resolved *resolved, const struct err *err, void *owner)
 {
 	struct openssh *o = owner;
-	char text[1024], *value;
+	struct resolved *r = &o->resolved;
 
-	if (fd == STDERR_FILENO) {
-		ssh_report_add(&o->report, line, n);
+	ssh_config_free(TAKE(o->asked));
+	if (err) {
+		go_down(o, err);
 		return;
 	}
-	snprintf(text, sizeof(text), "%.*s", (int)MIN(n, 1023), line);
-	value = strchr(text, ' ');
-	if (value == NULL)
-		return;
-	*value++ = '\0';
-	if (str_eq(text, "port")) {
-		o->port = strtol(value, NULL, 10);
-	} else if (str_eq(text, "hostname") && o->host == NULL) {
-		o->host = xstrdup(value);
-	} else if (str_eq(text, "hostkeyalias")) {
-		free(o->host);
-		o->host = xstrdup(value);
-		o->port = 0;
-	} else if (str_eq(text, "stricthostkeychecking")) {
-		o->is_strict = str_eq(value, "yes") || str_eq(value, "true");
-	} else if (str_eq(text, "forkafterauthentication")) {
-		o->can_fork = true;
-	}
-}
-
-static void
-on_config_exit(struct child *child, int status, void *owner)
-{
-	struct openssh *o = owner;
-	char *host = o->host ? o->host : o->destination;
-
-	child_free(TAKE(o->child));
-	if (status != 0) {
-		struct err err = ERR_INIT;
-
-		ssh_report_error(&o->report, o->config.machine->name, NULL,
-				 &err);
-		/* It has not tried to connect: trying again is no use. */
-		if (err.code == ERR_UNREACHABLE)
-			err.code = ERR_CONFIG;
-		go_down(o, &err);
-		return;
-	}
-	host = hostkey_name(host, o->port);
-	free(o->host);
-	o->host = host;
+	*r = *resolved;
+	*resolved = (struct resolved){ .hostname = NULL };
+	o->host = r->host_key_alias ? xstrdup(r->host_key_alias)
+				    : hostkey_name(r->hostname, r->port);
 	start_master(o);
 }
-
-static const struct child_events config_events = {
-	.on_line = on_config_line,
-	.on_exit = on_config_exit,
-};
 
 static int
 start_resolving(struct openssh *o, struct err *err)
 {
-	AUTO_STRV char **argv = NULL;
-
-	strv_add(&argv, "ssh");
-	strv_add(&argv, "-G");
-	add_where(&argv, o->config.machine);
-	add_destination(&argv, o);
-	o->child = child_new(o->config.loop, argv, environ, &config_events, o,
-			     err);
-	if (o->child)
+	o->asked = ssh_config_ask(o->config.loop, o->config.machine, on_config,
+				  o, err);
+	if (o->asked)
 		return 0;
 	if (err->code == ERR_NOT_FOUND) {
 		err_set(err, ERR_UNSUPPORTED, "ssh is not installed");
@@ -561,7 +484,10 @@ remember_question(struct openssh *o, const struct prompt *p)
 	};
 
 	if (p->kind == PROMPT_HOST_KEY) {
-		hostkey_error(HOSTKEY_UNKNOWN, &facts, &o->why);
+		hostkey_error(ssh_report_certificate(&o->report)
+				  ? HOSTKEY_INVALID
+				  : HOSTKEY_UNKNOWN,
+			      &facts, &o->why);
 		return;
 	}
 	err_set(&o->why, ERR_AUTH, "nobody answered: %s", p->text);
@@ -569,18 +495,27 @@ remember_question(struct openssh *o, const struct prompt *p)
 			  "or a secret");
 }
 
+/*
+ * A certificate that does not hold makes ssh ask about the key, as if there
+ * were none; that there is one it has said before, on a terminal.
+ */
 static void
 on_prompt(struct askpass *askpass, const struct prompt *p, void *owner)
 {
 	struct openssh *o = owner;
+	const char *certificate = ssh_report_certificate(&o->report);
+	AUTO_FREE char *text = NULL;
+	struct prompt asked = *p;
 
 	if (o->state == DOWN)
 		return;
 	if (!p->is_notice)
 		remember_question(o, p);
+	if (p->kind == PROMPT_HOST_KEY && certificate)
+		asked.text = text = xasprintf("%s\n%s", certificate, p->text);
 	/* People take their time. */
 	uv_timer_stop(&o->timer);
-	events_of(o)->on_prompt(&o->base, p, o->config.owner);
+	events_of(o)->on_prompt(&o->base, &asked, o->config.owner);
 }
 
 static const struct askpass_events askpass_events = {
@@ -605,28 +540,6 @@ openssh_answer(struct transport *t, const char *text)
 
 /* --- making and unmaking ---------------------------------------------------
  */
-
-/* Nothing that an option, a shell or a terminal would take for its own. */
-static int
-check_word(const char *what, const char *word, struct err *err)
-{
-	static const char bad[] = "'\"`$\\;&<>|(){}*?[]~!#%^";
-
-	if (*word == '\0' || *word == '-')
-		return err_set(err, ERR_INVALID,
-			       "%s must not be empty or "
-			       "begin with '-'",
-			       what);
-	for (; *word; word++) {
-		if ((unsigned char)*word <= ' ' || *word == 0x7f ||
-		    strchr(bad, *word))
-			return err_set(err, ERR_INVALID,
-				       "%s contains a character that has no "
-				       "place there",
-				       what);
-	}
-	return 0;
-}
 
 /* A name for sockets that is short enough whatever the machine is called. */
 static char *
@@ -679,15 +592,8 @@ watch_directory(struct openssh *o, struct err *err)
 static int
 begin(struct openssh *o, struct err *err)
 {
-	const struct machine *m = o->config.machine;
-	const char *host = m->hostname ? m->hostname : m->name;
 	AUTO_FREE char *askpass = NULL;
 
-	o->destination = xstrdup(m->ssh ? m->ssh : host);
-	if (check_word("the destination of a machine", o->destination, err) < 0)
-		return -1;
-	if (m->user && check_word("the user of a machine", m->user, err) < 0)
-		return -1;
 	if (name_sockets(o, &askpass, err) < 0)
 		return -1;
 	(void)unlink(o->socket);
@@ -709,10 +615,10 @@ on_closed(uv_handle_t *h)
 		return;
 	if (o->notify_fd >= 0)
 		close(o->notify_fd);
-	free(o->destination);
 	free(o->socket);
 	free(o->socket_name);
 	free(o->host);
+	resolved_fini(&o->resolved);
 	free(o);
 }
 
@@ -723,6 +629,7 @@ openssh_free(struct transport *t)
 
 	o->state = DOWN;
 	mux_free(TAKE(o->mux));
+	ssh_config_free(TAKE(o->asked));
 	child_free(TAKE(o->child));
 	askpass_free(TAKE(o->askpass));
 	if (o->socket)

@@ -83,6 +83,11 @@ config_file_find(struct config_file *file,
 		.owner = config->owner,
 		.lock = -1,
 	};
+	if (config->path && str_eq(config->path, "-")) {
+		file->path = xstrdup("standard input");
+		file->is_there = file->is_input = true;
+		return 0;
+	}
 	if (config->path) {
 		path = path_expand(config->path, err);
 		if (path == NULL)
@@ -202,10 +207,20 @@ open_sealed(struct config_file *file, const struct buf *sealed,
 	return 0;
 }
 
+/* Input may be one of several programs', each of which reads all of it. */
+static int
+open_file(const struct config_file *file)
+{
+	if (!file->is_input)
+		return open(file->path, O_RDONLY | O_CLOEXEC);
+	(void)lseek(STDIN_FILENO, 0, SEEK_SET);
+	return fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+}
+
 int
 config_file_read(struct config_file *file, struct buf *text, struct err *err)
 {
-	AUTO_CLOSE int fd = open(file->path, O_RDONLY | O_CLOEXEC);
+	AUTO_CLOSE int fd = open_file(file);
 	AUTO_BUF sealed = BUF_INIT(CONFIG_FILE_MAX + SEALED_OVERHEAD);
 
 	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))

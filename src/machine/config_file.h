@@ -25,7 +25,8 @@ struct secret;
 #define CONFIG_FILE_MAX (1u << 20)
 
 struct config_file_config {
-	const char *path; /* this file and no other; NULL: the usual place */
+	const char *path; /* this and no other, "-": standard input; NULL: the
+			     usual place */
 	bool is_codex;	  /* codex-remote's file, where ours is missing */
 	ask_fn *ask;	  /* NULL: ask_passphrase */
 	void *owner;	  /* of `ask' */
@@ -36,6 +37,7 @@ struct config_file {
 	bool is_there;
 	bool is_json;
 	bool is_sealed;
+	bool is_input;	  /* standard input, a file without a name */
 	bool is_foreign;  /* codex-remote's */
 	bool is_readable; /* by others: after config_file_read */
 	ask_fn *ask;

@@ -254,7 +254,7 @@ const struct keys_row keys_rows[] = {
 	{ "forward_agent", "true|false", "false",
 	  "Let the machine use the keys of the agent here" },
 	{ "compression", "auto|on|off", "auto",
-	  "Compress; auto does where the way is long" },
+	  "Compress; auto is what OpenSSH does" },
 	{ "transport", "openssh|libssh|local", "openssh",
 	  "What carries the bytes" },
 	{ "addr", "URL", NULL,
@@ -282,7 +282,8 @@ const struct keys_row keys_rows[] = {
 	{ "retry.first", "TIME", "500ms", "The wait before the second" },
 	{ "retry.max", "TIME", "60s", "The longest wait" },
 	{ "connect_timeout", "TIME", "30s", "How long a connection may take" },
-	{ "keep_alive", "TIME", "15s", "Between two signs of life" },
+	{ "keep_alive", "TIME", "15s",
+	  "Between two signs of life; 0: only when an answer is overdue" },
 	{ "idle", "TIME", "10m", "After which an unused link ends" },
 };
 const size_t keys_n_rows = ARRAY_SIZE(keys_rows);

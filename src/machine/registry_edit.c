@@ -123,8 +123,7 @@ change_end(struct change *change, const char *was, const char *is,
 {
 	const struct registry_edit *edit = change->edit;
 	const struct registry_draft draft = { .text = buf_bytes(&change->text),
-					      .n = change->text.len,
-					      .is_json = change->file.is_json };
+					      .n = change->text.len };
 	AUTO_REGISTRY after = { .file = NULL };
 	size_t at;
 

@@ -28,7 +28,6 @@
 struct registry_draft {
 	const void *text;
 	size_t n;
-	bool is_json;
 };
 
 typedef int registry_check_fn(const struct machine *machine,

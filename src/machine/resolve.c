@@ -122,6 +122,8 @@ take_trust_line(struct resolved *r, const char *key, const char *value,
 		r->is_strict = is_yes(value);
 	} else if (str_eq(key, "hashknownhosts")) {
 		r->hashes_names = is_yes(value);
+	} else if (str_eq(key, "forkafterauthentication")) {
+		r->can_fork = true;
 	}
 	return 0;
 }

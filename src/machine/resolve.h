@@ -33,6 +33,7 @@ struct resolved {
 	bool identities_only; /* no others that an agent has */
 	bool is_strict;	      /* unknown host keys are refused, not asked */
 	bool hashes_names;    /* in known_hosts */
+	bool can_fork;	      /* this ssh knows ForkAfterAuthentication */
 };
 
 /*

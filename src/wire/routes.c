@@ -101,7 +101,10 @@ static const struct route_row rows[] = {
 	[ROUTE_SYNC_UPLOAD] = { "POST", "/v1/sync/upload", ROUTE_LENIENT },
 	[ROUTE_SYNC_DOWNLOAD] = { "POST", "/v1/sync/download", ROUTE_LENIENT },
 	[ROUTE_SYNC_PACK] = { "POST", "/v1/sync/pack", 0, { "path" } },
-	[ROUTE_SYNC_UNPACK] = { "POST", "/v1/sync/unpack", 0, { "path" } },
+	[ROUTE_SYNC_UNPACK] = { "POST",
+				"/v1/sync/unpack",
+				0,
+				{ "path", "partial" } },
 };
 _Static_assert(ARRAY_SIZE(rows) == ROUTES, "a row per route");
 

@@ -20,10 +20,6 @@ drive() {
 	done < <(node "$ROOT/tests/faults/$1.js" "${@:2}" 2>&1)
 }
 
-# The directory of all execs of $BERTH_HOME, and of one.
-exec_root() { echo "$BERTH_HOME"/state/*/exec; }
-exec_dir() { echo "$BERTH_HOME"/state/*/exec/"$1"; }
-
 # An id for POST /v1/exec with this body (the last word may be JSON).
 start_exec() {
 	api POST /v1/exec -H 'Content-Type: application/json' -d "$1" |

@@ -64,7 +64,7 @@ is 'whoever follows is not disturbed' $? 0
 ok 'by any of it' cmp out wanted
 
 id=$("$BERTH" exec start -- sh "$TMP/writer" | jq -r .exec_id)
-log=$(echo "$BERTH_HOME"/state/*/exec/"$id"/err)
+log=$(exec_dir "$id")/err
 wait_for 10 file_has "$log" 'step 1'
 "$BERTH" logs -f -n 2 "$id" >out 2>err &
 pid=$!

@@ -73,7 +73,7 @@ is 'a hole is refused' "$(api_status POST "/v1/exec/$(start \
 
 # A terminal.
 id=$(start '{"cmd":"stty size; read x; stty size","tty":true,"cols":101,"rows":33}')
-wait_for 10 file_has "$(echo "$BERTH_HOME"/state/*/exec/"$id"/out)" '33 101'
+wait_for 10 file_has "$(exec_dir "$id")/out" '33 101'
 is 'a terminal is resized' "$(api POST "/v1/exec/$id/resize" \
 	-d '{"cols":90,"rows":20}' | jq .ok)" true
 api POST "/v1/exec/$id/stdin" --data-binary $'\n' >/dev/null
@@ -82,7 +82,7 @@ like 'and the command sees it' "$(out "$id")" '20 90'
 
 # Signals and cancelling; what hid in sessions of its own goes too.
 id=$(start '{"cmd":"trap \"echo got; exit 7\" INT; echo ready; while :; do wait; tail -f /dev/null & wait; done"}')
-wait_for 10 file_has "$(echo "$BERTH_HOME"/state/*/exec/"$id"/out)" ready
+wait_for 10 file_has "$(exec_dir "$id")/out" ready
 api POST "/v1/exec/$id/signal" -d '{"signal":"INT"}' >/dev/null
 is 'a signal arrives' "$(api GET "/v1/exec/$id?wait=20" | jq .exit_code)" 7
 is 'cancelling ends what it left behind' \

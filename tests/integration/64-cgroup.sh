@@ -23,7 +23,7 @@ is 'so that the group itself is empty' "$(cat "$group/cgroup.procs")" ''
 id=$(api POST /v1/exec -d \
 	'{"cmd":"setsid tail -f /dev/null & setsid tail -f /dev/null & echo up; wait"}' |
 	jq -r .exec_id)
-wait_for 10 file_has "$(echo "$BERTH_HOME"/state/*/exec/"$id"/out)" up
+wait_for 10 file_has "$(exec_dir "$id")/out" up
 three() { [ "$(wc -l <"$group/exec-$id/cgroup.procs")" -eq 3 ]; }
 ok 'an exec and its children are in a group of their own' wait_for 10 three
 is 'cancelling it' "$(api POST "/v1/exec/$id/cancel" -d '{"grace":"0s"}' |

@@ -42,6 +42,9 @@ n_logins() { grep -c 'Accepted publickey' "$SSHD/$1/log"; }
 
 is 'a command runs there' "$("$BERTH" run -m far --raw -- echo hello \
 	2>"$TMP/err")" hello || note <"$TMP/err"
+"$BERTH" exec start -m far -o text -- true >"$TMP/out" 2>"$TMP/err"
+like 'what is hinted at finds it there, too' "$(cat "$TMP/err")" \
+	"'berth logs -m far -f $(cat "$TMP/out")'"
 is 'under the daemon there' "$(link far /v1/link | jq -r .hello.nonce)" \
 	"$(curl -sS --unix-socket "$TMP/far/run/berthd.sock" \
 		http://localhost/v1/hello | jq -r .nonce)"

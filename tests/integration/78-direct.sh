@@ -87,6 +87,7 @@ wait $pid
 is 'a tunnel that dies is opened again' "$?" 0
 is 'and nothing is lost or doubled' "$(cat out)" $'one\ntwo'
 
+rm out
 "$BERTH" run -m tunnelled --raw -- sh -c 'echo one; read x <"$1"' \
 	sh "$TMP/gate" >out 2>err &
 pid=$!

@@ -43,6 +43,12 @@ is 'codex-remote finds its members' "$(jq -c '[.name, .ssh_ok, .daemon_ok,
 	"$TMP/report")" '["far",true,true,"number","string",7337]'
 like 'its clock is ours' "$(jq .clock_skew_ms "$TMP/report")" \
 	'^-?[0-9]{1,3}$'
+like 'the list says how far it is and what runs there' \
+	"$($M ls -o text | grep '^far')" 'far +active +[0-9.]+ ms +[0-9]+\.[0-9]'
+like 'and showing it, too' "$($M show far -o text)" \
+	'link +active.*round trip +[0-9.]+ ms.*berthd +[0-9].*host key +SHA256:.*free there +[0-9.]+ [KMGT]iB'
+is 'as JSON' "$($M show far --json | jq -c '[.link.state,
+	(.link.free_bytes | type), .machine.name]')" '["active","number","far"]'
 is 'the list knows its link' "$($M ls --json |
 	jq -r '.machines[] | select(.name == "far") | .state')" active
 is 'a second look says the same' "$($M check far --json | jq -c \
@@ -113,9 +119,28 @@ like 'with stage and cause' "$(cat "$TMP/err")" 'connect: .*refused'
 ok 'what can is tried and added' eval \
 	'$M add lab other --set keep_alive=3s 2>"$TMP/err" >"$TMP/out"' ||
 	note <"$TMP/err"
-ok 'no link is left of that' eval \
-	'wait_for 10 eval "! ls $BERTH_HOME/run/link/trial.*"'
+is 'no link is left of that' "$(find "$BERTH_HOME/run/link" -name 'trial.*')" ''
 like 'the fingerprint is said' "$(cat "$TMP/err")" 'lab answers: SHA256:'
+
+# What is encrypted at rest lies nowhere in clear while a machine is tried.
+cat >"$TMP/spy" <<SPY
+#!/bin/sh
+grep -rl "a planted label" "$BERTH_HOME" "$HOME" >>"$TMP/seen"
+exec "$BERTH_LINK" "\$@"
+SPY
+chmod 700 "$TMP/spy"
+(umask 077 && echo open sesame >"$TMP/words")
+export BERTH_PASSPHRASE_FILE=$TMP/words
+"$BERTH" config encrypt 2>"$TMP/err" || note <"$TMP/err"
+ok 'a machine is tried and added to a sealed configuration' eval \
+	'BERTH_LINK=$TMP/spy $M add sealed other --label "a planted label" \
+		2>"$TMP/err" >"$TMP/out"' || note <"$TMP/err"
+is 'which nobody could read meanwhile' "$(cat "$TMP/seen")" ''
+is 'and has the machine' "$($M show sealed --json | jq -r .machine.label)" \
+	'a planted label'
+$M rm sealed >"$TMP/out" 2>&1
+"$BERTH" config decrypt 2>"$TMP/err" || note <"$TMP/err"
+unset BERTH_PASSPHRASE_FILE
 ok 'a label is changed without asking the machine' eval \
 	'sshd_stop other; $M edit lab --label x >"$TMP/out" 2>"$TMP/err"'
 exits 69 'a way there is not' $M edit lab --port 2

@@ -14,7 +14,7 @@ export TRANSPORT=libssh
 
 sshd_host far plain 'ProxyJump keys,plain'
 down 'a host on the way' UNSUPPORTED 'ProxyJump is not for transport libssh' far
-like 'has another transport' "$(said)" 'transport: openssh'
+like 'has another transport' "$(said)" '--set transport=openssh'
 down 'a forwarded agent' UNSUPPORTED 'forwarding an agent' plain -A
 sshd_host listed plain "RevokedHostKeys $TMP/none"
 down 'a list of revoked keys' UNSUPPORTED RevokedHostKeys listed

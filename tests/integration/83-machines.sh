@@ -155,6 +155,38 @@ if command -v node >/dev/null; then
 	ROWS
 fi
 
+# The real daemon of another user, with a socket that lets anybody in, where
+# ours would be: a way through it would run our commands as that user.
+if [ "$(id -u)" -eq 0 ]; then
+	theirs=$TMP/theirs
+	mkdir "$theirs"
+	chown 65534:65534 "$theirs"
+	chmod 755 "$TMP"
+	"$BERTH" link stop false >/dev/null
+	wait_for 5 test ! -e "$BERTH_HOME/run/link/false.ctl"
+	BERTH_HOME=$TMP/false "$BERTHD" stop
+	BERTH_HOME=$theirs setpriv --reuid 65534 --regid 65534 --clear-groups \
+		"$BERTHD" serve >"$TMP/theirs.log" 2>&1 &
+	stranger=$!
+	wait_for 10 test -S "$theirs/run/berthd.sock"
+	chmod 755 "$theirs/run"
+	chmod 666 "$theirs/run/berthd.sock"
+	ln -sf "$theirs/run/berthd.sock" "$socket"
+	timeout 60 "$BERTH" run -m false --raw -- id -u >"$TMP/said" 2>"$TMP/err"
+	is "where another user's daemon listens nothing is run" \
+		"$?:$(cat "$TMP/said")" 125:
+	like 'and it is said whose it is' "$(cat "$TMP/err")" \
+		'served by uid 65534, not uid 0'
+	is 'theirs has run nothing' "$(find "$theirs/state" -path '*exec/*' -type d | wc -l)" 0
+	kill "$stranger"
+	wait "$stranger" 2>/dev/null
+	rm "$socket"
+	is 'without it the machine is used again' \
+		"$(timeout 60 "$BERTH" run -m false --raw -- echo true)" true
+else
+	cannot "another user's daemon" 'needs root'
+fi
+
 # The key of the host changes under a link that runs.
 serve changed
 is 'a machine with a key' "$("$BERTH" run -m changed --raw -- echo yes)" yes

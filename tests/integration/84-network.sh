@@ -11,6 +11,7 @@ cat >"$BERTH_HOME/config/config.yaml" <<YAML
 defaults: {keep_alive: 1s, retry: {first: 100ms, max: 1s, limit: 1000}}
 machines:
   - {name: short, ssh: far, keep_alive: 1s, retry: {first: 50ms, max: 50ms, limit: 2}}
+  - {name: silent, ssh: far, keep_alive: 0}
   - {name: inside, ssh: inside, keep_alive: 1s, retry: {first: 60s, max: 60s, limit: 9}}
 YAML
 use_home "${BERTH_HOME#"$TMP"/}"
@@ -36,7 +37,7 @@ echo "[127.0.0.1]:$port $(cut -d' ' -f1,2 "$SSHD/real/host_key.pub")" \
 
 end_links() {
 	local name
-	for name in far short; do
+	for name in far short silent; do
 		"$BERTH" link stop "$name"
 	done
 	exec 8>&-
@@ -89,7 +90,27 @@ ok 'and is replaced' wait_for 10 state_is far active
 end_numbers
 is 'who waited goes on' $? 0
 ok 'byte for byte' cmp "$TMP/out" "$TMP/numbers"
+like 'and was told why' "$(cat "$TMP/err")" \
+	'link to far lost, trying again \((no sign of life|Timeout, server)'
 wire forget
+
+# --- files -------------------------------------------------------------------
+
+mkdir "$TMP/tree"
+head -c 150000000 /dev/urandom >"$TMP/tree/large"
+for i in $(seq 300); do echo "$i" >"$TMP/tree/f$i"; done
+"$BERTH" sync pull -m far "$TMP/tree" "$TMP/copy" -o text 2>"$TMP/err" &
+client=$!
+has_part() { [ -n "$(find "$TMP/copy" -name '.berth-*.part' -size +1000k)" ]; }
+ok 'a large file is on its way' wait_for 20 has_part
+wire close
+wait "$client"
+is 'a copy that is cut goes on' $? 0
+ok 'until all is there' diff -r "$TMP/tree" "$TMP/copy"
+like 'who waited was told' "$(cat "$TMP/err")" \
+	$'link to far lost, trying again .*\n.*far is back\n.*fetched 301 files' ||
+	note <"$TMP/err"
+rm -r "$TMP/copy" "$TMP/tree"
 
 # --- a laptop ----------------------------------------------------------------
 
@@ -112,6 +133,20 @@ wait "$client"
 is 'and who slept, too, goes on' $? 0
 ok 'byte for byte, again' cmp "$TMP/out" "$TMP/numbers"
 wire forget
+
+# --- without signs of life ---------------------------------------------------
+
+# An answer that is overdue is reason enough to ask, whatever keep_alive is.
+is 'signs of life can be left out' \
+	"$("$BERTH" run -m silent --raw -- echo quiet)" quiet
+wire drop
+"$BERTH" run -m silent --raw -- echo again >"$TMP/out" 2>"$TMP/err" &
+client=$!
+ok 'who asks then still finds out' wait_for 15 state_is silent reconnecting
+wire forget
+wait "$client"
+is 'and is served' "$(cat "$TMP/out")" again || note <"$TMP/err"
+ok 'its link can be stopped' "$BERTH" link stop silent
 
 # --- a machine that comes back -----------------------------------------------
 
@@ -145,7 +180,7 @@ wire close
 wait "$client"
 is 'who waits for a machine that is given up is unreachable' $? 69
 exec 7>&-
-like 'and learns what to do' "$(cat "$TMP/err")" 'short is given up: .*berth logs -f'
+like 'and learns what to do' "$(cat "$TMP/err")" 'short is given up: .*berth logs -m short -f'
 ok 'the link says so, too' state_is short disconnected
 wire up
 is 'until somebody wants it' "$("$BERTH" run -m short --raw -- echo back)" back

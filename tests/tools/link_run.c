@@ -361,6 +361,9 @@ main(int argc, char **argv)
 	program.machine.connect_timeout = 20000;
 	program.spec = (struct channel_spec){ .cols = 80, .rows = 24 };
 	read_options(argc, argv);
+	/* An alias of ssh's configuration, as the registry has them. */
+	if (program.machine.ssh == NULL && program.machine.hostname == NULL)
+		program.machine.ssh = program.machine.name;
 	if (!read_words(program.words))
 		return 64;
 	config.directory = program.directory;

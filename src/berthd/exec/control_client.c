@@ -45,7 +45,7 @@ control_client_free(struct control_client *client)
 	uv_close((uv_handle_t *)&client->poll, on_closed);
 }
 
-/* One message; false when there is none now or the client may be freed. */
+/* One message; false when there is none now, or none will come. */
 static bool
 receive(struct control_client *client)
 {
@@ -57,6 +57,9 @@ receive(struct control_client *client)
 
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
+	/* The holder left something unread; what it said comes next. */
+	if (got < 0 && errno == ECONNRESET)
+		return true;
 	if (got < (ssize_t)sizeof(packet.msg)) {
 		(void)uv_poll_stop(&client->poll);
 		client->events->on_gone(client, client->owner);
@@ -69,13 +72,14 @@ receive(struct control_client *client)
 }
 
 static void
-on_poll(uv_poll_t *poll, int status UNUSED, int events UNUSED)
+on_poll(uv_poll_t *poll, int status, int events UNUSED)
 {
 	struct control_client *client = container_of(
 	    poll, struct control_client, poll);
 
-	/* Level-triggered: what is left wakes us again. */
-	(void)receive(client);
+	/* What is left wakes us again; after an error nothing does. */
+	while (receive(client) && status < 0 && !client->is_closed)
+		;
 }
 
 struct control_client *

@@ -95,7 +95,9 @@ receive(struct control_server *server, int conn)
 	ssize_t got;
 
 	got = recv(server->conns[conn], &packet, sizeof(packet), 0);
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+	/* Reset: the daemon left something unread.  What it said comes next. */
+	if (got < 0 &&
+	    (errno == EAGAIN || errno == EINTR || errno == ECONNRESET))
 		return;
 	if (got < (ssize_t)sizeof(packet.msg)) {
 		hang_up(server, conn);

@@ -19,7 +19,7 @@
 /* Entries are joined to pieces of up to this much. */
 #define FILE_MAX (64u << 20)
 
-/* One copied piece. */
+/* One copied piece that is gathered; a longer one is sent from the window. */
 #define COPY_MAX (64u << 10)
 
 /* Bytes in one step past an expression, which may take long for each line. */
@@ -93,16 +93,29 @@ send_file(struct log_body *body, const struct log_piece *piece, struct buf *out)
 }
 
 /*
- * The first bytes of the piece, `*ret_n' of them, at most COPY_MAX.  0: they
- * are not there any more; look at the piece again.
+ * The first bytes of the piece, `*ret_n' of them, at most `max'.  0: they are
+ * not there any more; look at the piece again.
  */
 static int
-copy(const struct log_body *body, const struct log_piece *piece,
+copy(const struct log_body *body, const struct log_piece *piece, size_t max,
      const uint8_t **ret_bytes, size_t *ret_n, struct err *err)
 {
-	*ret_n = (size_t)MIN(piece->length, (uint64_t)COPY_MAX);
+	*ret_n = (size_t)MIN(piece->length, (uint64_t)max);
 	return log_files_read(files_of(body), piece->stream, piece->offset,
 			      *ret_n, ret_bytes, err);
+}
+
+/* Long ones need no other place: what the socket takes is copied once. */
+static void
+put_copy(struct log_body *body, const uint8_t *bytes, size_t n, struct buf *out)
+{
+	if (n <= COPY_MAX) {
+		put(out, bytes, n);
+		return;
+	}
+	log_body_send(body, out);
+	if (http_reply_write(body->x, bytes, n))
+		body->is_blocked = true;
 }
 
 static int
@@ -121,9 +134,9 @@ sink_bytes(struct log_body *body, const struct log_piece *piece,
 		send_file(body, piece, out);
 		return 0;
 	}
-	rc = copy(body, piece, &bytes, &n, err);
+	rc = copy(body, piece, LOG_WINDOW, &bytes, &n, err);
 	if (rc > 0) {
-		put(out, bytes, n);
+		put_copy(body, bytes, n, out);
 		log_merge_consume(&body->merge, piece, n);
 	}
 	return rc < 0 ? -1 : 0;
@@ -144,7 +157,7 @@ sink_strip(struct log_body *body, const struct log_piece *piece,
 		log_merge_consume(&body->merge, piece, piece->length);
 		return 0;
 	}
-	rc = copy(body, piece, &bytes, &n, err);
+	rc = copy(body, piece, COPY_MAX, &bytes, &n, err);
 	if (rc > 0) {
 		room = buf_reserve(out, n);
 		assert(room);
@@ -185,10 +198,10 @@ sink_frames(struct log_body *body, const struct log_piece *piece,
 		send_file(body, piece, out);
 		return 0;
 	}
-	rc = copy(body, piece, &bytes, &n, err);
+	rc = copy(body, piece, LOG_WINDOW, &bytes, &n, err);
 	if (rc > 0) {
 		log_body_frame(out, type, n, piece->offset);
-		put(out, bytes, n);
+		put_copy(body, bytes, n, out);
 		log_merge_consume(&body->merge, piece, n);
 	}
 	return rc < 0 ? -1 : 0;

@@ -242,7 +242,8 @@ send_head(struct log_stream *s, struct buf *out, struct err *err UNUSED)
 	http_reply_header(s->x, "Cache-Control", "no-cache");
 	if (!has_events(s))
 		range_headers(s);
-	if (m->to[0] - m->pos[0] + m->to[1] - m->pos[1] > SEND_BUFFER)
+	if (s->query.follow ||
+	    m->to[0] - m->pos[0] + m->to[1] - m->pos[1] > SEND_BUFFER)
 		widen(s->x);
 	if (s->query.follow) {
 		for (size_t i = 0; i < TIMELINE_STREAMS; i++)

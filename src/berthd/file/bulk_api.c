@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,10 +30,12 @@
 #include "archive/untar.h"
 #include "berthd/file/bulk_api.h"
 #include "berthd/file/confine.h"
+#include "berthd/file/info.h"
 #include "berthd/file/policy.h"
 #include "berthd/file/query.h"
 #include "berthd/file/refusal.h"
 #include "berthd/reply.h"
+#include "wire/errors.h"
 
 /* Names of one request: some 100,000. */
 #define MAX_NAMES (16u << 20)
@@ -43,6 +46,9 @@
 #define SLICE (512u << 10)
 #define STEP_COST 2048
 #define COPY_SLICE (8u << 20)
+
+/* Entries that were refused are told of up to this; the others are counted. */
+#define MAX_REFUSED (4u << 20)
 
 #define DIR_MODE 0755
 #define TAR_TYPE "application/x-tar"
@@ -62,7 +68,9 @@ struct unpack_op {
 	uv_idle_t idle; /* active while the exchange is paused */
 	char *path;
 	struct untar *untar;
-	struct buf in; /* of the body, not unpacked yet */
+	struct buf in;	    /* of the body, not unpacked yet */
+	struct buf refused; /* entries, as members of an array */
+	uint64_t n_refused;
 	bool is_ended;
 	struct refusal refusal;
 };
@@ -188,6 +196,7 @@ on_unpack_closed(uv_handle_t *handle)
 
 	untar_free(op->untar);
 	buf_fini(&op->in);
+	buf_fini(&op->refused);
 	free(op->path);
 	free(op);
 }
@@ -211,6 +220,25 @@ go_on_reading(struct unpack_op *op)
 }
 
 static void
+on_unpack_refused(const char *name, const struct err *why, void *owner)
+{
+	struct unpack_op *op = owner;
+	AUTO_BUF item = BUF_INIT(8 * PATH_MAX);
+	struct jsonw w = JSONW_INIT(&item);
+
+	op->n_refused++;
+	jsonw_object(&w, NULL);
+	info_add_bytes(&w, "name", "name_bytes", name);
+	jsonw_str(&w, "code", error_row(why->code)->word);
+	jsonw_str(&w, "message", why->msg);
+	jsonw_object_end(&w);
+	if (jsonw_done(&w) == 0 &&
+	    op->refused.len + item.len + 1 <= MAX_REFUSED)
+		(void)buf_addf(&op->refused, "%s%s",
+			       op->refused.len > 0 ? "," : "", buf_text(&item));
+}
+
+static void
 fail_unpack(struct unpack_op *op, const struct err *err)
 {
 	log_info("file", "archive refused", KV_STR("path", op->path),
@@ -226,16 +254,22 @@ fail_unpack(struct unpack_op *op, const struct err *err)
 static void
 answer_unpacked(struct unpack_op *op)
 {
-	AUTO_BUF body = BUF_INIT(256);
+	AUTO_BUF body = BUF_INIT(MAX_REFUSED + 256);
 	struct jsonw w = JSONW_INIT(&body);
+	AUTO_FREE char *refused = xasprintf("[%s]", buf_text(&op->refused));
 
 	uv_idle_stop(&op->idle);
 	jsonw_object(&w, NULL);
-	jsonw_bool(&w, "ok", true);
+	jsonw_bool(&w, "ok", op->n_refused == 0);
 	jsonw_u64(&w, "files_written", untar_n_files(op->untar));
+	if (op->n_refused > 0) {
+		jsonw_u64(&w, "n_refused", op->n_refused);
+		jsonw_raw(&w, "refused", refused);
+	}
 	jsonw_object_end(&w);
 	log_info("file", "unpacked", KV_STR("path", op->path),
-		 KV_INT("files", untar_n_files(op->untar)));
+		 KV_INT("files", untar_n_files(op->untar)),
+		 KV_INT("refused", op->n_refused));
 	reply_json(op->x, &body);
 }
 
@@ -310,6 +344,9 @@ open_dst(const struct file_policy *policy, const char *path, struct err *err)
 void
 bulk_api_unpack(struct http_exchange *x, const struct file_policy *policy)
 {
+	static const struct untar_events events = {
+		.on_refused = on_unpack_refused,
+	};
 	struct err err = ERR_INIT;
 	AUTO_FREE char *path = query_path(x, "path", &err);
 	struct unpack_op *op;
@@ -324,7 +361,10 @@ bulk_api_unpack(struct http_exchange *x, const struct file_policy *policy)
 	op->path = path_clean(path);
 	op->untar = untar_new(fd, op->path, policy->max_tree_entries);
 	untar_keep(op->untar);
+	if (query_flag(x, "partial"))
+		untar_watch(op->untar, &events, op);
 	buf_init(&op->in, MAX_PIECE + SLICE);
+	buf_init(&op->refused, MAX_REFUSED);
 	uv_idle_init(policy->loop, &op->idle);
 	http_exchange_own(x, op, on_unpack_gone);
 	http_exchange_read(x, on_unpack_data);

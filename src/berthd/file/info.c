@@ -44,10 +44,9 @@ type_of(mode_t mode)
 	return "other";
 }
 
-/* A text of bytes; `as_bytes' is the member that holds them if need be. */
-static void
-add_bytes(struct jsonw *w, const char *key, const char *as_bytes,
-	  const char *text)
+void
+info_add_bytes(struct jsonw *w, const char *key, const char *as_bytes,
+	       const char *text)
 {
 	AUTO_BUF base64 = BUF_INIT(2 * PATH_MAX);
 
@@ -67,7 +66,7 @@ add_target(struct jsonw *w, int dir_fd, const char *base)
 	if (n < 0)
 		return;
 	target[n] = '\0';
-	add_bytes(w, "target", "target_bytes", target);
+	info_add_bytes(w, "target", "target_bytes", target);
 }
 
 void
@@ -78,7 +77,7 @@ info_add(struct jsonw *w, const char *name, int dir_fd, const char *base,
 	int64_t mtime = ns_of(&st->st_mtim);
 
 	snprintf(mode, sizeof(mode), "%04o", st->st_mode & 07777);
-	add_bytes(w, "name", "name_bytes", name);
+	info_add_bytes(w, "name", "name_bytes", name);
 	jsonw_str(w, "type", type_of(st->st_mode));
 	jsonw_str(w, "mode", mode);
 	jsonw_u64(w, "size", (uint64_t)st->st_size);

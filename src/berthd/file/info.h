@@ -15,6 +15,10 @@
 /* A quoted text that changes when the file does; the caller's storage. */
 const char *etag_of(char out[ETAG_SIZE], const struct stat *st);
 
+/* A text of bytes; `as_bytes' is the member that holds them if need be. */
+void info_add_bytes(struct jsonw *w, const char *key, const char *as_bytes,
+		    const char *text);
+
 /*
  * The members of one file in an object that is open: name, type, mode, size,
  * mtime, mtime_ns, etag and, of a link, target.  A name or target that is not

@@ -374,7 +374,8 @@ list_entry(struct list_op *op, const struct walk_entry *e)
 	if (S_ISREG(e->st.st_mode) && newfile_is_temporary(e->name, NULL)) {
 		if (op->sweeps && str_ends(e->name, ".tmp"))
 			newfile_sweep(e->dir_fd, e->name);
-		if (!op->sweeps || str_ends(e->name, ".tmp"))
+		if (!op->sweeps || str_ends(e->name, ".tmp") ||
+		    newfile_is_busy(e->dir_fd, e->name))
 			return;
 	}
 	jsonw_object(&w, NULL);
@@ -386,9 +387,10 @@ list_entry(struct list_op *op, const struct walk_entry *e)
 		sha1_init(&op->sum);
 		return;
 	}
+	if (op->is_recursive && S_ISDIR(e->st.st_mode) &&
+	    walk_enter(op->walk) < 0)
+		jsonw_bool(&w, "closed", true);
 	(void)buf_adds(&op->out, "}\n");
-	if (op->is_recursive && S_ISDIR(e->st.st_mode))
-		(void)walk_enter(op->walk);
 }
 
 static void

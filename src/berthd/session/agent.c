@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "berthd/session/agent.h"
+#include "berthd/session/keeper.h"
 #include "core/buf.h"
 #include "core/fs.h"
 #include "core/mem.h"
@@ -235,8 +236,16 @@ agent_run(const char *path, struct err *err)
 {
 	AUTO_BUF bytes = BUF_INIT(MAX_ORDER);
 	AUTO_AGENT_ORDER order = { .name = NULL };
-	int rc = read_order(path, &bytes, err);
+	pid_t agent;
+	int rc;
 
+	keeper_prepare();
+	agent = fork();
+	if (agent > 0)
+		keeper_run(agent);
+	/* Without a process to spare it has to do without a keeper. */
+	keeper_release();
+	rc = read_order(path, &bytes, err);
 	if (rc == 0)
 		rc = decode(&bytes, &order, err);
 	if (bytes.data)

@@ -7,8 +7,8 @@
  * never in words that others of this user can list.
  *
  * tmux runs `berthd session-agent FILE' as the first process of the pane.  It
- * reads the order, removes the file, and becomes the agent: no process of ours
- * stays behind, and tmux sees the agent's own end.
+ * becomes the agent's keeper (keeper.h); its child reads the order, removes the
+ * file, and becomes the agent.
  */
 
 #include "core/err.h"
@@ -36,8 +36,9 @@ char *agent_program(struct err *err);
 char **agent_words(const char *path, struct err *err);
 
 /*
- * Read the order in `path', remove it, become the agent.  Returns on failure
- * only: ERR_NOT_FOUND (exit with 127), ERR_DENIED (126).
+ * Read the order in `path', remove it, become the agent, in a child that is
+ * kept.  Returns there, and on failure only: ERR_NOT_FOUND (exit with 127),
+ * ERR_DENIED (126).
  */
 int agent_run(const char *path, struct err *err);
 

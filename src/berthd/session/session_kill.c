@@ -64,9 +64,9 @@ killing_free(struct session_ask *ask)
 	uv_close((uv_handle_t *)&k->timer, on_timer_closed);
 }
 
-/* Everything whose session was led by the agent. */
+/* Everything in the session of a keeper, which ends when its agent has. */
 static void
-signal_session(pid_t leader, int sig)
+signal_session(pid_t keeper, int sig)
 {
 	DIR *processes = opendir("/proc");
 	struct dirent *entry;
@@ -76,7 +76,7 @@ signal_session(pid_t leader, int sig)
 
 		if (parse_u64(entry->d_name, 2, INT32_MAX, &pid,
 			      &(struct err)ERR_INIT) == 0 &&
-		    getsid((pid_t)pid) == leader)
+		    (pid_t)pid != keeper && getsid((pid_t)pid) == keeper)
 			(void)kill((pid_t)pid, sig);
 	}
 	if (processes)

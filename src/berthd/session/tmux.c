@@ -96,9 +96,8 @@ find_program(char *const *env)
 	return NULL;
 }
 
-/* "tmux 3.3a", "tmux next-3.5": 303, 305; 0 if it is neither. */
-static unsigned
-read_version(const char *text)
+unsigned
+tmux_read_version(const char *text)
 {
 	const char *at = text + strcspn(text, "0123456789");
 	unsigned major = 0, minor = 0;
@@ -120,7 +119,7 @@ ask_version(struct tmux *tmux, struct err *err)
 
 	if (tmux_run(tmux, argv, &answer, err) < 0)
 		return -1;
-	tmux->version = read_version(buf_text(&answer));
+	tmux->version = tmux_read_version(buf_text(&answer));
 	if (tmux->version >= TMUX_MIN_VERSION)
 		return 0;
 	err_set(err, ERR_UNSUPPORTED, "%s is too old: %.32s", tmux->program,

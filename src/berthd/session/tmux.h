@@ -40,6 +40,9 @@ struct places;
 /* The oldest that has all we need. */
 #define TMUX_MIN_VERSION 300
 
+/* "tmux 3.3a", "next-3.5": 303, 305; 0 if it is neither. */
+unsigned tmux_read_version(const char *text);
+
 #define TMUX_NAME_MAX 64
 
 struct tmux {

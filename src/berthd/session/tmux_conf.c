@@ -31,7 +31,8 @@ static const char options[] =
     "set -gq detach-on-destroy on\n"
     "set -wgq remain-on-exit on\n"
     "set -wgq remain-on-exit-format ''\n"
-    "set-hook -g pane-died { " LEAVE " }\n"
+    /* Without a viewer there is none to detach, which the next would read. */
+    "set-hook -g pane-died { if -F '#{session_attached}' { " LEAVE " } }\n"
     /* Nothing is taken from a viewer's environment. */
     "set -gq update-environment ''\n"
     "set -gq default-command ''\n"

@@ -78,6 +78,25 @@ on_wait_entry(struct file_call *call, const struct file_info *info, void *owner)
 }
 
 static void
+on_wait_closed(struct file_call *call, const char *name, void *owner)
+{
+	struct wait *wait = owner;
+
+	if (wait->events && wait->events->on_closed)
+		wait->events->on_closed(call, name, wait->owner);
+}
+
+static void
+on_wait_refused(struct file_call *call, const char *name, const char *why,
+		void *owner)
+{
+	struct wait *wait = owner;
+
+	if (wait->events && wait->events->on_refused)
+		wait->events->on_refused(call, name, why, wait->owner);
+}
+
+static void
 on_wait_data(struct file_call *call, const void *bytes, size_t n, void *owner)
 {
 	struct wait *wait = owner;
@@ -124,6 +143,8 @@ file_do(struct files *files, const struct file_request *request,
 {
 	static const struct file_events mine = {
 		.on_entry = on_wait_entry,
+		.on_closed = on_wait_closed,
+		.on_refused = on_wait_refused,
 		.on_data = on_wait_data,
 		.on_ready = on_wait_ready,
 		.on_drain = on_wait_drain,

@@ -41,6 +41,7 @@ struct file_info {
 	const char *etag;   /* changes when the file does, or NULL */
 	const char *target; /* of a link, or NULL */
 	const char *sha1;   /* in hexadecimal, if FILE_SUMS was said */
+	bool is_closed;	    /* of file_json.h alone: see on_closed */
 };
 
 enum file_op {
@@ -57,7 +58,7 @@ enum file_op {
 
 	/* Only where `has_bulk' is set. */
 	FILE_PACK,   /* `names' below `path' as an archive: on_data */
-	FILE_UNPACK, /* on_ready, then file_write an archive */
+	FILE_UNPACK, /* on_ready, then file_write an archive; on_refused */
 };
 
 enum file_flags {
@@ -103,6 +104,11 @@ struct file_request {
 struct file_events {
 	void (*on_entry)(struct file_call *, const struct file_info *,
 			 void *owner);
+	/* LIST: `name', a directory told of before, could not be listed. */
+	void (*on_closed)(struct file_call *, const char *name, void *owner);
+	/* UNPACK: an entry that the machine would not have; NULL: some more. */
+	void (*on_refused)(struct file_call *, const char *name,
+			   const char *why, void *owner);
 	/* May cancel the call as its last act. */
 	void (*on_data)(struct file_call *, const void *bytes, size_t n,
 			void *owner);

@@ -25,6 +25,7 @@
 #include "client/target.h"
 
 #define MAX_ANSWER (64u << 10)
+#define MAX_UNPACKED (8u << 20)
 
 struct daemon_files {
 	struct files files;
@@ -109,6 +110,9 @@ give_info(const struct file_info *info, void *owner)
 	if (call->base.events->on_entry)
 		call->base.events->on_entry(&call->base, info,
 					    call->base.owner);
+	if (info->is_closed && call->base.events->on_closed)
+		call->base.events->on_closed(&call->base, info->name,
+					     call->base.owner);
 }
 
 static int
@@ -184,6 +188,16 @@ on_http_data(struct client_call *http, const void *bytes, size_t n, void *owner)
 	}
 }
 
+static void
+give_refused(const char *name, const char *why, void *owner)
+{
+	struct daemon_call *call = owner;
+
+	if (call->base.events->on_refused)
+		call->base.events->on_refused(&call->base, name, why,
+					      call->base.owner);
+}
+
 /* The daemon says that all went well: is the answer whole? */
 static int
 judge(struct daemon_call *call, struct err *err)
@@ -192,6 +206,10 @@ judge(struct daemon_call *call, struct err *err)
 
 	if (call->op == FILE_LIST && !call->is_complete)
 		return err_set(err, ERR_PROTO, "the list is cut off");
+	if (call->op == FILE_UNPACK)
+		return file_refused_decode(buf_text(&call->answer),
+					   call->answer.len, give_refused, call,
+					   err);
 	if (call->op == FILE_STAT || call->op == FILE_WRITE)
 		return file_info_decode(buf_text(&call->answer),
 					call->answer.len, give_info, call,
@@ -369,6 +387,8 @@ make_target(struct daemon_call *call, const struct file_request *r)
 	add_flag(call, r, FILE_SWEEP, "sweep");
 	if (r->op != FILE_WRITE)
 		add_flag(call, r, FILE_NEW, "new");
+	if (r->op == FILE_UNPACK)
+		target_add(&call->target, "partial", "true");
 	if (r->mode >= 0) {
 		snprintf(mode, sizeof(mode), "%o", (unsigned)r->mode & 0777);
 		target_add(&call->target, "mode", mode);
@@ -408,7 +428,8 @@ daemon_start(struct files *files, const struct file_request *r,
 	call->is_new = r->flags & FILE_NEW;
 	call->offset = r->op == FILE_READ ? r->offset : 0;
 	buf_init(&call->target, TARGET_MAX);
-	buf_init(&call->answer, MAX_ANSWER);
+	buf_init(&call->answer,
+		 r->op == FILE_UNPACK ? MAX_UNPACKED : MAX_ANSWER);
 	lines_init(&call->lines, on_line, call);
 	uv_timer_init(files->loop, &call->later);
 	make_target(call, r);

@@ -88,8 +88,31 @@ file_info_decode(const char *text, size_t n, file_info_fn *fn, void *owner,
 	info.etag = json_get_text(value, "etag", NULL);
 	info.sha1 = json_get_text(value, "sha1", NULL);
 	info.target = get_bytes(value, "target", "target_bytes", &target);
+	info.is_closed = json_get_bool(value, "closed", false);
 	fn(&info, owner);
 	return 1;
+}
+
+int
+file_refused_decode(const char *text, size_t n, file_refused_fn *fn,
+		    void *owner, struct err *err)
+{
+	AUTO_JSON *value = json_parse(text, n, err);
+	const struct json_t *refused = json_get(value, "refused");
+	size_t n_told = json_len(refused);
+
+	if (value == NULL)
+		return err_set(err, ERR_PROTO, "the daemon sent no JSON");
+	for (size_t i = 0; i < n_told; i++) {
+		const struct json_t *item = json_at(refused, i);
+		AUTO_BUF name = BUF_INIT(MAX_PATH);
+
+		fn(get_bytes(item, "name", "name_bytes", &name),
+		   json_get_text(item, "message", "it was refused"), owner);
+	}
+	if (json_get_int(value, "n_refused", 0) > (int64_t)n_told)
+		fn(NULL, "more were refused", owner);
+	return 0;
 }
 
 static void

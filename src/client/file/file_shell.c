@@ -31,15 +31,13 @@
 #include "client/file/file_shell.h"
 #include "client/file/leftover.h"
 #include "client/file/shell_script.h"
+#include "client/file/shell_words.h"
 #include "http/stream.h"
 #include "wire/duplex.h"
 
 /* One turn of a write; twice that is kept. */
 #define TURN (512u << 10)
 
-/* The longest path of a kernel, each byte encoded in five. */
-#define MAX_PATH 4096
-#define MAX_LINE (16 * MAX_PATH)
 #define MAX_PART (64u << 10)
 #define MAX_IN (4u << 20)
 
@@ -141,7 +139,7 @@ static void
 start_next(struct shell_files *f)
 {
 	struct shell_call *c;
-	AUTO_BUF line = BUF_INIT(2 * MAX_LINE);
+	AUTO_BUF line = BUF_INIT(2 * SHELL_MAX_LINE);
 	size_t verb;
 
 	if (!f->is_ready || f->is_broken || f->current ||
@@ -157,176 +155,9 @@ start_next(struct shell_files *f)
 	send_bytes(f, buf_bytes(&line), line.len, false);
 }
 
-/* Anything but a few letters as printf's %b has it; nothing has no spaces. */
-static void
-add_name(struct buf *line, const char *name)
-{
-	(void)buf_addc(line, ' ');
-	for (const char *p = name; *p; p++) {
-		if ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
-		    (*p >= '0' && *p <= '9') || *p == '/' || *p == '.' ||
-		    *p == '_')
-			(void)buf_addc(line, *p);
-		else
-			(void)buf_addf(line, "\\0%03o", (unsigned char)*p);
-	}
-}
-
-/* A path begins with "/" or "./": the shell is in the home. */
-static void
-add_path(struct buf *line, const char *path)
-{
-	AUTO_FREE char *at = NULL;
-
-	if (str_eq(path, "~"))
-		path = ".";
-	else if (str_starts(path, "~/"))
-		path += 2;
-	at = path[0] == '/' ? xstrdup(path) : xasprintf("./%s", path);
-	add_name(line, at);
-}
-
-static void
-add_mode(struct buf *line, int mode)
-{
-	if (mode < 0)
-		(void)buf_adds(line, " -");
-	else
-		(void)buf_addf(line, " %o", (unsigned)mode & 0777);
-}
-
-static void
-add_time(struct buf *line, int64_t mtime_ns)
-{
-	if (mtime_ns < 0)
-		(void)buf_adds(line, " -");
-	else
-		(void)buf_addf(line, " %" PRId64,
-			       (int64_t)(mtime_ns / NS_PER_S));
-}
-
-static void
-add_flags(struct buf *line, unsigned flags)
-{
-	(void)buf_addf(line, " -%s%s%s%s", flags & FILE_NEW ? "n" : "",
-		       flags & FILE_PARENTS ? "p" : "",
-		       flags & FILE_RECURSIVE ? "r" : "",
-		       flags & FILE_FOLLOW ? "f" : "");
-}
-
-/* The name of a temporary file behind ".berth-". */
-static void
-add_temporary(struct buf *line, const char *key)
-{
-	char name[LEFTOVER_NAME_SIZE];
-
-	leftover_name(name);
-	if (key)
-		(void)buf_addf(line, " %s.part", key);
-	else
-		(void)buf_addf(line, " %s", name + strlen(".berth-"));
-}
-
-/* Operands have their places: path, flags, c, d, e, g of shell.sh. */
-static void
-make_line(struct buf *line, const struct file_request *r)
-{
-	static const char *const verbs[] = {
-		[FILE_READ] = "read",	  [FILE_WRITE] = "write",
-		[FILE_LIST] = "list",	  [FILE_STAT] = "stat",
-		[FILE_MKDIR] = "mkdir",	  [FILE_REMOVE] = "remove",
-		[FILE_RENAME] = "rename", [FILE_COPY] = "copy",
-		[FILE_LINK] = "link",	  [FILE_SET] = "set",
-	};
-
-	(void)buf_adds(line, verbs[r->op]);
-	add_path(line, r->path);
-	add_flags(line, r->flags);
-	if (r->op == FILE_READ)
-		(void)buf_addf(line, " %" PRIu64, r->offset + 1);
-	else
-		add_mode(line, r->mode);
-	if (r->op == FILE_READ)
-		(void)buf_addf(line, " %" PRIu64, r->length);
-	else if (r->op == FILE_LINK)
-		add_name(line, r->target);
-	else if (r->to)
-		add_path(line, r->to);
-	else
-		add_time(line, r->mtime_ns);
-	if (r->if_match)
-		add_name(line, r->if_match);
-	else
-		(void)buf_adds(line, " -");
-	add_temporary(line, r->key);
-}
-
 /*
  * The end of a call
  */
-
-/* Words of the C locale, of the tools and of the shells themselves. */
-static enum err_code
-code_of(const char *word, const char *reason)
-{
-	static const struct {
-		const char *words;
-		enum err_code code;
-	} rows[] = {
-		{ "o such file", ERR_NOT_FOUND },
-		{ "nonexistent", ERR_NOT_FOUND },
-		{ "ermission denied", ERR_DENIED },
-		{ "not permitted", ERR_DENIED },
-		{ "ead-only file system", ERR_DENIED },
-		{ "ile exists", ERR_CONFLICT },
-		{ "not empty", ERR_CONFLICT },
-		{ "No space left", ERR_LIMIT },
-		{ "quota exceeded", ERR_LIMIT },
-		{ "ot a directory", ERR_INVALID },
-		{ "s a directory", ERR_INVALID },
-	};
-	static const struct {
-		const char *word;
-		enum err_code code;
-	} said[] = {
-		{ "NOT_FOUND", ERR_NOT_FOUND },
-		{ "CONFLICT", ERR_CONFLICT },
-		{ "DENIED", ERR_DENIED },
-		{ "INVALID", ERR_INVALID },
-		{ "UNSUPPORTED", ERR_UNSUPPORTED },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(said); i++) {
-		if (str_eq(word, said[i].word))
-			return said[i].code;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (strstr(reason, rows[i].words))
-			return rows[i].code;
-	}
-	return ERR_REMOTE;
-}
-
-/* "ok", or "no CODE REASON": 0, or the error. */
-static int
-read_end(const char *text, const char *path, struct err *err)
-{
-	char word[16] = "";
-	const char *reason;
-	size_t n;
-
-	if (str_eq(text, "ok"))
-		return 0;
-	if (!str_starts(text, "no "))
-		return err_set(err, ERR_PROTO, "shell: an answer of no sense");
-	text += 3;
-	n = MIN(strcspn(text, " "), sizeof(word) - 1);
-	memcpy(word, text, n);
-	reason = text + strcspn(text, " ");
-	reason += *reason == ' ';
-	return err_set(err, code_of(word, reason), "%.200s: %.200s", path,
-		       reason[0] ? reason : "failed");
-}
 
 /* Behind a list: what killed writers left goes as the next. */
 static void
@@ -340,9 +171,9 @@ remove_leftovers(struct shell_files *f, struct shell_call *list)
 		c->op = FILE_REMOVE;
 		c->is_gone = true;
 		c->path = xstrdup(r.path);
-		buf_init(&c->line, MAX_LINE);
+		buf_init(&c->line, SHELL_MAX_LINE);
 		buf_init(&c->turn, 0);
-		make_line(&c->line, &r);
+		shell_words_add(&c->line, &r);
 		list_append(f->queue.next, &c->link);
 	}
 }
@@ -406,20 +237,6 @@ type_of(uint64_t mode)
 			       : FILE_OTHER;
 }
 
-/* Cut the next number off *text; false if there is none. */
-static bool
-take_number(char **text, int base, uint64_t *ret)
-{
-	const char *at = *text;
-	char *end;
-
-	if (at[0] < '0' || (at[0] > '9' && base == 10))
-		return false;
-	*ret = strtoull(at, &end, base);
-	*text = end + (*end == ' ');
-	return end > at && (*end == ' ' || *end == '\0');
-}
-
 /* A temporary file of ours: not of the list, and cleaned up on demand. */
 static bool
 is_leftover(struct shell_call *c, const struct file_info *info)
@@ -431,9 +248,9 @@ is_leftover(struct shell_call *c, const struct file_info *info)
 		return false;
 	if (!(c->flags & FILE_SWEEP))
 		return true;
-	/* Those that can be resumed are for the caller to judge. */
+	/* Those that can be resumed, when nobody does. */
 	if (!str_ends(base, ".tmp"))
-		return false;
+		return !leftover_is_dead(base, info->mtime_ns);
 	whole = path_join(c->path, info->name);
 	if (leftover_is_dead(base, info->mtime_ns))
 		strv_add(&c->leftovers, whole);
@@ -449,9 +266,12 @@ give_entry(struct shell_call *c, char *text)
 	struct file_info info;
 	char etag[64];
 
-	if (!take_number(&text, 16, &mode) || !take_number(&text, 10, &size) ||
-	    !take_number(&text, 10, &mtime) || !take_number(&text, 10, &uid) ||
-	    !take_number(&text, 10, &gid) || !take_number(&text, 10, &inode))
+	if (!shell_words_number(&text, 16, &mode) ||
+	    !shell_words_number(&text, 10, &size) ||
+	    !shell_words_number(&text, 10, &mtime) ||
+	    !shell_words_number(&text, 10, &uid) ||
+	    !shell_words_number(&text, 10, &gid) ||
+	    !shell_words_number(&text, 10, &inode))
 		return false;
 	if (c->op == FILE_LIST && (!str_starts(text, "./") || text[2] == '\0'))
 		return false;
@@ -568,10 +388,15 @@ take_part(struct shell_files *f, struct shell_call *c)
 	if (f->sign == '@') {
 		free(c->target);
 		c->target = TAKE(text);
+	} else if (f->sign == '!') {
+		is_good = c->op == FILE_LIST && str_starts(text, "./");
+		if (is_good && !c->is_gone && c->base.events->on_closed)
+			c->base.events->on_closed(&c->base, text + 2,
+						  c->base.owner);
 	} else if (c->op == FILE_WRITE && !c->is_begun) {
 		char *at = text;
 
-		is_good = take_number(&at, 10, &offset);
+		is_good = shell_words_number(&at, 10, &offset);
 		c->written = is_good ? MIN(offset, c->size) : 0;
 	} else {
 		is_good = give_entry(c, text);
@@ -593,7 +418,7 @@ take_bytes(struct shell_files *f, const uint8_t *bytes, size_t n, bool is_whole)
 		if (n > 0 && !c->is_gone)
 			c->base.events->on_data(&c->base, bytes, n,
 						c->base.owner);
-	} else if (f->sign == ':' || f->sign == '@') {
+	} else if (f->sign == ':' || f->sign == '@' || f->sign == '!') {
 		if (buf_add(&f->part, bytes, n) < 0 || memchr(bytes, '\0', n)) {
 			break_with(f, ERR_PROTO, "an answer of no sense");
 			return -1;
@@ -621,8 +446,8 @@ take_end(struct shell_files *f)
 	}
 	text = xstrndup((const char *)at, (size_t)(lf - at));
 	buf_consume(&f->in, (size_t)(lf - at) + 1);
-	is_ok = read_end(text, f->current ? f->current->path : "shell", &err) ==
-		0;
+	is_ok = shell_words_end(text, f->current ? f->current->path : "shell",
+				&err) == 0;
 	if (f->current) {
 		end_current(f, is_ok ? NULL : &err);
 	} else if (f->is_ready) {
@@ -753,7 +578,7 @@ on_deadline(uv_timer_t *timer)
 static bool
 is_too_long(const char *path)
 {
-	return path && strlen(path) >= MAX_PATH;
+	return path && strlen(path) >= SHELL_MAX_PATH;
 }
 
 static struct file_call *
@@ -780,9 +605,9 @@ shell_start(struct files *files, const struct file_request *r,
 	c->path = xstrdup(r->path);
 	c->size = r->size;
 	c->has_key = r->key;
-	buf_init(&c->line, MAX_LINE);
+	buf_init(&c->line, SHELL_MAX_LINE);
 	buf_init(&c->turn, 64u << 20);
-	make_line(&c->line, r);
+	shell_words_add(&c->line, r);
 	list_append(&f->queue, &c->link);
 	start_next(f);
 	return &c->base;

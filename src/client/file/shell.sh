@@ -7,7 +7,7 @@
 # word that marks what is answered, and operands; names are encoded as printf's
 # %b takes them, and "-" is an operand that is missing.  An answer is made of
 # parts, each after a line feed, the word and a sign: ":" what is told of a
-# file, "@" what a link leads to, "=" content, "+" the client's turn, and at
+# file, "@" what a link leads to, "!" a directory that could not be listed, "=" content, "+" the client's turn, and at
 # last " ok" or " no CODE REASON".
 #
 # The whole is one compound command: the shell has read all of it before it
@@ -30,6 +30,8 @@ for tool in cat chmod cp find head ln mkdir mv readlink rm rmdir stat tail \
 	touch; do
 	command -v $tool >/dev/null 2>&1 || lacks="$lacks $tool"
 done
+locks=
+command -v flock >/dev/null 2>&1 && locks=1
 fields='%f %s %Y %u %g %i'
 export fields
 
@@ -103,6 +105,11 @@ walk() {
 			printf "\n"
 			stat -c "$0:$fields %n" "$link"
 		done' "$t" {} +
+	[ -n "$1" ] || find . ! -name . -type d -exec sh -c '
+		for dir; do
+			[ -r "$dir" ] && [ -x "$dir" ] ||
+				printf "%s!%s\n" "$0" "$dir"
+		done' "$t" {} +
 }
 
 list() {
@@ -117,7 +124,7 @@ list() {
 		case $b in
 		*r*) prune= ;;
 		esac
-		(cd "$p" && walk $prune) 2>/dev/null
+		(cd "$p" && walk "$prune") 2>/dev/null
 		ok
 	fi
 }
@@ -152,6 +159,16 @@ remove() {
 	esac
 }
 
+# Nobody comes between a look at $p and its change, where there is flock.
+hold() {
+	[ -n "$locks" ] && [ -r "${p%/*}/" ] &&
+		{ command exec 9<"${p%/*}/" && flock 9; } 2>/dev/null
+}
+
+let_go() {
+	[ -z "$locks" ] || exec 9<&-
+}
+
 # move FROM: to $p, in one step.
 move() {
 	if [ -n "$new" ] && there "$p"; then
@@ -162,6 +179,14 @@ move() {
 		refuse CONFLICT is a directory
 		return 1
 	fi
+	# A hard link does not replace, if there can be one.
+	if [ -n "$new" ] && [ -f "$1" ] && [ ! -L "$1" ]; then
+		ln "$1" "$p" 2>/dev/null && rm -f "$1" && return
+		if there "$p"; then
+			refuse CONFLICT exists already
+			return 1
+		fi
+	fi
 	try mv -f $whole "$1" "$p"
 }
 
@@ -169,14 +194,18 @@ rename() {
 	from=$p
 	decode "$d"
 	p=$x
+	hold
 	move "$from" && ok
+	let_go
 }
 
 # Renamed into place: a link that is there gives way in one step.
 link() {
 	decode "$d"
 	left=${p%/*}/.berth-$g
+	hold
 	try ln -s -- "$x" "$left" && move "$left" && ok
+	let_go
 	drop
 }
 
@@ -279,6 +308,7 @@ drop() {
 
 # What was written takes its name, with $c or the permissions that $p had.
 take_name() {
+	hold
 	may_write || return
 	[ "$c" != - ] || c=$(stat -c %a "$p" 2>/dev/null) || c=644
 	c=$(printf %o $((0$c & 0777)))
@@ -304,6 +334,7 @@ receive() {
 			;;
 		end)
 			take_name
+			let_go
 			return
 			;;
 		*)
@@ -350,7 +381,11 @@ copy() {
 	left=${p%/*}/.berth-$g
 	c=$(stat -L -c %a "$from" 2>/dev/null) || c=644
 	c=$(printf %o $((0$c & 0777)))
-	try cp "$from" "$left" && try chmod "$c" "$left" && move "$left" && ok
+	if try cp "$from" "$left" && try chmod "$c" "$left"; then
+		hold
+		move "$left" && ok
+		let_go
+	fi
 	drop
 }
 

@@ -6,6 +6,7 @@
  * out.
  */
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "core/mem.h"
 #include "core/path.h"
 #include "core/text.h"
+#include "archive/newfile.h"
 #include "client/file/exclude.h"
 #include "client/file/file_json.h"
 #include "client/file/local.h"
@@ -60,9 +62,30 @@ sync_give_up(struct sync *sync, const struct err *err)
 	sync->failed = true;
 }
 
+/* Here, or in the words of another machine. */
+static bool
+is_full(const struct err *err)
+{
+	return err->sys == ENOSPC || err->sys == EDQUOT ||
+	       strstr(err->msg, "No space left on device") ||
+	       strstr(err->msg, "uota exceeded");
+}
+
 void
 sync_fail(struct sync *sync, const struct tree_entry *e, const struct err *err)
 {
+	struct err full = *err;
+
+	/* A leftover that somebody else has taken care of, or is to. */
+	if (e->type == FILE_REGULAR &&
+	    newfile_is_temporary(path_base(e->path), NULL))
+		return;
+	if (is_full(err)) {
+		if (strstr(err->msg, e->path) == NULL)
+			err_wrap(&full, "%.200s", e->path);
+		sync_give_up(sync, &full);
+		return;
+	}
 	switch (err->code) {
 	case ERR_UNREACHABLE:
 	case ERR_PROTO:
@@ -73,6 +96,29 @@ sync_fail(struct sync *sync, const struct tree_entry *e, const struct err *err)
 	default:
 		sync_tell(sync, SYNC_SKIP, e, err->msg);
 	}
+}
+
+/* Deletions stand first, in another order. */
+const struct plan_step *
+sync_find(const struct sync *sync, const char *path)
+{
+	const struct plan_step *low = sync->plan.steps;
+	const struct plan_step *high = low + sync->plan.n;
+
+	while (low < high) {
+		const struct plan_step *middle = low + (high - low) / 2;
+		int order = middle->kind == PLAN_DELETE
+				? -1
+				: tree_order(middle->entry->path, path);
+
+		if (order == 0)
+			return middle;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
 }
 
 bool

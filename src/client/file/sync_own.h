@@ -51,6 +51,9 @@ struct batch {
 void batch_run(struct batch *batch);
 void batch_done(struct batch *batch);
 
+/* The step of a path of the source, or NULL. */
+const struct plan_step *sync_find(const struct sync *sync, const char *path);
+
 /* Does a step go with the archive? */
 bool sync_is_bulk(const struct sync *sync, const struct plan_step *step);
 

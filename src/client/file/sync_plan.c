@@ -135,6 +135,10 @@ plan_entry(struct plan *plan, const struct plan_config *c,
 		     "a directory is in its place; --delete removes it");
 		return;
 	}
+	if (s->is_closed) {
+		skip(plan, s, "the directory cannot be listed");
+		return;
+	}
 	switch (s->type) {
 	case FILE_REGULAR:
 		plan_file(plan, c, s, t);
@@ -172,11 +176,32 @@ is_wanted(const struct plan_config *c, const struct tree_entry *t)
 	return false;
 }
 
+/* Is it below a directory of which the source could not say what is in it? */
+static bool
+is_hidden(const struct plan_config *c, const char *path)
+{
+	AUTO_FREE char *dir = xstrdup(path);
+	const struct tree_entry *s;
+	char *slash;
+
+	if (c->source->closed == NULL)
+		return false;
+	while ((slash = strrchr(dir, '/')) != NULL) {
+		*slash = '\0';
+		s = tree_find(c->source, dir);
+		if (s && s->is_closed)
+			return true;
+	}
+	return false;
+}
+
 /* Must the target's entry make room?  `s' is what the source has there. */
 static bool
 is_doomed(const struct plan_config *c, const struct tree_entry *t,
 	  const struct tree_entry *s)
 {
+	if (is_hidden(c, t->path))
+		return false;
 	if (t->type == FILE_REGULAR &&
 	    newfile_is_temporary(path_base(t->path), NULL))
 		return !is_wanted(c, t);

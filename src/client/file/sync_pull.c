@@ -73,19 +73,6 @@ on_entry(struct file_call *call UNUSED, const struct file_info *info,
 	f->file.keeps = false;
 }
 
-static void
-on_data(struct file_call *call UNUSED, const void *bytes, size_t n, void *owner)
-{
-	struct fetch *f = owner;
-
-	if (f->failed)
-		return;
-	if (newfile_write(&f->file, bytes, n, &f->err) < 0)
-		f->failed = true;
-	f->batch->sync->counts.bytes += n;
-	sync_progress(f->batch->sync);
-}
-
 static int
 commit(struct fetch *f, struct err *err)
 {
@@ -119,6 +106,26 @@ on_end(struct file_call *call UNUSED, const struct err *err, void *owner)
 		sync_tell(batch->sync, SYNC_SEND, f->step->entry, NULL);
 	fetch_free(f);
 	batch_done(batch);
+}
+
+/* What is of no use any more is not waited for. */
+static void
+on_data(struct file_call *call, const void *bytes, size_t n, void *owner)
+{
+	struct fetch *f = owner;
+	struct sync *sync = f->batch->sync;
+
+	if (!f->failed && !sync->failed &&
+	    newfile_write(&f->file, bytes, n, &f->err) == 0) {
+		sync->counts.bytes += n;
+		sync_progress(sync);
+		return;
+	}
+	if (!f->failed && sync->failed)
+		f->err = sync->err;
+	f->failed = true;
+	on_end(call, NULL, f);
+	file_cancel(call);
 }
 
 static int
@@ -186,20 +193,12 @@ struct bulk {
 static const struct plan_step *
 find_step(const struct bulk *bulk, const char *name)
 {
-	const struct plan_step *low = bulk->first, *high = bulk->end;
+	const struct plan_step *step = sync_find(bulk->sync, name);
 
-	while (low < high) {
-		const struct plan_step *middle = low + (high - low) / 2;
-		int order = tree_order(middle->entry->path, name);
-
-		if (order == 0)
-			return sync_is_bulk(bulk->sync, middle) ? middle : NULL;
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
+	return step && step >= bulk->first && step < bulk->end &&
+		       sync_is_bulk(bulk->sync, step)
+		   ? step
+		   : NULL;
 }
 
 /* Those that were asked for and did not come. */
@@ -210,6 +209,23 @@ tell_missing(struct bulk *bulk, const struct plan_step *until)
 		if (sync_is_bulk(bulk->sync, bulk->seen))
 			sync_tell(bulk->sync, SYNC_SKIP, bulk->seen->entry,
 				  "it cannot be read, or is gone");
+	}
+}
+
+/* Is it what was listed?  It may have changed since. */
+static bool
+is_as_listed(const struct plan_step *step, const struct tar_entry *entry)
+{
+	switch (entry->type) {
+	case TAR_FILE:
+		return step->kind == PLAN_FILE &&
+		       step->entry->size == entry->size;
+	case TAR_DIR:
+		return step->kind == PLAN_DIR;
+	case TAR_SYMLINK:
+		return step->kind == PLAN_LINK;
+	default:
+		return false;
 	}
 }
 
@@ -225,7 +241,12 @@ bulk_on_entry(const struct tar_entry *entry, void *owner, struct err *err)
 			       "for",
 			       entry->name);
 	tell_missing(bulk, step);
-	return 0;
+	bulk->seen = step + 1;
+	if (is_as_listed(step, entry))
+		return 0;
+	sync_tell(bulk->sync, SYNC_SKIP, step->entry,
+		  "it changed while it was read");
+	return 1;
 }
 
 static void
@@ -236,12 +257,21 @@ bulk_on_done(const char *name, void *owner)
 
 	if (step == NULL)
 		return;
-	bulk->seen = step + 1;
 	bulk->sync->counts.bytes += step->entry->size;
 	sync_tell(bulk->sync,
 		  step->kind == PLAN_DIR && !step->is_new ? SYNC_CHANGE
 							  : SYNC_SEND,
 		  step->entry, NULL);
+}
+
+static void
+bulk_on_refused(const char *name, const struct err *why, void *owner)
+{
+	struct bulk *bulk = owner;
+	const struct plan_step *step = find_step(bulk, name);
+
+	if (step)
+		sync_tell(bulk->sync, SYNC_SKIP, step->entry, why->msg);
 }
 
 static void
@@ -263,8 +293,11 @@ bulk_on_data(struct file_call *call UNUSED, const void *bytes, size_t n,
 static void
 pull_archive(struct bulk *bulk)
 {
-	static const struct untar_events watched = { bulk_on_entry,
-						     bulk_on_done };
+	static const struct untar_events watched = {
+		.on_entry = bulk_on_entry,
+		.on_done = bulk_on_done,
+		.on_refused = bulk_on_refused,
+	};
 	static const struct file_events events = { .on_data = bulk_on_data };
 	struct sync *sync = bulk->sync;
 	AUTO_FREE char *root = realpath(sync->config->local, NULL);

@@ -236,13 +236,25 @@ struct bulk {
 	struct sync *sync;
 	struct buf names, out;
 	struct picked *picked;
-	const struct plan_step *next; /* the one whose turn it is to be told */
+	const struct plan_step *next; /* the one whose turn it is to be sent */
+	uint64_t n_begun;	      /* files of which the counts are ahead */
+	bool *skipped;		      /* each step: it was told so */
 	bool is_over;
 };
 
-/* Tell of the files whose turn has come. */
 static void
-tell_begun(struct bulk *bulk)
+bulk_skip(struct bulk *bulk, const struct plan_step *step, const char *why)
+{
+	bool *skipped = &bulk->skipped[step - bulk->sync->plan.steps];
+
+	if (!*skipped)
+		sync_tell(bulk->sync, SYNC_SKIP, step->entry, why);
+	*skipped = true;
+}
+
+/* Count what is on its way; what became of it the answer says. */
+static void
+count_begun(struct bulk *bulk)
 {
 	struct sync *sync = bulk->sync;
 	const struct plan_step *end = sync->plan.steps + sync->plan.n;
@@ -254,27 +266,40 @@ tell_begun(struct bulk *bulk)
 		if (tree_order(bulk->next->entry->path, name) > 0)
 			return;
 		sync->counts.bytes += bulk->next->entry->size;
-		sync_tell(sync,
-			  bulk->next->kind == PLAN_DIR && !bulk->next->is_new
-			      ? SYNC_CHANGE
-			      : SYNC_SEND,
-			  bulk->next->entry, NULL);
+		sync->counts.files += bulk->next->kind != PLAN_DIR;
+		bulk->n_begun += bulk->next->kind != PLAN_DIR;
+		sync_progress(sync);
 	}
+}
+
+/* One more piece: 1 there is more, 0 that was all. */
+static int
+bulk_read(struct bulk *bulk)
+{
+	uint64_t before = picked_n_skipped(bulk->picked);
+	struct err err = ERR_INIT;
+	int rc = picked_read(bulk->picked, &bulk->out, &err);
+	const struct plan_step *step;
+
+	count_begun(bulk);
+	if (picked_n_skipped(bulk->picked) == before)
+		return rc;
+	step = sync_find(bulk->sync, picked_name(bulk->picked));
+	if (step)
+		bulk_skip(bulk, step, "it cannot be read, or is gone");
+	return rc;
 }
 
 static void
 bulk_feed(struct bulk *bulk, struct file_call *call)
 {
-	struct err err = ERR_INIT;
 	bool is_full = false;
 	int rc = 1;
 
 	while (!bulk->is_over && !is_full) {
 		buf_clear(&bulk->out);
-		while (rc > 0 && bulk->out.len < (256u << 10)) {
-			rc = picked_read(bulk->picked, &bulk->out, &err);
-			tell_begun(bulk);
-		}
+		while (rc > 0 && bulk->out.len < (256u << 10))
+			rc = bulk_read(bulk);
 		is_full = file_write(call, buf_bytes(&bulk->out),
 				     bulk->out.len);
 		if (rc <= 0) {
@@ -297,17 +322,71 @@ bulk_on_drain(struct file_call *call, void *owner)
 }
 
 static void
-push_bulk(struct sync *sync)
+bulk_on_refused(struct file_call *call UNUSED, const char *name,
+		const char *why, void *owner)
 {
-	static const struct file_events events = { .on_ready = bulk_on_ready,
-						   .on_drain = bulk_on_drain };
+	struct bulk *bulk = owner;
+	const struct plan_step *step = name ? sync_find(bulk->sync, name)
+					    : NULL;
+
+	if (step)
+		bulk_skip(bulk, step, why);
+	else
+		bulk->sync->counts.skipped++;
+}
+
+/* The archive is unpacked: tell of all that was in it. */
+static void
+tell_sent(struct bulk *bulk)
+{
+	struct sync *sync = bulk->sync;
+
+	for (size_t i = 0; i < sync->plan.n; i++) {
+		const struct plan_step *step = &sync->plan.steps[i];
+
+		if (sync_is_bulk(sync, step) && !bulk->skipped[i])
+			sync_tell(sync,
+				  step->kind == PLAN_DIR && !step->is_new
+				      ? SYNC_CHANGE
+				      : SYNC_SEND,
+				  step->entry, NULL);
+	}
+}
+
+static void
+send_archive(struct bulk *bulk)
+{
+	static const struct file_events events = {
+		.on_ready = bulk_on_ready,
+		.on_drain = bulk_on_drain,
+		.on_refused = bulk_on_refused,
+	};
+	struct sync *sync = bulk->sync;
 	const struct file_request request = FILE_REQUEST(FILE_UNPACK,
 							 sync->config->remote);
+	struct err err = ERR_INIT;
+	int rc;
+
+	bulk->picked = picked_new(dup(sync->fd), buf_text(&bulk->names),
+				  bulk->names.len);
+	rc = file_do(sync->files, &request, &events, bulk, &err);
+	sync->counts.files -= bulk->n_begun;
+	if (rc < 0)
+		sync_give_up(sync, &err);
+	else
+		tell_sent(bulk);
+	picked_free(bulk->picked);
+}
+
+static void
+push_bulk(struct sync *sync)
+{
+	AUTO_FREE bool *skipped = xcalloc(sync->plan.n, sizeof(*skipped));
 	struct bulk bulk = { .sync = sync,
 			     .names = BUF_INIT(MAX_NAMES),
 			     .out = BUF_INIT(2u << 20),
-			     .next = sync->plan.steps };
-	struct err err = ERR_INIT;
+			     .next = sync->plan.steps,
+			     .skipped = skipped };
 
 	for (size_t i = 0; i < sync->plan.n; i++) {
 		const struct plan_step *step = &sync->plan.steps[i];
@@ -316,12 +395,7 @@ push_bulk(struct sync *sync)
 			(void)buf_add(&bulk.names, step->entry->path,
 				      strlen(step->entry->path) + 1);
 	}
-	bulk.picked = picked_new(dup(sync->fd), buf_text(&bulk.names),
-				 bulk.names.len);
-	if (file_do(sync->files, &request, &events, &bulk, &err) < 0)
-		sync_give_up(sync, &err);
-	sync->counts.skipped += picked_n_skipped(bulk.picked);
-	picked_free(bulk.picked);
+	send_archive(&bulk);
 	buf_fini(&bulk.names);
 	buf_fini(&bulk.out);
 }

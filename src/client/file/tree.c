@@ -23,6 +23,7 @@
 
 /* A machine that says it has more is not believed. */
 #define MAX_ENTRIES 4000000
+#define MAX_CLOSED 10000
 
 void
 tree_fini(struct tree *tree)
@@ -33,6 +34,7 @@ tree_fini(struct tree *tree)
 		free(tree->entries[i].sha1);
 	}
 	free(tree->entries);
+	strv_free(tree->closed);
 	*tree = (struct tree)TREE_INIT;
 }
 
@@ -99,6 +101,18 @@ by_path(const void *a, const void *b)
 	return tree_order(one->path, other->path);
 }
 
+/* The directories of which no more is known. */
+static void
+mark_closed(struct tree *tree)
+{
+	for (size_t i = 0; i < strv_len(tree->closed); i++) {
+		const struct tree_entry *e = tree_find(tree, tree->closed[i]);
+
+		if (e)
+			tree->entries[e - tree->entries].is_closed = true;
+	}
+}
+
 int
 tree_sort(struct tree *tree, struct err *err)
 {
@@ -110,6 +124,7 @@ tree_sort(struct tree *tree, struct err *err)
 				       "the machine lists %.200s twice",
 				       tree->entries[i].path);
 	}
+	mark_closed(tree);
 	return 0;
 }
 
@@ -198,16 +213,17 @@ tree_read(struct tree *tree, int dir_fd, const struct exclude *exclude,
 		    newfile_is_temporary(e.name, NULL)) {
 			if ((flags & TREE_SWEEP) && str_ends(e.name, ".tmp"))
 				newfile_sweep(e.dir_fd, e.name);
-			if (!(flags & TREE_SWEEP) || str_ends(e.name, ".tmp"))
+			if (!(flags & TREE_SWEEP) || str_ends(e.name, ".tmp") ||
+			    newfile_is_busy(e.dir_fd, e.name))
 				continue;
 		} else if (exclude_has(exclude, e.path, is_dir)) {
 			continue;
 		}
 		rc = add_local(tree, &e, flags, err);
-		if (is_dir)
-			(void)walk_enter(walk);
+		if (is_dir && walk_enter(walk) < 0)
+			strv_add(&tree->closed, e.path);
 	}
-	tree->n_skipped = walk_n_skipped(walk);
+	tree->n_skipped = walk_n_skipped(walk) - strv_len(tree->closed);
 	walk_free(walk);
 	return rc < 0 ? -1 : tree_sort(tree, err);
 }
@@ -231,6 +247,22 @@ on_entry(struct file_call *call UNUSED, const struct file_info *info,
 	if (!listing->failed)
 		listing->failed = tree_add(listing->tree, info, &listing->err) <
 				  0;
+}
+
+static void
+on_closed(struct file_call *call UNUSED, const char *name, void *owner)
+{
+	struct listing *listing = owner;
+
+	if (listing->failed)
+		return;
+	if (strv_len(listing->tree->closed) == MAX_CLOSED)
+		listing->failed = err_set(&listing->err, ERR_LIMIT,
+					  "more than %d directories that "
+					  "cannot be listed",
+					  MAX_CLOSED) < 0;
+	else
+		strv_add(&listing->tree->closed, name);
 }
 
 /* Leave out, in a tree in order, what is excluded, with all below. */
@@ -267,7 +299,8 @@ int
 tree_list(struct tree *tree, struct files *files, const char *path,
 	  const struct exclude *exclude, unsigned flags, struct err *err)
 {
-	static const struct file_events events = { .on_entry = on_entry };
+	static const struct file_events events = { .on_entry = on_entry,
+						   .on_closed = on_closed };
 	struct listing listing = { .tree = tree };
 	const struct file_request request = FILE_REQUEST(
 	    FILE_LIST, path,

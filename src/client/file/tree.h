@@ -22,14 +22,16 @@ struct tree_entry {
 	int mode;
 	uint64_t size;
 	int64_t mtime_ns;
-	char *target; /* of a link */
-	char *sha1;   /* if it was asked for */
+	char *target;	/* of a link */
+	char *sha1;	/* if it was asked for */
+	bool is_closed; /* a directory of which nothing more is known */
 };
 
 struct tree {
 	struct tree_entry *entries;
 	size_t n, max;
-	uint64_t n_skipped; /* what could not be looked at */
+	uint64_t n_skipped; /* what could not be looked at, without a name */
+	char **closed;	    /* paths of closed directories */
 };
 
 #define TREE_INIT                                                              \

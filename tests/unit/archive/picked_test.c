@@ -12,6 +12,7 @@
 #include "core/fs.h"
 #include "core/mem.h"
 #include "core/path.h"
+#include "archive/tar.h"
 #include "archive/untar.h"
 #include "archive/walk.h"
 
@@ -77,6 +78,37 @@ what_is_picked_comes_out_with_its_time(void **state UNUSED)
 	assert_int_equal(st.st_mtim.tv_nsec, 123456789);
 }
 
+/* Nobody is to take the zeros for what was in it. */
+static void
+a_file_that_shrinks_while_it_is_read_is_spoilt(void **state UNUSED)
+{
+	AUTO_FREE char *from = make_tree();
+	AUTO_FREE char *file = path_join(from, "d/f");
+	AUTO_BUF tar = BUF_INIT(1u << 20);
+	struct picked *picked = picked_new(open(from, O_PATH | O_DIRECTORY),
+					   "d/f", 4);
+	struct tar_reader *reader = tar_reader_new(NULL);
+	struct tar_event event = { .kind = TAR_EVENT_END };
+	struct err err = ERR_INIT;
+	bool is_spoilt = false;
+	const uint8_t *in;
+	size_t n;
+
+	assert_int_equal(picked_read(picked, &tar, &err), 1);
+	assert_int_equal(truncate(file, 3), 0);
+	while (picked_read(picked, &tar, &err) > 0)
+		;
+	picked_free(picked);
+	in = buf_bytes(&tar);
+	n = tar.len;
+	do {
+		assert_int_equal(tar_read(reader, &in, &n, &event, &err), 1);
+		is_spoilt |= event.kind == TAR_EVENT_SPOILT;
+	} while (event.kind != TAR_EVENT_END);
+	assert_true(is_spoilt);
+	tar_reader_free(reader);
+}
+
 static void
 a_walk_names_a_directory_before_what_is_in_it(void **state UNUSED)
 {
@@ -109,6 +141,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_picked_comes_out_with_its_time),
+		cmocka_unit_test(
+		    a_file_that_shrinks_while_it_is_read_is_spoilt),
 		cmocka_unit_test(a_walk_names_a_directory_before_what_is_in_it),
 	};
 

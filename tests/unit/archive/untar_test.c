@@ -12,6 +12,7 @@
 #include "core/fs.h"
 #include "core/mem.h"
 #include "core/path.h"
+#include "archive/tar.h"
 #include "tests/unit/archive/tarball.h"
 
 #define MAX_ARCHIVE (4u << 20)
@@ -361,6 +362,90 @@ what_the_machine_refuses_is_told(void **state)
 	assert_unpack_fails(w, ERR_SYSTEM, "failed to create file: d");
 }
 
+struct told {
+	struct buf text; /* "+name " done, "-name " refused */
+};
+
+static void
+on_done(const char *name, void *owner)
+{
+	(void)buf_addf(&((struct told *)owner)->text, "+%s ", name);
+}
+
+static void
+on_refused(const char *name, const struct err *why, void *owner)
+{
+	assert_true(why->msg[0]);
+	(void)buf_addf(&((struct told *)owner)->text, "-%s ", name);
+}
+
+/* Without what is named "unwanted". */
+static int
+on_entry(const struct tar_entry *entry, void *owner UNUSED,
+	 struct err *err UNUSED)
+{
+	return strcmp(entry->name, "unwanted") == 0;
+}
+
+static void
+assert_told(struct world *w, const char *wanted)
+{
+	static const struct untar_events events = { on_entry, on_done,
+						    on_refused };
+	struct told told = { BUF_INIT(4096) };
+	struct untar *u = untar_new(open(w->root, O_PATH | O_DIRECTORY),
+				    w->root, 0);
+	const uint8_t *in = buf_bytes(&w->archive);
+	size_t n = w->archive.len;
+	struct err err = ERR_INIT;
+	int rc;
+
+	untar_keep(u);
+	untar_watch(u, &events, &told);
+	while ((rc = untar_step(u, &in, &n, &err)) > 0)
+		;
+	assert_int_equal(rc, 0);
+	assert_int_equal(untar_finish(u, &err), 0);
+	untar_free(u);
+	assert_string_equal(buf_text(&told.text), wanted);
+	buf_fini(&told.text);
+}
+
+static void
+what_is_refused_is_left_out_and_all_else_goes_on(void **state)
+{
+	struct world *w = *state;
+
+	tarball_file(&w->archive, "a", "a");
+	tarball_file(&w->archive, "a/b", "no directory");
+	tarball_other(&w->archive, '5', "d", NULL);
+	tarball_file(&w->archive, "d", "a directory is there");
+	tarball_file(&w->archive, "d/f", "f");
+	tarball_file(&w->archive, "unwanted", "unwanted");
+	tarball_other(&w->archive, '2', "l", "a");
+	tarball_end(&w->archive);
+	assert_told(w, "+a -a/b -d +d/f +l +d ");
+	assert_content(w, "a", "a");
+	assert_content(w, "d/f", "f");
+	assert_false(exists(w, "unwanted"));
+	assert_int_equal(n_entries(w->root), 3);
+}
+
+static void
+a_spoilt_file_does_not_take_its_name(void **state)
+{
+	struct world *w = *state;
+
+	tarball_file(&w->archive, "a", "a");
+	tarball_file(&w->archive, "b", "b");
+	assert_int_equal(tar_add_spoilt(&w->archive), 0);
+	tarball_file(&w->archive, "c", "c");
+	assert_int_equal(tar_add_spoilt(&w->archive), 0);
+	tarball_end(&w->archive);
+	assert_told(w, "+a -b -c ");
+	assert_int_equal(n_entries(w->root), 1);
+}
+
 #define WORLD_TEST(fn)                                                         \
 	cmocka_unit_test_setup_teardown(fn, make_world, end_world)
 
@@ -380,6 +465,8 @@ main(void)
 		WORLD_TEST(an_archive_cut_anywhere_leaves_no_half_file),
 		WORLD_TEST(too_many_entries_are_a_limit),
 		WORLD_TEST(what_the_machine_refuses_is_told),
+		WORLD_TEST(what_is_refused_is_left_out_and_all_else_goes_on),
+		WORLD_TEST(a_spoilt_file_does_not_take_its_name),
 	};
 
 	return RUN_TESTS(tests);

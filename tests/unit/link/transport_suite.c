@@ -368,7 +368,7 @@ a_signal_reaches_a_command(void **state)
 	start(&rig);
 	run_command(&rig, &e,
 		    "trap 'kill $!; exit 9' INT; tail -f /dev/null & "
-		    "echo ready; wait");
+		    "echo ready; while :; do wait; done");
 	until(&rig, has(&e.out, "ready"));
 	e.ch->ops->signal(e.ch, "INT");
 	until(&rig, e.n_close);

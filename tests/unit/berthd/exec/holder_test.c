@@ -40,9 +40,10 @@ an_exec_is_on_disk_when_it_ended(void **state)
 /*
  * For a shell that waits for a child.  The child says when it is ready: a
  * signal that comes between its fork and its exec is lost in the shell's own
- * handler.
+ * handler.  The signal is the child's, too: its end must not be the shell's.
  */
-#define PATIENT_CHILD "sh -c 'echo ready; exec tail -f /dev/null' & wait"
+#define PATIENT_CHILD                                                          \
+	"sh -c 'echo ready; exec tail -f /dev/null' & while :; do wait; done"
 
 static void
 cancel_asks_first(void **state)

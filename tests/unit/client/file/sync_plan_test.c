@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/macros.h"
+#include "core/strv.h"
 #include "core/text.h"
 
 static void
@@ -130,6 +131,23 @@ only_a_wanted_part_stays(void **state UNUSED)
 }
 
 static void
+what_is_in_a_closed_directory_is_not_taken_for_gone(void **state UNUSED)
+{
+	AUTO_TREE a = TREE_INIT;
+	AUTO_TREE b = TREE_INIT;
+
+	put(&a, "closed", FILE_DIR, 0, 5 * S);
+	put(&a, "closer", FILE_DIR, 0, S);
+	strv_add(&a.closed, "closed");
+	put(&b, "closed", FILE_DIR, 0, S);
+	put(&b, "closed/.berth-0123456789abcdef.part", FILE_REGULAR, 3, S);
+	put(&b, "closed/in/side", FILE_REGULAR, 3, S);
+	put(&b, "closer", FILE_DIR, 0, S);
+	put(&b, "closer/x", FILE_REGULAR, 3, S);
+	assert_plan(&a, &b, true, "-closer/x !closed dcloser ");
+}
+
+static void
 names_that_climb_are_no_names(void **state UNUSED)
 {
 	static const char *const bad[] = { "",	    "/x",     "..",
@@ -156,6 +174,8 @@ main(void)
 		    deeper_goes_before_and_parents_get_their_time_back),
 		cmocka_unit_test(a_directory_gives_way_only_when_asked),
 		cmocka_unit_test(only_a_wanted_part_stays),
+		cmocka_unit_test(
+		    what_is_in_a_closed_directory_is_not_taken_for_gone),
 		cmocka_unit_test(names_that_climb_are_no_names),
 	};
 

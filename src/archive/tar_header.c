@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: ISC */
+
+/* Numbers and sums of tar's headers; see tar_header.h. */
+
+#include <stddef.h>
+#include <string.h>
+
+#include "archive/tar_header.h"
+
+/* A number of GNU's: a set top bit, then big-endian bytes. */
+static bool
+parse_binary(const char *field, size_t size, uint64_t *ret)
+{
+	uint64_t n = (uint8_t)field[0] & 0x7f;
+
+	/* 0x40 is the sign. */
+	if (n & 0x40)
+		return false;
+	for (size_t i = 1; i < size; i++) {
+		if (n >> 55)
+			return false;
+		n = n << 8 | (uint8_t)field[i];
+	}
+	*ret = n;
+	return true;
+}
+
+bool
+tar_number_parse(const char *field, size_t size, uint64_t *ret)
+{
+	uint64_t n = 0;
+	size_t i = 0;
+
+	if ((uint8_t)field[0] & 0x80)
+		return parse_binary(field, size, ret);
+	while (i < size && field[i] == ' ')
+		i++;
+	for (; i < size && field[i] >= '0' && field[i] <= '7'; i++)
+		n = n << 3 | (uint64_t)(field[i] - '0');
+	for (; i < size; i++) {
+		if (field[i] != ' ' && field[i] != '\0')
+			return false;
+	}
+	*ret = n;
+	return true;
+}
+
+bool
+tar_is_zero_block(const struct tar_header *h)
+{
+	const char *p = (const char *)h;
+
+	return p[0] == 0 && memcmp(p, p + 1, TAR_BLOCK - 1) == 0;
+}
+
+unsigned
+tar_header_sum(const struct tar_header *h)
+{
+	const uint8_t *p = (const uint8_t *)h;
+	const size_t at = offsetof(struct tar_header, sum);
+	unsigned sum = 0;
+
+	for (size_t i = 0; i < TAR_BLOCK; i++)
+		sum += i >= at && i < at + sizeof(h->sum) ? ' ' : p[i];
+	return sum;
+}
+
+bool
+tar_sum_is_right(const struct tar_header *h)
+{
+	uint64_t sum;
+
+	return tar_number_parse(h->sum, sizeof(h->sum), &sum) &&
+	       sum == tar_header_sum(h);
+}
+
+void
+tar_number_put(char *field, size_t size, uint64_t n)
+{
+	if (n >> (3 * (size - 1)) == 0) {
+		field[size - 1] = '\0';
+		for (size_t i = size - 1; i-- > 0; n >>= 3)
+			field[i] = (char)('0' + (n & 7));
+		return;
+	}
+	for (size_t i = size; i-- > 0; n >>= 8)
+		field[i] = (char)(n & 0xff);
+	field[0] = (char)((uint8_t)field[0] | 0x80);
+}
+
+size_t
+tar_padding_of(uint64_t size)
+{
+	return (size_t)(-size & (TAR_BLOCK - 1));
+}

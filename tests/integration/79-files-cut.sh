@@ -1,0 +1,85 @@
+#!/bin/bash
+# Goal: a sync that is cut off in the middle, by the end of the client, of its link
+# or of the connection, leaves no half file under a name; the next one goes on
+# where it was, to the same bytes, and leaves nothing beside them.
+# Timeout: 120
+. "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/sshd.sh"
+needs jq
+
+use_home "${BERTH_HOME#"$TMP"/}"
+export BERTHD BERTH_OUTPUT=json BERTH_BERTHD_DIR=$BUILD/src/berthd
+sshd_start real "SetEnv BERTH_HOME=$TMP/real"
+cleanup_at_exit T_stop_home "$TMP/real"
+
+# A wire to it that can be cut, and is slow enough to be cut in time.
+mkfifo "$TMP/commands" "$TMP/answers"
+"$BUILD/tests/tools/relay" "${SSHD_PORT[real]}" <"$TMP/commands" \
+	>"$TMP/answers" &
+exec 8>"$TMP/commands" 9<"$TMP/answers"
+read -r port <&9
+wire() {
+	local n
+	echo "$*" >&8
+	read -r n <&9
+}
+SSHD_PORT[far]=$port
+sshd_host far far
+echo "[127.0.0.1]:$port $(cut -d' ' -f1,2 "$SSHD/real/host_key.pub")" \
+	>>"$SSHD/known_hosts"
+end_wire() {
+	"$BERTH" link stop far
+	exec 8>&-
+}
+cleanup_at_exit end_wire
+wire delay 5000
+
+mkdir -p "$TMP/src/d"
+head -c 24000000 /dev/urandom >"$TMP/src/big"
+head -c 9000000 /dev/urandom >"$TMP/src/d/other"
+for i in {1..20}; do echo $i >"$TMP/src/d/f$i"; done
+cd "$TMP" || exit 99
+
+# Something of the large file has come.
+half() {
+	local size
+	size=$(find there -name '.berth-*.part' -printf '%s\n' 2>/dev/null |
+		sort -n | tail -n 1)
+	[ "${size:-0}" -gt 1000000 ]
+}
+link_pid() {
+	"$BERTH" link status far | jq .pid
+}
+cut_off() { # WHO
+	case $1 in
+	client) kill -9 $client ;;
+	link) kill -9 "$(link_pid)" ;;
+	wire) wire reset ;;
+	esac
+}
+for via in daemon sftp shell; do
+	export BERTH_FILE_VIA=$via
+	for way in push pull; do
+		for who in client link wire; do
+			rm -rf there
+			# The link is there, and who it is can be asked.
+			"$BERTH" file stat -m far "$TMP/src/big" >/dev/null
+			"$BERTH" sync $way -m far "$TMP/src" "$TMP/there" \
+				>"$TMP/answer" 2>&1 &
+			client=$!
+			wait_for 20 half || fail "$via: $way: it begins"
+			cut_off $who
+			wait $client 2>/dev/null
+			ok "$via: $way: without its $who no half file has a name" \
+				[ ! -e there/big -o "$(stat -c %s there/big 2>&1)" = 24000000 ]
+			"$BERTH" sync $way -m far "$TMP/src" "$TMP/there" \
+				>"$TMP/answer" 2>"$TMP/errors"
+			is '... the next run ends well' $? 0 || note <"$TMP/errors"
+			ok '... and is the same to the last byte' diff -r src there
+			is '... and nothing is left' "$(find there -name '.berth-*')" ''
+			# What was cut off may have come to its end all the same.
+			ok '... and went on' [ "$(jq .resumed_bytes "$TMP/answer")" -gt 0 -o \
+				"$(jq .files "$TMP/answer")" -lt 20 ]
+		done
+	done
+done
