@@ -129,6 +129,8 @@ on_stage(const char *name, uint64_t ms, void *owner)
 	enum check_stage stage = str_eq(name, "ready") ? CHECK_VERSION
 						       : check_stage_of(name);
 
+	if (l->asker && l->asker->on_stage)
+		l->asker->on_stage(name, ms, l->asker->owner);
 	if (stage == CHECK_STAGES)
 		return;
 	l->has_stages = true;
@@ -136,6 +138,15 @@ on_stage(const char *name, uint64_t ms, void *owner)
 		settle(l, l->at++, (int64_t)(ms - MIN(l->reached_ms, ms)));
 		l->reached_ms = ms;
 	}
+}
+
+static void
+on_end(void *owner)
+{
+	struct looker *l = owner;
+
+	if (l->asker && l->asker->on_end)
+		l->asker->on_end(l->asker->owner);
 }
 
 /* From the start again; why, is told at the end. */
@@ -211,6 +222,7 @@ look_at_link(struct looker *l)
 	const struct link_asker asker = { .ask = l->asker ? ask : NULL,
 					  .on_stage = on_stage,
 					  .on_retry = on_retry,
+					  .on_end = on_end,
 					  .owner = l };
 	struct err err = ERR_INIT;
 
@@ -484,7 +496,9 @@ fail_in_time(const struct job *job, struct check_report *report,
 	row->code = ERR_TIMEOUT;
 	snprintf(row->detail, sizeof(row->detail), "no answer within %s",
 		 human_duration(limit, config->timeout_ms));
-	snprintf(row->hint, sizeof(row->hint), "--timeout gives it more time");
+	if (config->link == NULL)
+		snprintf(row->hint, sizeof(row->hint),
+			 "--timeout gives it more time");
 }
 
 static void
@@ -588,6 +602,8 @@ turn(struct job *jobs, struct pollfd *fds, size_t n,
 		} else if (!jobs[i].is_asking &&
 			   clock_mono_ms() >= jobs[i].deadline_ms) {
 			end_job(&jobs[i], &reports[i]);
+			if (config->asker && config->asker->on_end)
+				config->asker->on_end(config->asker->owner);
 			fail_in_time(&jobs[i], &reports[i], config);
 		}
 	}

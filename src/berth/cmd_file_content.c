@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/buf.h"
+#include "core/clock.h"
 #include "core/fs.h"
 #include "core/mem.h"
 #include "core/path.h"
@@ -16,6 +17,7 @@
 #include "client/file/put.h"
 #include "berth/cmd_file_own.h"
 #include "berth/out/human.h"
+#include "berth/out/progress.h"
 
 /* read */
 
@@ -29,10 +31,23 @@ struct read_args {
 	struct via_args via;
 };
 
+/* Of one file; without a size there is nothing to show. */
+static void
+show_progress(struct progress *progress, uint64_t n, uint64_t total)
+{
+	const struct progress_state state = { .bytes = n,
+					      .bytes_total = total };
+
+	if (total > 0)
+		progress_show(progress, &state, clock_mono_ms());
+}
+
 struct reading {
 	const struct read_args *args;
 	int fd;
 	uint64_t n;
+	uint64_t total;
+	struct progress progress;
 	struct lf_filter lf;
 	char *piece;
 	size_t piece_size;
@@ -46,6 +61,9 @@ read_on_entry(struct file_call *call UNUSED, const struct file_info *info,
 {
 	struct reading *r = owner;
 
+	r->total = info->size - MIN(info->size, r->args->offset);
+	if (r->args->length > 0)
+		r->total = MIN(r->total, r->args->length);
 	if (r->args->max_size != CLI_UNSET && r->args->length == 0 &&
 	    info->size > r->args->max_size && !r->failed) {
 		r->failed = true;
@@ -71,6 +89,7 @@ read_on_data(struct file_call *call UNUSED, const void *bytes, size_t n,
 	struct reading *r = owner;
 
 	r->n += n;
+	show_progress(&r->progress, r->n, r->total);
 	if (r->args->max_size != CLI_UNSET && r->n > r->args->max_size &&
 	    !r->failed) {
 		r->failed = true;
@@ -96,6 +115,7 @@ read_into(const struct read_args *args, struct place *place, int fd,
 						   .on_data = read_on_data };
 	AUTO_FREE char *path = file_path(place->client, args->path, err);
 	struct reading r = { .args = args, .fd = fd };
+	bool is_seen = isatty(fd);
 	struct file_request request = FILE_REQUEST(
 	    FILE_READ, path, .offset = args->offset, .length = args->length,
 	    .if_match = args->if_match);
@@ -104,7 +124,9 @@ read_into(const struct read_args *args, struct place *place, int fd,
 
 	if (path == NULL)
 		return -1;
+	progress_init(&r.progress, args->output.quiet || is_seen);
 	rc = file_do(place->files, &request, &events, &r, err);
+	progress_clear(&r.progress);
 	put_out(&r, last, lf_filter_end(&r.lf, last));
 	free(r.piece);
 	if (rc == 0 && r.failed) {
@@ -212,6 +234,7 @@ struct write_args {
 
 struct writing {
 	struct put put;
+	struct progress progress;
 	const struct cli_call *call;
 	const struct write_args *args;
 	struct err err;
@@ -224,6 +247,7 @@ write_on_ready(struct file_call *call, uint64_t offset, void *owner)
 	struct writing *w = owner;
 
 	put_begin(&w->put, call, offset);
+	show_progress(&w->progress, w->put.at, w->put.size);
 }
 
 static void
@@ -232,6 +256,7 @@ write_on_drain(struct file_call *call, void *owner)
 	struct writing *w = owner;
 
 	put_feed(&w->put, call);
+	show_progress(&w->progress, w->put.at, w->put.size);
 }
 
 static void
@@ -241,6 +266,7 @@ write_on_entry(struct file_call *call UNUSED, const struct file_info *info,
 	struct writing *w = owner;
 	char size[HUMAN_SIZE];
 
+	progress_clear(&w->progress);
 	if (wants_json(w->call, &w->args->output))
 		w->rc = file_print_info(info, &w->err);
 	else
@@ -260,6 +286,7 @@ run_write(const struct cli_call *call, struct err *err)
 	AUTO_CLOSE int from = -1;
 	AUTO_CLOSE int fd = -1;
 	AUTO_FREE char *path = NULL;
+	int rc;
 	struct file_request request = FILE_REQUEST(
 	    FILE_WRITE, NULL, .if_match = args->if_match,
 	    .flags = (args->mkdir ? FILE_PARENTS : 0) |
@@ -288,7 +315,10 @@ run_write(const struct cli_call *call, struct err *err)
 	w.put.fd = fd;
 	request.path = path;
 	request.size = w.put.size;
-	if (file_do(place.files, &request, &events, &w, err) < 0)
+	progress_init(&w.progress, args->output.quiet);
+	rc = file_do(place.files, &request, &events, &w, err);
+	progress_clear(&w.progress);
+	if (rc < 0)
 		return -1;
 	if (w.rc < 0)
 		*err = w.err;

@@ -8,6 +8,7 @@
 #include "core/buf.h"
 #include "core/jsonw.h"
 #include "core/mem.h"
+#include "core/strv.h"
 #include "core/text.h"
 #include "client/file/file_json.h"
 #include "client/file/file_open.h"
@@ -48,6 +49,7 @@ struct listing {
 	struct jsonw w;
 	bool is_json, failed;
 	size_t n;
+	char **closed; /* directories that could not be listed */
 };
 
 static const struct table_column long_columns[] = {
@@ -116,6 +118,35 @@ ls_on_entry(struct file_call *call UNUSED, const struct file_info *info,
 	}
 }
 
+static void
+ls_on_closed(struct file_call *call UNUSED, const char *name, void *owner)
+{
+	struct listing *l = owner;
+
+	strv_add(&l->closed, name);
+}
+
+static void
+add_closed(struct listing *l)
+{
+	jsonw_array(&l->w, "closed");
+	for (char **name = l->closed; name && *name; name++)
+		jsonw_str(&l->w, NULL, *name);
+	jsonw_array_end(&l->w);
+}
+
+static void
+note_closed(const struct listing *l)
+{
+	for (char **name = l->closed; name && *name; name++) {
+		AUTO_BUF shown = BUF_INIT(MAX_ANSWER);
+
+		(void)vis_add(&shown, *name, strlen(*name));
+		print_note(&l->args->output, "%s: cannot be listed",
+			   buf_text(&shown));
+	}
+}
+
 static int
 print_listing(struct listing *l, struct err *err)
 {
@@ -125,6 +156,8 @@ print_listing(struct listing *l, struct err *err)
 
 	if (l->is_json) {
 		jsonw_array_end(&l->w);
+		if (l->closed)
+			add_closed(l);
 		jsonw_int(&l->w, "schema_version", 1);
 		jsonw_object_end(&l->w);
 		if (jsonw_done(&l->w) < 0)
@@ -139,7 +172,8 @@ print_listing(struct listing *l, struct err *err)
 static int
 run_ls(const struct cli_call *call, struct err *err)
 {
-	static const struct file_events events = { .on_entry = ls_on_entry };
+	static const struct file_events events = { .on_entry = ls_on_entry,
+						   .on_closed = ls_on_closed };
 	const struct ls_args *args = call->args;
 	struct listing l = { .args = args, .out = BUF_INIT(MAX_LIST) };
 	AUTO_PLACE place = PLACE_INIT;
@@ -164,6 +198,11 @@ run_ls(const struct cli_call *call, struct err *err)
 	}
 	if (file_do(place.files, &request, &events, &l, err) == 0)
 		rc = print_listing(&l, err);
+	if (!l.is_json)
+		note_closed(&l);
+	if (rc == 0 && l.closed)
+		rc = 1;
+	strv_free(l.closed);
 	table_fini(&l.table);
 	buf_fini(&l.out);
 	return rc;

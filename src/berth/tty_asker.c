@@ -15,6 +15,7 @@
 #include "core/text.h"
 #include "client/link_control.h"
 #include "berth/tty_asker.h"
+#include "berth/out/status.h"
 
 #define MAX_ANSWER 4096
 #define MAX_SHOWN 16384
@@ -22,6 +23,9 @@
 static const int caught[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP };
 
 static volatile sig_atomic_t got_signal;
+
+/* One terminal, one line. */
+static struct status status;
 
 static void
 on_signal(int number)
@@ -117,6 +121,7 @@ ask(const struct link_question *question, void *owner UNUSED)
 
 	if (fd < 0)
 		return NULL;
+	status_clear(&status);
 	show(fd, question);
 	if (question->notice)
 		return NULL;
@@ -127,10 +132,36 @@ ask(const struct link_question *question, void *owner UNUSED)
 }
 
 static void
+on_stage(const char *stage, uint64_t ms UNUSED, void *owner UNUSED)
+{
+	static const char *const rows[][2] = {
+		{ "connect", "connecting" },
+		{ "host_key", "waiting for its host key" },
+		{ "auth", "logging in" },
+		{ "shell", "waiting for a shell" },
+		{ "daemon", "looking after berthd there" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (str_eq(stage, rows[i][0]))
+			status_show(&status, "berth: %s ...", rows[i][1]);
+	}
+}
+
+/* Also what a process has shown that did our work. */
+static void
+on_end(void *owner UNUSED)
+{
+	status.is_shown = status.is_able;
+	status_clear(&status);
+}
+
+static void
 on_retry(const char *why, uint64_t in_ms, void *owner UNUSED)
 {
 	AUTO_BUF text = BUF_INIT(MAX_SHOWN);
 
+	status_clear(&status);
 	(void)buf_adds(&text, "berth: ");
 	(void)vis_add(&text, why, strlen(why));
 	(void)buf_addf(&text, "; trying again in %llu.%llu s\n",
@@ -143,11 +174,14 @@ const struct link_asker *
 tty_asker(bool quiet)
 {
 	static const struct link_asker loud = { .ask = ask,
-						.on_retry = on_retry };
+						.on_stage = on_stage,
+						.on_retry = on_retry,
+						.on_end = on_end };
 	static const struct link_asker silent = { .ask = ask };
 	AUTO_CLOSE int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 
 	if (fd < 0)
 		return NULL;
+	status_init(&status, quiet);
 	return quiet ? &silent : &loud;
 }

@@ -456,8 +456,9 @@ make_connect(const char *machine, const char *target, const struct buf *body,
 #define MAX_STARTS 5
 
 static int
-ensure_connect(const char *machine, const char *target, const struct buf *body,
-	       unsigned flags, const struct link_asker *asker, struct err *err)
+connect_or_start(const char *machine, const char *target,
+		 const struct buf *body, unsigned flags,
+		 const struct link_asker *asker, struct err *err)
 {
 	for (int i = 0;; i++) {
 		bool is_gone;
@@ -476,6 +477,17 @@ ensure_connect(const char *machine, const char *target, const struct buf *body,
 		if (spawn_link(machine, err) < 0)
 			return -1;
 	}
+}
+
+static int
+ensure_connect(const char *machine, const char *target, const struct buf *body,
+	       unsigned flags, const struct link_asker *asker, struct err *err)
+{
+	int rc = connect_or_start(machine, target, body, flags, asker, err);
+
+	if (asker && asker->on_end)
+		asker->on_end(asker->owner);
+	return rc;
 }
 
 int

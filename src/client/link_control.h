@@ -36,6 +36,8 @@ struct link_asker {
 	void (*on_stage)(const char *stage, uint64_t ms, void *owner);
 	/* It failed and is tried again.  May be NULL. */
 	void (*on_retry)(const char *why, uint64_t in_ms, void *owner);
+	/* It is over, with whatever end.  May be NULL. */
+	void (*on_end)(void *owner);
 	void *owner;
 };
 

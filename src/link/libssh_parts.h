@@ -195,6 +195,17 @@ int session_hint_openssh(const struct session *s, struct err *err);
 /* A path of the configuration, with "~/" and percent signs; freed by caller. */
 char *session_path(const struct session *s, const char *path);
 
+/* The socket is connected. */
+void session_shake_hands(struct session *s);
+
+/* --- libssh_way.c --- */
+/* 1: ssh is asked for its configuration, and then it goes on; 0: there is no
+ * ssh, and the machine's own row counts; -1. */
+int way_ask(struct session *s, struct err *err);
+/* The configuration is there: go on to session_shake_hands, or fail. */
+void way_go(struct session *s);
+void way_drop_socket(struct session *s);
+
 /* --- libssh_hostkey.c ---
  * 1: it is the known one; 0: somebody is asked; -1: it is not to be trusted. */
 int hostkey_check(struct session *s, struct err *err);

@@ -585,6 +585,11 @@ void
 link_watch(struct link *link, struct link_watcher *watcher)
 {
 	list_append(&link->watchers, &watcher->link);
+	if (watcher->on_stage && link->transport && link->stage[0] &&
+	    link->state != LINK_ACTIVE && !str_eq(link->stage, "resolve"))
+		watcher->on_stage(link->stage,
+				  clock_mono_ms() - link->attempt_ms,
+				  watcher->owner);
 }
 
 void

@@ -100,6 +100,7 @@ enum link_state link_state(const struct link *link);
 void link_status(struct link *link, struct link_status *ret);
 struct prompts *link_prompts(struct link *link);
 
+/* The stage of an attempt that is under way is told at once. */
 void link_watch(struct link *link, struct link_watcher *watcher);
 void link_unwatch(struct link_watcher *watcher);
 

@@ -62,6 +62,7 @@ struct link {
 	uint64_t attempt_ms; /* when the attempt began */
 	uint64_t heard_ms;   /* from there until it asked who we are */
 	bool is_heard;	     /* it did, in this attempt */
+	unsigned n_silent; /* attempts in a row in which it did not, in time */
 	int64_t attempt;
 	char stage[32];
 	bool is_up;	    /* the transport */

@@ -26,10 +26,12 @@
 /*
  * A machine that was reached before says something within this, or within a few
  * times what it took then.  Who waits longer waits for a connection that was
- * made to a machine that is gone since, or that is not up yet.
+ * made to a machine that is gone since, or that is not up yet.  It may be one
+ * that is busier than before, so each next attempt has twice as long.
  */
 #define SILENT_MS 5000
 #define SILENT_TIMES 4
+#define MAX_DOUBLINGS 6
 
 /* From "auth" on it is the machine that takes its time. */
 static void
@@ -40,6 +42,7 @@ note_heard(struct link *link, const char *stage, uint64_t ms)
 		return;
 	link->is_heard = true;
 	link->heard_ms = ms;
+	link->n_silent = 0;
 	link_start_deadline(link);
 }
 
@@ -350,11 +353,11 @@ static uint64_t
 patience_ms(const struct link *link)
 {
 	uint64_t all = link->config.machine->connect_timeout;
+	uint64_t ms = MAX(link->heard_ms * SILENT_TIMES, (uint64_t)SILENT_MS);
 
 	if (link->state != LINK_RECONNECTING || link->is_heard)
 		return all;
-	return MIN(all,
-		   MAX(link->heard_ms * SILENT_TIMES, (uint64_t)SILENT_MS));
+	return MIN(all, ms << MIN(link->n_silent, (unsigned)MAX_DOUBLINGS));
 }
 
 static void
@@ -368,6 +371,8 @@ on_deadline(uv_timer_t *timer)
 	err_set(&err, ERR_TIMEOUT, "%s did not answer in %llu s (%s)",
 		link->config.machine->name,
 		(unsigned long long)patience_ms(link) / 1000, link->stage);
+	if (!link->is_heard)
+		link->n_silent++;
 	link_drop(link, &err);
 }
 

@@ -37,8 +37,7 @@ struct cause {
 	const char *hint;
 };
 
-static const char check_network[] =
-    "check the name, the port and the network; berth tries again by itself";
+static const char check_network[] = "check the name, the port and the network";
 
 static const struct cause causes[] = {
 	/* The configuration. */

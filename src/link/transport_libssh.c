@@ -30,9 +30,7 @@
  * whether the answer came.
  */
 
-#include <arpa/inet.h>
 #include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -45,8 +43,6 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/mem.h"
-#include "core/parse.h"
-#include "core/path.h"
 #include "core/strv.h"
 #include "core/text.h"
 #include "link/child.h"
@@ -58,7 +54,6 @@
 
 #define DEFAULT_TIMEOUT_MS 30000
 #define ALIVE_COUNT 3 /* unanswered signs of life */
-#define MAX_ADDRESSES 16
 
 /* Packets are read in pieces of 4 KiB; then others have their turn. */
 #define POLLS_PER_TURN 64
@@ -468,12 +463,6 @@ libssh_answer(struct transport *t, const char *text)
 /* --- connecting --- */
 
 static void
-fail_with(struct session *s, struct err *err)
-{
-	session_fail(s, err);
-}
-
-static void
 set_option(struct session *s, enum ssh_options_e option, const void *value)
 {
 	if (libssh.ssh_options_set(s->ssh, option, value) != SSH_OK)
@@ -506,8 +495,8 @@ set_options(struct session *s)
 }
 
 /* The socket is connected. */
-static void
-shake_hands(struct session *s)
+void
+session_shake_hands(struct session *s)
 {
 	int on = 1;
 
@@ -525,304 +514,6 @@ shake_hands(struct session *s)
 		session_turn(s);
 }
 
-static void dial_next(struct session *s);
-
-static void
-drop_socket(struct session *s)
-{
-	if (s->fd >= 0)
-		close(s->fd);
-	s->fd = -1;
-}
-
-static void
-on_poll_closed(uv_handle_t *handle)
-{
-	struct session *s = handle->data;
-
-	s->has_poll = false;
-	drop_socket(s);
-	if (!s->is_freed && s->state == SESSION_DIALLING)
-		dial_next(s);
-}
-
-static void
-not_connected(struct session *s, int error)
-{
-	err_set(&s->why, ERR_UNREACHABLE, "connect to %s port %lld: %s",
-		s->addresses[s->address - 1], (long long)s->resolved.port,
-		strerror(error));
-	err_hint(&s->why, "check that the machine is on, and its hostname and "
-			  "port");
-}
-
-static void
-on_dialled(uv_poll_t *poll, int status UNUSED, int events UNUSED)
-{
-	struct session *s = container_of(poll, struct session, poll);
-	int error = 0;
-	socklen_t size = sizeof(error);
-
-	(void)uv_poll_stop(poll);
-	(void)getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size);
-	if (error == 0) {
-		shake_hands(s);
-		return;
-	}
-	not_connected(s, error);
-	poll->data = s;
-	uv_close((uv_handle_t *)poll, on_poll_closed);
-}
-
-/* 0, or an errno. */
-static int
-dial(struct session *s, const char *address)
-{
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6,
-				   .sin6_port = htons(
-				       (uint16_t)s->resolved.port) };
-	struct sockaddr_in v4 = { .sin_family = AF_INET,
-				  .sin_port = htons(
-				      (uint16_t)s->resolved.port) };
-	bool is_v4 = inet_pton(AF_INET, address, &v4.sin_addr) == 1;
-	const struct sockaddr *addr = is_v4 ? (const struct sockaddr *)&v4
-					    : (const struct sockaddr *)&v6;
-	int rc;
-
-	if (!is_v4 && inet_pton(AF_INET6, address, &v6.sin6_addr) != 1)
-		return EAFNOSUPPORT;
-	s->fd = socket(addr->sa_family,
-		       SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (s->fd < 0)
-		return errno;
-	rc = connect(s->fd, addr, is_v4 ? sizeof(v4) : sizeof(v6));
-	return rc == 0 || errno == EINPROGRESS ? 0 : errno;
-}
-
-static void
-dial_next(struct session *s)
-{
-	while (s->addresses && s->addresses[s->address]) {
-		int error = dial(s, s->addresses[s->address++]);
-
-		if (error == 0) {
-			uv_poll_init(s->config.loop, &s->poll, s->fd);
-			s->has_poll = true;
-			(void)uv_poll_start(&s->poll, UV_WRITABLE, on_dialled);
-			return;
-		}
-		not_connected(s, error);
-		drop_socket(s);
-	}
-	fail_with(s, &s->why);
-}
-
-static void
-start_dialling(struct session *s)
-{
-	s->state = SESSION_DIALLING;
-	session_stage(s, SSH_STAGE_RESOLVE);
-	if (!s->is_freed)
-		dial_next(s);
-}
-
-/* --- addresses --- */
-
-/* "192.0.2.1      STREAM name" */
-static void
-on_address_line(struct child *child UNUSED, int fd, const char *line, size_t n,
-		void *owner)
-{
-	struct session *s = owner;
-	AUTO_FREE char *text = xstrndup(line, n);
-
-	if (fd != STDOUT_FILENO || strstr(text, "STREAM") == NULL ||
-	    strv_len(s->addresses) >= MAX_ADDRESSES)
-		return;
-	text[strcspn(text, " \t")] = '\0';
-	strv_add(&s->addresses, text);
-}
-
-static void
-on_addresses_end(struct child *child UNUSED, int status UNUSED, void *owner)
-{
-	struct session *s = owner;
-	struct err err = ERR_INIT;
-
-	child_free(TAKE(s->child));
-	if (s->addresses) {
-		start_dialling(s);
-		return;
-	}
-	err_set(&err, ERR_UNREACHABLE, "Could not resolve hostname %s",
-		s->resolved.hostname);
-	err_hint(&err, "check the hostname of machine %s, and the network",
-		 s->config.machine->name);
-	fail_with(s, &err);
-}
-
-static const struct child_events address_events = {
-	.on_line = on_address_line,
-	.on_exit = on_addresses_end,
-};
-
-static bool
-is_numeric(const char *host)
-{
-	struct in6_addr addr;
-
-	return inet_pton(AF_INET, host, &addr) == 1 ||
-	       inet_pton(AF_INET6, host, &addr) == 1;
-}
-
-static void
-look_up(struct session *s)
-{
-	const char *host = s->resolved.hostname;
-	AUTO_STRV char **argv = NULL;
-	struct err err = ERR_INIT;
-
-	if (is_numeric(host)) {
-		strv_add(&s->addresses, host);
-		start_dialling(s);
-		return;
-	}
-	strv_add(&argv, "getent");
-	strv_add(&argv, "ahosts");
-	strv_add(&argv, host);
-	s->state = SESSION_LOOKING;
-	s->child = child_new(s->config.loop, argv, environ, &address_events, s,
-			     &err);
-	if (s->child == NULL)
-		fail_with(s, &err);
-}
-
-/* --- configuration --- */
-
-char *
-session_path(const struct session *s, const char *path)
-{
-	AUTO_BUF out = BUF_INIT(8192);
-	AUTO_FREE char *home = NULL;
-	struct err err = ERR_INIT;
-
-	home = path_home(&err);
-	if (home && str_starts(path, "~/")) {
-		(void)buf_adds(&out, home);
-		path++;
-	}
-	for (; *path; path++) {
-		if (*path != '%' || path[1] == '\0') {
-			(void)buf_addc(&out, *path);
-			continue;
-		}
-		switch (*++path) {
-		case 'd':
-			(void)buf_adds(&out, home ? home : "");
-			break;
-		case 'h':
-			(void)buf_adds(&out, s->resolved.hostname);
-			break;
-		case 'p':
-			(void)buf_addf(&out, "%lld",
-				       (long long)s->resolved.port);
-			break;
-		case 'r':
-			(void)buf_adds(&out, s->resolved.user ? s->resolved.user
-							      : "");
-			break;
-		default:
-			(void)buf_addc(&out, *path);
-		}
-	}
-	return buf_take(&out);
-}
-
-int
-session_hint_openssh(const struct session *s, struct err *err)
-{
-	return err_hint(err,
-			"OpenSSH can: berth machine edit %s --set "
-			"transport=openssh",
-			s->config.machine->name);
-}
-
-static int
-refuse_what_is_not_ours(const struct session *s, struct err *err)
-{
-	const struct resolved *r = &s->resolved;
-	const struct machine *m = s->config.machine;
-	const char *what = r->proxy_jump	  ? "ProxyJump"
-			   : r->proxy_command	  ? "ProxyCommand"
-			   : r->revoked_host_keys ? "RevokedHostKeys"
-			   : m->forward_agent	  ? "forwarding an agent"
-						  : NULL;
-
-	if (what == NULL)
-		return 0;
-	err_set(err, ERR_UNSUPPORTED, "%s is not for transport libssh", what);
-	return session_hint_openssh(s, err);
-}
-
-static void
-resolved_now(struct session *s)
-{
-	struct resolved *r = &s->resolved;
-	struct err err = ERR_INIT;
-
-	if (r->host_key_alias)
-		s->host = xstrdup(r->host_key_alias);
-	else
-		s->host = hostkey_name(r->hostname, r->port);
-	if (refuse_what_is_not_ours(s, &err) < 0)
-		fail_with(s, &err);
-	else
-		look_up(s);
-}
-
-/* Without an ssh there is what the machine's own row says. */
-static void
-resolve_alone(struct session *s)
-{
-	const struct machine *m = s->config.machine;
-	const char *place = m->ssh ? m->ssh : m->hostname;
-	bool is_url = str_starts(place, "ssh://");
-	const char *start = is_url ? place + strlen("ssh://") : place;
-	const char *at = strrchr(start, '@');
-	const char *host = at ? at + 1 : start;
-	const char *colon = is_url ? strrchr(host, ':') : NULL;
-	struct resolved *r = &s->resolved;
-
-	if (m->user)
-		r->user = xstrdup(m->user);
-	else if (at)
-		r->user = xstrndup(start, (size_t)(at - start));
-	r->hostname = xstrndup(host,
-			       colon ? (size_t)(colon - host) : strlen(host));
-	r->port = m->port ? m->port : colon ? strtol(colon + 1, NULL, 10) : 22;
-	strv_add(&r->known_hosts, "~/.ssh/known_hosts");
-	strv_add(&r->known_hosts, "~/.ssh/known_hosts2");
-	strv_add(&r->global_known_hosts, "/etc/ssh/ssh_known_hosts");
-	strv_add(&r->global_known_hosts, "/etc/ssh/ssh_known_hosts2");
-}
-
-static void
-on_config(struct resolved *resolved, const struct err *why, void *owner)
-{
-	struct session *s = owner;
-	struct err err = ERR_INIT;
-
-	ssh_config_free(TAKE(s->asked));
-	if (why) {
-		err = *why;
-		fail_with(s, &err);
-		return;
-	}
-	s->resolved = *resolved;
-	*resolved = (struct resolved){ .hostname = NULL };
-	resolved_now(s);
-}
-
 /* --- making and unmaking --- */
 
 static void
@@ -831,24 +522,20 @@ on_start_alone(uv_timer_t *timer)
 	struct session *s = container_of(timer, struct session, timer);
 
 	(void)uv_timer_start(timer, on_deadline, timeout_ms(s), 0);
-	resolved_now(s);
+	way_go(s);
 }
 
 static int
 begin(struct session *s, struct err *err)
 {
-	const struct machine *m = s->config.machine;
+	int rc = libssh_load(err) < 0 ? -1 : way_ask(s, err);
 
-	if (libssh_load(err) < 0)
+	if (rc < 0)
 		return -1;
-	s->asked = ssh_config_ask(s->config.loop, m, on_config, s, err);
-	(void)uv_timer_start(&s->timer, on_deadline, timeout_ms(s), 0);
-	if (s->asked)
-		return 0;
-	if (err->code != ERR_NOT_FOUND)
-		return -1;
-	resolve_alone(s);
-	(void)uv_timer_start(&s->timer, on_start_alone, 0, 0);
+	if (rc > 0)
+		(void)uv_timer_start(&s->timer, on_deadline, timeout_ms(s), 0);
+	else
+		(void)uv_timer_start(&s->timer, on_start_alone, 0, 0);
 	return 0;
 }
 
@@ -860,7 +547,7 @@ on_closed(uv_handle_t *handle)
 	if (--s->n_handles > 0)
 		return;
 	channels_bury(s);
-	drop_socket(s);
+	way_drop_socket(s);
 	resolved_fini(&s->resolved);
 	strv_free(s->addresses);
 	free(s->host);

@@ -104,6 +104,24 @@ check_authority(char *text, struct err *err)
 	return name_check_host(text + 1, err);
 }
 
+/*
+ * "host:22", as many write it; ssh takes it for a name.  An address of IPv6 has
+ * more colons.
+ */
+static int
+refuse_port(const char *destination, const char *host, struct err *err)
+{
+	const char *colon = strchr(host, ':');
+	char shown[80];
+
+	if (colon == NULL || colon[1] == '\0' ||
+	    colon[1 + strspn(colon + 1, "0123456789")])
+		return 0;
+	vis(shown, sizeof(shown), destination);
+	err_set(err, ERR_INVALID, "the host \"%s\" has a port in it", shown);
+	return err_hint(err, "write ssh://%s, or set the port", shown);
+}
+
 int
 name_check_destination(const char *destination, struct err *err)
 {
@@ -120,7 +138,9 @@ name_check_destination(const char *destination, struct err *err)
 			return -1;
 	}
 	if (!is_url)
-		return name_check_host(host, err);
+		return refuse_port(destination, host, err) < 0
+			   ? -1
+			   : name_check_host(host, err);
 	if (n > 0 && host[n - 1] == '/')
 		host[n - 1] = '\0';
 	return check_authority(host, err);

@@ -34,6 +34,9 @@ sync_tells() {
 	is '... and counts them' "$(jq -c 'select(.type == "end") |
 		[.skipped, .ok]' "$TMP/lines")" "[$(wc -w <<<"$2"),false]"
 }
+list() {
+	as_nobody "$TMP/bin/berth" file ls -R "$1"
+}
 make_tree() { # DIR
 	mkdir -p "$1"/{locked,through,sub}
 	for f in a locked/in secret sub/f through/in zz; do echo $f >"$1/$f"; done
@@ -65,6 +68,13 @@ for via in daemon sftp shell; do
 	is "$via: ... and takes nothing for gone" \
 		"$(cat back/locked/in back/through/in back/secret)" \
 		$'locked/in\nthrough/in\nsecret'
+
+	exits 1 "$via: a list of all tells of it" list src
+	is "$via: ... by name" "$(list src | jq -c '.closed | sort')" \
+		'["locked","through"]'
+	is "$via: ... and has all else" "$(list src |
+		jq -r '[.entries[] | select(.type == "file").name] | sort | join(" ")')" \
+		'a secret sub/f zz'
 
 	# What belongs to somebody else over there, and here.
 	for side in dst back; do

@@ -30,6 +30,12 @@ fails_with() { # CODE COMMAND...
 	[ "$("${@:2}" | field .error.code)" = "$1" ]
 }
 
+# What a sync says that it does, or would.
+steps() {
+	"$@" --jsonl | jq -r 'select(.type != "end") | .type + " " + .path' |
+		LC_ALL=C sort
+}
+
 make_tree() {
 	local i long
 	long=$(printf 'n%.0s' {1..255})
@@ -59,6 +65,18 @@ for via in daemon sftp shell; do
 	ok "$via: ... is the same" same src back
 	is "$via: nothing is fetched twice" "$(sync pull dst back | field .files)" 0
 
+	# Links that go round are links like others.
+	ln -s loop src/loop
+	ln -s . src/self
+	ln -s ../b src/a/b/again
+	mkdir -p src/a/b/c/d && ln -s ../../../.. src/a/b/c/d/top
+	exits 0 "$via: links in a circle are sent" sync push src dst
+	ok "$via: ... as they are" same src dst
+	exits 0 "$via: ... and fetched" sync pull dst back
+	ok "$via: ... as they are" same src back
+	rm {src,dst}/{loop,self,a/b/again}
+	rm -r {src,dst}/a/b/c/d
+
 	echo changed >src/a/f5
 	chmod 700 src/a/f6
 	rm src/a/f7 src/link
@@ -69,6 +87,24 @@ for via in daemon sftp shell; do
 		"$(sync push src dst --delete -n --jsonl | jq -rs '[.[]|select(.type=="delete").path]|sort|join(" ")')" \
 		'a/f7 a/f8 extra'
 	ok "$via: ... and does nothing" test -e dst/extra
+	mkdir -p src/newer/in "$HOME/outside" && touch src/newer/in/f
+	touch "$HOME/outside/f"
+	cp -a dst was
+	ln -s "$HOME/outside" was/out
+	cp -a was dst2
+	steps sync push src dst2 --delete -n >"$TMP/dry"
+	ok "$via: a dry run leaves all as it is" same was dst2
+	steps sync push src dst2 --delete >"$TMP/real"
+	ok "$via: what it tells is what is done" cmp "$TMP/dry" "$TMP/real"
+	ok "$via: ... and makes them the same" same src dst2
+	ok "$via: ... and deletes nothing outside" test -e "$HOME/outside/f"
+	steps sync pull src was --delete -n >"$TMP/dry"
+	ok "$via: the same goes for a pull" test -L was/out
+	steps sync pull src was --delete >"$TMP/real"
+	ok "$via: ... it tells what is done" cmp "$TMP/dry" "$TMP/real"
+	ok "$via: ... and makes them the same" same src was
+	ok "$via: ... and deletes nothing outside" test -e "$HOME/outside/f"
+	rm -rf dst2 was "$HOME/outside" src/newer
 	ok "$via: without --delete" sync push src dst
 	ok "$via: ... what is more stays" test -e dst/extra
 	ok "$via: with it" sync push src dst --delete
@@ -86,15 +122,26 @@ for via in daemon sftp shell; do
 		ok "$via: ... and finds it" same src dst
 	fi
 
-	mkdir -p src/x/build src/x/keep
-	touch src/x/build/o src/x/a.o src/x/keep.o src/top.o src/x/keep/y
-	sync push src ex -x '*.o' -x '!keep.o' -x build/ -x '/a' >/dev/null
-	is "$via: patterns" "$(cd ex && find x -type f | sort | xargs)" \
-		'x/keep.o x/keep/y'
-	ok "$via: ... at the top" test ! -e ex/a
-	echo mine >ex/mine.o
-	sync push src ex -x '*.o' -x build/ -x '/a' --delete >/dev/null
-	ok "$via: what is excluded is not deleted" test -e ex/mine.o
+	# Every row of the table of patterns, in both directions.
+	mkdir -p pat/{build,dist,sub/{build,dist,doc,cache/c},doc/deep,a/b}
+	(cd pat && touch {,sub/}{x.o,keep.o,file} {,sub/}{build,dist}/f \
+		{,sub/}doc/{t.txt,t.md} doc/deep/t.txt sub/cache/c/f a/f a/b/f \
+		1x ax '#x' '*y' zy)
+	printf '%s\n' '# a comment' '' '*.o' '!keep.o' 'build/' '/dist' \
+		'doc/*.txt' '**/cache' 'a/**' '[!a-z]x' '\*y' >"$TMP/patterns"
+	wanted='a ax doc doc/deep doc/deep/t.txt doc/t.md file keep.o sub sub/dist'
+	wanted+=' sub/dist/f sub/doc sub/doc/t.md sub/doc/t.txt sub/file sub/keep.o zy'
+	for way in push pull; do
+		sync $way pat ex --exclude-from "$TMP/patterns" >/dev/null
+		is "$via: $way: patterns" "$(cd ex && find . -mindepth 1 |
+			cut -c3- | LC_ALL=C sort | xargs)" "$wanted"
+		mkdir ex/build && touch ex/mine.o ex/build/mine
+		sync $way pat ex --exclude-from "$TMP/patterns" --delete >/dev/null
+		ok "$via: $way: what is excluded is not deleted" \
+			test -e ex/mine.o -a -e ex/build/mine
+		rm -r ex
+	done
+	rm -r pat
 
 	ln -s /etc/passwd src/out
 	ln -s ../../outside src/up
@@ -114,12 +161,16 @@ for via in daemon sftp shell; do
 	ok "$via: no source" fails_with NOT_FOUND sync pull nowhere here
 	is "$via: nothing is left" "$(find . -name '.berth-*')" ''
 	chmod -R u+w . && rm -rf ./* "$HOME/outside"
-done 2>/dev/null
+done 2>"$TMP/errors"
 unset BERTH_FILE_VIA
 
 # Many.
 mkdir many
 (cd many && seq 10000 | split -l 1 -a 4)
+for via in daemon sftp shell; do
+	is "$via: ten thousand files are listed" "$(BERTH_FILE_VIA=$via \
+		"$BERTH" file ls many | field '.entries | length')" 10000
+done
 is 'ten thousand files go up' "$(sync push many up | field .files)" 10000
 is '... and come down' "$(sync pull up down | field .files)" 10000
 ok '... the same' diff -r many down
@@ -157,6 +208,35 @@ kill -9 $client
 wait $client 2>/dev/null
 is 'a pull goes on, too' "$(sync pull one down | jq '.resumed_bytes>0')" true
 ok '... to the same' diff -r one down
+
+# A file that shrinks while it is read is left out, and all else goes on.
+mkdir less
+echo small >less/small
+for via in daemon sftp shell; do
+	export BERTH_FILE_VIA=$via
+	[ $via != sftp ] || [ -x /usr/lib/openssh/sftp-server ] || continue
+	for way in push pull; do
+		[ $via$way != shellpush ] && [ $via$way != sftppush ] || continue
+		rm -rf up
+		truncate -s 1G less/big
+		sync $way less up --jsonl >"$TMP/lines" 2>&1 &
+		client=$!
+		wait_for 20 half up
+		truncate -s 100 less/big
+		wait $client
+		is "$via: $way: what shrinks is skipped by name" "$? $(
+			jq -r 'select(.type == "skip") | .path + ": " + .reason' \
+				"$TMP/lines")" '1 big: it changed while it was read'
+		is "$via: $way: ... and all else is there" "$(cat up/small; ls up)" \
+			$'small\nsmall'
+		ok "$via: $way: ... and it with the next run" sync $way less up
+		ok "$via: $way: ... as it is now" diff -r less up
+		is "$via: $way: ... and nothing else" \
+			"$(find up -name '.berth-*')" ''
+	done
+done
+unset BERTH_FILE_VIA
+rm -rf less up
 
 # A file that changed since is not gone on with.
 rm -rf up

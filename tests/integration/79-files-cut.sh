@@ -5,7 +5,7 @@
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"
-needs jq
+needs jq script
 
 use_home "${BERTH_HOME#"$TMP"/}"
 export BERTHD BERTH_OUTPUT=json BERTH_BERTHD_DIR=$BUILD/src/berthd
@@ -35,8 +35,7 @@ cleanup_at_exit end_wire
 wire delay 5000
 
 mkdir -p "$TMP/src/d"
-head -c 24000000 /dev/urandom >"$TMP/src/big"
-head -c 9000000 /dev/urandom >"$TMP/src/d/other"
+head -c 16000000 /dev/urandom >"$TMP/src/big"
 for i in {1..20}; do echo $i >"$TMP/src/d/f$i"; done
 cd "$TMP" || exit 99
 
@@ -60,7 +59,9 @@ cut_off() { # WHO
 for via in daemon sftp shell; do
 	export BERTH_FILE_VIA=$via
 	for way in push pull; do
-		for who in client link wire; do
+		whos='client link'
+		[ $way = push ] || whos=wire
+		for who in $whos; do
 			rm -rf there
 			# The link is there, and who it is can be asked.
 			"$BERTH" file stat -m far "$TMP/src/big" >/dev/null
@@ -71,7 +72,7 @@ for via in daemon sftp shell; do
 			cut_off $who
 			wait $client 2>/dev/null
 			ok "$via: $way: without its $who no half file has a name" \
-				[ ! -e there/big -o "$(stat -c %s there/big 2>&1)" = 24000000 ]
+				[ ! -e there/big -o "$(stat -c %s there/big 2>&1)" = 16000000 ]
 			"$BERTH" sync $way -m far "$TMP/src" "$TMP/there" \
 				>"$TMP/answer" 2>"$TMP/errors"
 			is '... the next run ends well' $? 0 || note <"$TMP/errors"
@@ -83,3 +84,22 @@ for via in daemon sftp shell; do
 		done
 	done
 done
+
+# A person is shown how far it is, anybody else is not.
+unset BERTH_OUTPUT
+export BERTH_FILE_VIA=daemon
+wire delay 60000
+on_terminal() {
+	TERM=xterm script -qec "$(printf '%q ' "$BERTH" "$@")" /dev/null \
+		</dev/null 2>&1 | tr '\r' '\n'
+}
+told='[0-9]+% .*MiB of 15 MiB, .*B/s'
+like 'a terminal sees how far a write is' \
+	"$(on_terminal file write -m far "$TMP/w" "$TMP/src/big")" "$told"
+like '... a read' \
+	"$(on_terminal file read -m far "$TMP/w" -o "$TMP/r")" "$told"
+like '... and a sync' "$(on_terminal sync push -m far "$TMP/src" "$TMP/s")" \
+	'[0-9]+% .*MiB of 15 MiB, [0-9]+ of 21 files, .*B/s'
+is 'a pipe does not' "$("$BERTH" file read -m far "$TMP/w" 2>&1 | cksum)" \
+	"$(cksum <"$TMP/src/big")"
+unlike '... either' "$("$BERTH" sync pull -m far "$TMP/src" "$TMP/p" 2>&1)" '%'

@@ -169,6 +169,14 @@ if command -v tmux >/dev/null; then
 	is 'the wizard connects, asking about the host key' \
 		"$($M show new --json | jq -r .machine.ssh)" other ||
 		$T capture-pane -p | note
+	unlike 'what it waited for is not said any more' \
+		"$($T capture-pane -p)" 'berth: (connecting|logging in|waiting|looking)'
+	$T new-session -d -s waits -x 100 -y 40 "$BERTH run -m silent -- true; exec cat"
+	waits() { $T capture-pane -t waits -p | grep -qF -- "$1"; }
+	ok 'who waits sees for what' wait_for 10 waits \
+		'berth: waiting for its host key ...' ||
+		$T capture-pane -t waits -p | grep . | note
+	$T kill-session -t waits
 	cp "$TMP/known" "$SSHD/known_hosts"
 	$T new-session -d -s trust -x 100 -y 40 "sed -i /./d $SSHD/known_hosts
 		$M trust other; echo =\$?; exec cat"

@@ -146,9 +146,12 @@ chroot "$R" /usr/sbin/sshd -D -e -p $PORT -o UsePAM=no -o ListenAddress=127.0.0.
 	-o PidFile=none >"$TMP/sshd.log" 2>&1 &
 cleanup_at_exit kill $!
 wait_for 10 file_has "$TMP/sshd.log" 'Server listening'
+# By its socket: its user's number is somebody else's on other machines.
 end_sessions() {
-	in_host pkill -u codex -x tmux
-	in_host pkill -u codex -x 'tmux: server'
+	local socket
+	find "$R" -xdev -type s -path '*/session/tmux' | while read -r socket; do
+		in_host tmux -S "${socket#"$R"}" kill-server
+	done
 }
 cleanup_at_exit end_sessions
 on() {

@@ -38,7 +38,7 @@ progress_line(char *out, size_t size, unsigned columns,
 	      const struct progress_state *s, uint64_t rate)
 {
 	char done[HUMAN_SIZE], total[HUMAN_SIZE], speed[HUMAN_SIZE],
-	    left[HUMAN_SIZE] = "", bar[MAX_BAR + 1];
+	    left[HUMAN_SIZE] = "", files[64] = "", bar[MAX_BAR + 1];
 	unsigned width = columns > 100 ? MAX_BAR : columns > 60 ? 12 : 0;
 	unsigned filled = width * percent(s) / 100;
 
@@ -47,12 +47,14 @@ progress_line(char *out, size_t size, unsigned columns,
 	bar[width] = '\0';
 	if (rate > 0 && s->bytes < s->bytes_total)
 		human_duration(left, (s->bytes_total - s->bytes) * 1000 / rate);
-	snprintf(out, size, "%3u%% %s%s%s of %s, %llu of %llu files, %s/s%s%s",
-		 percent(s), bar, width ? " " : "", human_bytes(done, s->bytes),
-		 human_bytes(total, s->bytes_total),
-		 (unsigned long long)s->files,
-		 (unsigned long long)s->files_total, human_bytes(speed, rate),
-		 left[0] ? ", " : "", left);
+	if (s->files_total > 0)
+		snprintf(files, sizeof(files), "%llu of %llu files, ",
+			 (unsigned long long)s->files,
+			 (unsigned long long)s->files_total);
+	snprintf(out, size, "%3u%% %s%s%s of %s, %s%s/s%s%s", percent(s), bar,
+		 width ? " " : "", human_bytes(done, s->bytes),
+		 human_bytes(total, s->bytes_total), files,
+		 human_bytes(speed, rate), left[0] ? ", " : "", left);
 	return out;
 }
 

@@ -14,7 +14,7 @@
 
 struct progress_state {
 	uint64_t bytes, bytes_total;
-	uint64_t files, files_total;
+	uint64_t files, files_total; /* 0 in all: they are not spoken of */
 };
 
 struct progress {

@@ -136,7 +136,9 @@ delay_end(struct sftp_call *c, const struct err *err)
 static void
 clean_up(struct sftp_call *c)
 {
-	const struct sftp_attrs attrs = { .has_size = true, .size = c->sure };
+	/* The last piece counted as a whole one. */
+	const struct sftp_attrs attrs = { .has_size = true,
+					  .size = MIN(c->sure, c->written) };
 	struct buf *body;
 
 	if (c->keeps_tmp && c->handle.is_open &&

@@ -159,10 +159,14 @@ remove() {
 	esac
 }
 
-# Nobody comes between a look at $p and its change, where there is flock.
+# Nobody comes between a look at $p and its change, where there is flock; but
+# somebody who never lets go holds up nobody.
 hold() {
 	[ -n "$locks" ] && [ -r "${p%/*}/" ] &&
-		{ command exec 9<"${p%/*}/" && flock 9; } 2>/dev/null
+		{
+			command exec 9<"${p%/*}/" &&
+				{ flock -w 5 9 || flock -n 9; }
+		} 2>/dev/null
 }
 
 let_go() {

@@ -82,9 +82,11 @@ commit(struct fetch *f, struct err *err)
 		*err = f->err;
 		return -1;
 	}
-	if (f->file.size != e->size)
+	if (f->file.size != e->size) {
+		f->file.keeps = false;
 		return err_set(err, ERR_CONFLICT,
 			       "it changed while it was read");
+	}
 	if (newfile_set_mtime(&f->file, e->mtime_ns) < 0)
 		return err_sys(err, "failed to set time");
 	return newfile_commit(&f->file, f->dir_fd, path_base(e->path),
@@ -92,9 +94,8 @@ commit(struct fetch *f, struct err *err)
 }
 
 static void
-on_end(struct file_call *call UNUSED, const struct err *err, void *owner)
+finish(struct fetch *f, const struct err *err)
 {
-	struct fetch *f = owner;
 	struct batch *batch = f->batch;
 	struct err mine = ERR_INIT;
 
@@ -106,6 +107,48 @@ on_end(struct file_call *call UNUSED, const struct err *err, void *owner)
 		sync_tell(batch->sync, SYNC_SEND, f->step->entry, NULL);
 	fetch_free(f);
 	batch_done(batch);
+}
+
+static void
+on_asked(struct file_call *call UNUSED, const struct err *err, void *owner)
+{
+	struct fetch *f = owner;
+	struct err why = f->err;
+
+	if (f->failed || (err && err->code == ERR_NOT_FOUND)) {
+		f->file.keeps = false;
+		err_set(&why, ERR_CONFLICT, "it changed while it was read");
+	}
+	finish(f, &why);
+}
+
+/*
+ * A daemon that cannot send as many bytes as it said breaks the connection:
+ * was it the file, or was it the connection?
+ */
+static bool
+ask_what_broke(struct fetch *f, const struct err *err)
+{
+	static const struct file_events events = { .on_entry = on_entry,
+						   .on_end = on_asked };
+	AUTO_FREE char *path = sync_remote(f->batch->sync, f->step->entry);
+	const struct file_request request = FILE_REQUEST(FILE_STAT, path);
+
+	if (f->failed || f->batch->sync->failed)
+		return false;
+	f->err = *err;
+	return file_start(f->batch->sync->files, &request, &events, f,
+			  &(struct err)ERR_INIT) != NULL;
+}
+
+static void
+on_end(struct file_call *call UNUSED, const struct err *err, void *owner)
+{
+	struct fetch *f = owner;
+
+	if (err && err->code == ERR_UNREACHABLE && ask_what_broke(f, err))
+		return;
+	finish(f, err);
 }
 
 /* What is of no use any more is not waited for. */
@@ -392,9 +435,12 @@ after_files(struct sync *sync, bool has_bulk)
 		const struct plan_step *step = &sync->plan.steps[i];
 		struct err err = ERR_INIT;
 
-		if (step->kind == PLAN_DIR && !has_bulk &&
-		    local_set(sync->fd, step->entry, &err) < 0)
+		if (step->kind != PLAN_DIR || has_bulk)
+			continue;
+		if (local_set(sync->fd, step->entry, &err) < 0)
 			sync_fail(sync, step->entry, &err);
+		else if (!step->is_new)
+			sync_tell(sync, SYNC_CHANGE, step->entry, NULL);
 	}
 }
 

@@ -87,14 +87,17 @@ on_end(struct file_call *call UNUSED, const struct err *err, void *owner)
 	struct transfer *t = owner;
 	struct batch *batch = t->batch;
 	struct err changed = ERR_INIT;
+	bool is_told;
 
 	if (t->put.error) {
 		err_set(&changed, ERR_CONFLICT, "it changed while it was read");
 		err = &changed;
 	}
-	if (err)
+	/* A new directory was told of when it was made, or could not be. */
+	is_told = t->act == SYNC_CHANGE && t->step->is_new;
+	if (err && !(is_told && err->code == ERR_NOT_FOUND))
 		sync_fail(batch->sync, t->step->entry, err);
-	else
+	else if (!is_told)
 		sync_tell(batch->sync, t->act, t->step->entry, NULL);
 	transfer_free(t);
 	batch_done(batch);

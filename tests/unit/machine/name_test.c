@@ -94,6 +94,11 @@ odd_names_are_explained(void **state UNUSED)
 	assert_int_equal(name_check_destination("ssh://host:99999", &err), -1);
 	assert_err(err, ERR_INVALID, "the port");
 	assert_int_equal(name_check_destination("host/path", &err), -1);
+	assert_int_equal(name_check_destination("me@host:2222", &err), -1);
+	assert_err(err, ERR_INVALID, "has a port in it");
+	assert_string_equal(err.hint,
+			    "write ssh://me@host:2222, or set the port");
+	assert_int_equal(name_check_destination("me@::1", &err), 0);
 	assert_int_equal(name_check_host("a;b", &err), -1);
 	assert_err(err, ERR_INVALID, "has the character \";\"");
 }

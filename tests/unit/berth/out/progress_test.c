@@ -12,6 +12,8 @@ a_line_tells_all_that_fits(void **state UNUSED)
 					     .bytes_total = 1 << 20,
 					     .files = 1,
 					     .files_total = 3 };
+	const struct progress_state one = { .bytes = 512 << 10,
+					    .bytes_total = 1 << 20 };
 	const struct progress_state none = { .bytes = 0 };
 	char line[256];
 
@@ -20,6 +22,8 @@ a_line_tells_all_that_fits(void **state UNUSED)
 	progress_line(line, sizeof(line), 80, &half, 256 << 10);
 	assert_non_null(strstr(line, "######......"));
 	assert_non_null(strstr(line, "2.0 s"));
+	assert_string_equal(progress_line(line, sizeof(line), 40, &one, 0),
+			    " 50% 512 KiB of 1.0 MiB, 0 B/s");
 	progress_line(line, sizeof(line), 40, &none, 0);
 	assert_non_null(strstr(line, "100%"));
 }

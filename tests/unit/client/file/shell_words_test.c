@@ -17,7 +17,7 @@ assert_line(const struct file_request *r, const char *wanted)
 
 	shell_words_add(&line, r);
 	assert_true(str_starts(buf_text(&line), wanted));
-	assert_null(strchr(buf_text(&line) + strlen(wanted) + 1, ' '));
+	assert_null(strchr(buf_text(&line) + strlen(wanted), ' '));
 }
 
 static void
