@@ -128,10 +128,26 @@ is 'by one of them' "$(jq -rs 'map(select(.existing == false)) | length' race.*)
 # One that ended is replaced once, too.
 berth session new again -- sh -c 'exit 0' >/dev/null
 for i in {1..8}; do
-	berth session new again -- sh -c "echo x >>again; $HANG" >"again.$i" &
+	berth session new again -- sh -c "echo x >>again; $HANG" \
+		>"again.$i" 2>"again.err.$i" &
 done
 wait $(jobs -p)
 is 'eight at once replace what ended, once' "$(wc -l <"$HOME/again")" 1
+is 'and the other seven are told that it is there' \
+	"$(jq -s -c 'group_by(.existing) | map(length)' again.[1-8])" '[1,7]'
+berth session new taken -- sh -c 'exit 0' >/dev/null
+for i in {1..8}; do
+	(
+		berth session new taken -- sh -c "echo $i >>taken; $HANG" \
+			>"taken.$i" 2>"taken.err.$i"
+		echo $? >>taken.status
+	) &
+done
+wait $(jobs -p)
+is 'of eight that want different things in its place, one gets its own' \
+	"$(wc -l <"$HOME/taken") $(sort taken.status | uniq -c | xargs)" '1 1 0 7 125'
+is 'and seven are told why not' "$(cat taken.err.* | grep -c 'session taken runs something else')" 7
+is 'the winner was told so' "$(cat taken.[1-8] | jq -s 'map(.existing)')" "$(printf '[\n  false\n]')"
 
 # --- the daemon's death, the server's, the machine's ------------------------
 

@@ -141,6 +141,9 @@ ok 'whose agent goes on' wait_for 40 eval \
 berth session kill -m box --grace 0 lines >/dev/null
 ok 'and is killed from here' wait_for 10 eval \
 	'! "${OURS[@]}" has-session -t =lines'
+# Who looks on would have it made again.
+key a 'C-]'
+wait_for 10 shows a '^=0'
 berth link stop box
 is 'without a link there is nothing to offer' "$(offers session attach -m box '')" ' '
 is 'and none is made for a tab' "$(berth link ls --json | jq '[.links[] | select(.machine == "box" and .state == "active")] | length')" 0

@@ -5,6 +5,8 @@
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
 needs tmux script
+# A viewer that has left reads no more.
+trap '' PIPE
 
 ETC=$TMP/etc
 mkdir -p "$ETC" "$TMP/bin" "$TMP/run"
@@ -53,6 +55,9 @@ one_viewer() {
 
 terminal op op
 wait_for 15 shows op 'agent is here' || fail 'the operator attaches'
+# Keys that follow each other as fast as ours would be taken for pasted text,
+# which is never a command.
+tmux_of set -g assume-paste-time 0
 
 # What must be as it was after each attack.
 state() {
@@ -84,6 +89,11 @@ attack() {
 	printf '\f' >&"${KEYS[op]}"
 }
 
+leave() {
+	printf '\035' 2>/dev/null >&"${KEYS[watch]}"
+	wait_for 10 is_gone "${PIDS[watch]}"
+}
+
 # The agent's screen without our marks.
 settled() {
 	state | grep -vE '^(mark[0-9]+|\^L(mark[0-9]+)?)?$'
@@ -97,6 +107,11 @@ unharmed() {
 	return 1
 }
 
+# The parts below come to every byte, every byte behind ESC, every final of a
+# control sequence with every modifier and private marker, every key as kitty and
+# xterm spell it out, every button of four mouse protocols, all strings (OSC, DCS,
+# APC, PM, SOS) with numbers that terminals know, and things without an end.
+#
 # Ctrl-] leaves, which a viewer may; it comes last where it comes at all.
 bytes() {
 	local i
@@ -119,7 +134,7 @@ sequences() {
 	done
 	for i in {1..34}; do
 		for m in '' ';2' ';3' ';5' ';6' ';8'; do
-			printf '\033[%s%s~\033[%s%su' "$i" "$m" "$i" "$m"
+			printf '\033[%s%s~' "$i" "$m"
 		done
 	done
 }
@@ -129,6 +144,61 @@ mice() {
 		printf '\033[<%s;5;5M\033[<%s;5;5m\033[<%s;1;30M' "$b" "$b" "$b"
 		printf "\033[M\\x$(printf %x $((b / 2 + 32)))!!"
 	done
+}
+# ESC is Alt: with control keys, with another ESC, with bytes above 127.
+alt() {
+	local i
+	for i in {1..28} {30..255}; do
+		printf "\\x1b\\x$(printf %x "$i")\\x1b\\x1b\\x$(printf %x "$i")"
+	done
+}
+finals() {
+	local i m final
+	for i in {64..126}; do
+		final=\\x$(printf %x "$i")
+		# CSI in eight bits is a character for tmux, and noise for others.
+		printf "\\033[$final\\x9b$final\\033O$final\\033[?1$final\\033[>1$final"
+		printf "\\033[<1$final\\033[=1$final\\033[1 $final\\033[1\$$final\\033[;;;;$final"
+		for m in {2..16}; do
+			printf "\\033[1;$m$final\\033O$m$final\\033[?$m;1$final"
+		done
+	done
+}
+# 29 and 93 with Ctrl are Ctrl-].
+spelled() {
+	local c m
+	for c in {0..28} {30..92} {94..127} 160 233 8364 {57344..57454}; do
+		for m in 1 2 3 4 5 6 7 8 9 13 16; do
+			printf '\033[%s;%su\033[27;%s;%s~' "$c" "$m" "$m" "$c"
+		done
+	done
+}
+buttons() {
+	local b
+	for b in {32..255}; do
+		printf "\\x1b[M\\x$(printf %x "$b")!!\\x1b[M\\x$(printf %x "$b")\\xff\\xff"
+		printf '\033[%s;1;1M\033[%s;100;30M\033[<%s;0;0M\033[<%s;9999;9999m' "$b" "$b" "$b" "$b"
+	done
+	printf '\033[5;10t\033[<0;;M\033[<;1;1M\033[<-1;-1;-1M\033[M'
+}
+strings() {
+	local n
+	for n in {0..22} {50..60} {100..120} 133 440 555 633 666 697 777 1337 5522 9001; do
+		printf '\033]%s;?;run-shell "touch %s"\007\033]%s;x\033\\' "$n" "$TMP/pwned" "$n"
+	done
+	for n in P _ ^ X k; do
+		printf '\033%s:run-shell "touch %s"\r\033\\' "$n" "$TMP/pwned"
+		printf '\033%stmux;\033\033]2;evil\007\033\\\033%s=1s\033\\\033%sGa=T;evil\033\\' $n $n $n
+	done
+}
+# Each begins something, and a key that tmux would take for a command follows.
+unended() {
+	local begin
+	for begin in '\033' '\033[' '\033O' '\033[1;' '\033[<0;1' '\033[M' '\033[M!' \
+		'\033]52;c;' '\033P' '\033_' '\033^' '\033[200~' '\xf0\x9f' '\xc3' '\033[27;5;'; do
+		printf "$begin\\002:run-shell 'touch $TMP/pwned'\\r\\002c\\002d\\033\\\\"
+	done
+	printf '\033[201~'
 }
 answers() {
 	printf '\033]52;c;%s\007' "$(printf 'touch %s\n' "$TMP/pwned" | base64 -w0)"
@@ -148,8 +218,12 @@ noise() {
 	head -c 20000 "$1" | tr -d '\035'
 }
 
-for what in bytes prefixed sequences mice answers words; do
+for what in bytes prefixed alt sequences finals spelled mice buttons answers \
+	strings unended words; do
 	ok "the attack is survived: $what" attack < <($what)
+	# Who left in the middle did not hear the rest; who leaves now has.
+	[ $what = bytes ] || ok "to its end: $what" one_viewer
+	ok "and the viewer leaves: $what" leave
 	ok "and changed nothing: $what" unharmed
 done
 # The programs of this machine are as good as noise, and can be had again.
@@ -168,9 +242,17 @@ unlike 'nothing it typed reached the agent' "$(cat "$TMP/op.out")" 'run-shell|ev
 {
 	words
 	prefixed | tr -d '\035'
-	answers
+	for what in alt sequences finals spelled mice buttons answers strings unended; do
+		$what
+	done
 } >&"${KEYS[op]}"
-printf 'mark-the-end\r' >&"${KEYS[op]}"
+# Out of what the wheel and the mouse began: scrolling, a selection.
+is_typing() {
+	printf '\033[201~\003' >&"${KEYS[op]}"
+	[ "$(tmux_of display -p -t codex '#{pane_in_mode}')" = 0 ]
+}
+wait_for 10 is_typing
+printf '\rmark-the-end\r' >&"${KEYS[op]}"
 ok 'what an operator types is the agent'"'"'s' wait_for 10 shows op 'mark-the-end'
 ok 'no command of tmux was run' test ! -e "$TMP/pwned"
 is 'and no window, session or pane came of it' \

@@ -147,6 +147,7 @@ session_socket() { echo "/run/user/$(vhost_run id -u codex)/berth/session/tmux";
 agent=$(pid_of)
 terminal two alice@laptop
 ok 'and meets it from a second terminal' wait_for 20 shows two 'work is being done'
+[ "$T_failed" -eq 0 ] || { screen one && screen two; } | note
 terminal three wall@office
 ok 'a viewer sees it' wait_for 20 shows three 'work is being done'
 key_ three -l 'not allowed'

@@ -161,8 +161,10 @@ write_record(const struct tmux *tmux, const struct places *places,
 	struct err err = ERR_INIT;
 
 	if (tmux_list(tmux, &list, &err) == 0 &&
-	    (live = tmux_list_find(&list, order->name)) != NULL)
+	    (live = tmux_list_find(&list, order->name)) != NULL) {
+		asked.agent = live->pid;
 		(void)record_write_start(dir, &asked, live->server, &err);
+	}
 	if (err.code != ERR_NONE)
 		fprintf(stderr, "codex-ssh: not recorded: %s\n", err.msg);
 }

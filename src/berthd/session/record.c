@@ -37,6 +37,7 @@ static const struct json_field fields[] = {
 	JSON_F(struct record, created_ns, INT, false),
 	JSON_F(struct record, server, INT, false),
 	JSON_F(struct record, server_start, INT, false),
+	JSON_F(struct record, agent, INT, false),
 	JSON_F(struct record, gone_ns, INT, false),
 };
 
@@ -79,6 +80,8 @@ record_write(const char *dir, const struct record *record, struct err *err)
 	jsonw_int(&w, "created_ns", record->created_ns);
 	jsonw_int(&w, "server", record->server);
 	jsonw_int(&w, "server_start", record->server_start);
+	if (record->agent > 0)
+		jsonw_int(&w, "agent", record->agent);
 	if (record->gone_ns > 0)
 		jsonw_int(&w, "gone_ns", record->gone_ns);
 	jsonw_int(&w, "schema_version", WIRE_SCHEMA_VERSION);

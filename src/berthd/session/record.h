@@ -25,6 +25,7 @@ struct record {
 	int64_t created_ns;
 	int64_t server; /* pid of the tmux server, and its start time */
 	int64_t server_start;
+	int64_t agent;	 /* pid of the first process; 0: not known */
 	int64_t gone_ns; /* seen first that no server has it; 0: not yet */
 };
 

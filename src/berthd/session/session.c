@@ -84,9 +84,13 @@ session_is_of(const struct record *record, const struct tmux_session *live)
 {
 	int64_t created = record->created_ns / (int64_t)NS_PER_S;
 
-	return record->server == live->server &&
-	       str_eq(record->boot_id ? record->boot_id : "", proc_boot_id()) &&
-	       created >= live->created &&
+	if (record->server != live->server ||
+	    !str_eq(record->boot_id ? record->boot_id : "", proc_boot_id()))
+		return false;
+	/* tmux counts seconds, in which one may end and another begin. */
+	if (record->agent > 0 && live->pid > 0)
+		return record->agent == live->pid;
+	return created >= live->created &&
 	       created - live->created <= MAX_SKEW_S;
 }
 

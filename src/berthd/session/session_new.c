@@ -28,6 +28,7 @@
 #include "berthd/session/profile.h"
 #include "berthd/session/session_api.h"
 #include "berthd/session/session_ask.h"
+#include "core/clock.h"
 #include "core/json.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -47,6 +48,9 @@
 /* tmux tells of an end a moment after the kernel did. */
 #define TELL_MS 20
 #define MAX_TELLS 50
+
+/* By then whoever created a session has written its record, or cannot. */
+#define NEW_S 2
 
 struct request {
 	char *name, *profile, *cwd, *key;
@@ -226,16 +230,22 @@ creation_free(struct session_ask *ask)
 static void on_tell(uv_timer_t *timer);
 
 static void
+fail_as_gone(struct session_ask *ask)
+{
+	struct err err = ERR_INIT;
+
+	err_set(&err, ERR_REMOTE, "session %s was gone as soon as it was there",
+		ask->name);
+	session_ask_fail(ask, &err);
+}
+
+static void
 answer(struct session_ask *ask)
 {
 	struct creation *c = ask->own;
-	struct err err = ERR_INIT;
 
 	if (ask->session.live == NULL) {
-		err_set(&err, ERR_REMOTE,
-			"session %s was gone as soon as it was there",
-			ask->name);
-		session_ask_fail(ask, &err);
+		fail_as_gone(ask);
 		return;
 	}
 	/* The agent ended, and tmux is about to say how. */
@@ -277,6 +287,7 @@ write_record(struct session_ask *ask)
 		.profile = (char *)(uintptr_t)c->profile,
 		.argv = c->order.argv,
 		.cwd = c->order.cwd,
+		.agent = ask->session.live->pid,
 	};
 	struct err err = ERR_INIT;
 
@@ -308,23 +319,50 @@ on_created_looked(struct session_ask *ask)
 	(void)uv_timer_start(&c->timer, on_tell, START_WATCH_MS, 0);
 }
 
+static bool
+is_same_command(char *const *a, char *const *b)
+{
+	while (*a && *b && str_eq(*a, *b))
+		a++, b++;
+	return *a == NULL && *b == NULL;
+}
+
+static void on_record(uv_timer_t *timer);
+
+/* Who made it just now is about to write what it was made for. */
+static bool
+awaits_record(struct session_ask *ask)
+{
+	struct creation *c = ask->own;
+	const struct tmux_session *live = ask->session.live;
+	int64_t age = (int64_t)(clock_wall_ns() / NS_PER_S) -
+		      (live ? live->created : 0);
+
+	if (live == NULL || ask->session.record || age > NEW_S ||
+	    c->n_tells++ >= MAX_TELLS)
+		return false;
+	(void)uv_timer_start(&c->timer, on_record, TELL_MS, 0);
+	return true;
+}
+
 /* Another was first, or it runs already. */
 static void
 answer_existing(struct session_ask *ask)
 {
 	const struct creation *c = ask->own;
-	const struct record *record = ask->session.record;
+	const struct record *record;
 	struct err err = ERR_INIT;
-	bool is_same = record == NULL || record->argv == NULL;
+	bool is_any = c->request.argv == NULL && c->request.profile == NULL;
 
-	for (size_t i = 0; !is_same; i++) {
-		if (!str_eq(record->argv[i] ? record->argv[i] : "",
-			    c->order.argv[i] ? c->order.argv[i] : ""))
-			break;
-		is_same = record->argv[i] == NULL || c->order.argv[i] == NULL;
+	if (ask->session.live == NULL) {
+		fail_as_gone(ask);
+		return;
 	}
-	if (is_same ||
-	    (c->request.argv == NULL && c->request.profile == NULL)) {
+	if (!is_any && awaits_record(ask))
+		return;
+	record = ask->session.record;
+	if (is_any || record == NULL || record->argv == NULL ||
+	    is_same_command(record->argv, c->order.argv)) {
 		session_ask_show(ask, "existing", true);
 		return;
 	}
@@ -332,6 +370,14 @@ answer_existing(struct session_ask *ask)
 		ask->name, record->profile ? record->profile : record->argv[0]);
 	err_hint(&err, "give the new one another name");
 	session_ask_fail(ask, &err);
+}
+
+static void
+on_record(uv_timer_t *timer)
+{
+	struct creation *c = container_of(timer, struct creation, timer);
+
+	session_ask_look(c->ask, answer_existing);
 }
 
 static void create(struct session_ask *ask);

@@ -28,7 +28,8 @@ a_record_is_kept_renamed_and_removed(void **state UNUSED)
 				  .key = (char[]){ "k" },
 				  .argv = words,
 				  .created_ns = 5,
-				  .server = 7 };
+				  .server = 7,
+				  .agent = 9 };
 	AUTO_RECORD first = { .name = NULL }, second = { .name = NULL };
 	AUTO_RECORDS all = { .n = 0 };
 	struct err err = ERR_INIT;
@@ -39,6 +40,7 @@ a_record_is_kept_renamed_and_removed(void **state UNUSED)
 	assert_string_equal(first.key, "k");
 	assert_null(first.profile);
 	assert_int_equal(first.server, 7);
+	assert_int_equal(first.agent, 9);
 	assert_int_equal(record_rename(dir, "web", "site", &err), 0);
 	assert_int_equal(record_read(dir, "web", &second, &err), -1);
 	assert_int_equal(err.code, ERR_NOT_FOUND);

@@ -1,0 +1,140 @@
+#!/bin/bash
+# Goal: where there is no space left, in the home or for the log, an operator
+# still comes in and is told, nobody else does what cannot be written down, and
+# what was written stays whole.
+# Timeout: 60
+. "$(dirname "$0")/../lib.sh"
+needs tmux script
+needs_root
+unset TMUX TMUX_PANE BERTH_SESSION
+
+mkdir -p "$TMP/run" "$TMP/etc" "$TMP/bin" "$TMP/log" "$TMP/quota"
+chmod 700 "$TMP/run"
+small() {
+	mount -t tmpfs -o size=256k,nr_inodes=200,mode=700 none "$1" ||
+		skip_all 'nothing can be mounted here'
+	cleanup_at_exit umount "$1"
+}
+small "$TMP/log"
+small "$TMP/quota"
+# To the last byte and the last name.
+fill() {
+	cat /dev/zero >"$1/fill" 2>/dev/null
+	local i=0
+	while mkdir "$1/fill.$i" 2>/dev/null; do i=$((i + 1)); done
+}
+free() { rm -rf "$1"/fill*; }
+
+ln -s "$BERTHD" "$TMP/bin/codex-ssh"
+cat >"$TMP/etc/codex-ssh.env" <<ENV
+CODEX_SSH_COMMAND='sh -c "echo agent is ready; exec cat"'
+CODEX_SSH_AUDIT=$TMP/log/audit.jsonl
+ENV
+cat >"$TMP/etc/policy.yaml" <<POLICY
+keys:
+  - {as: op, role: op}
+  - {as: watch, role: watch}
+  - {as: run, role: run}
+  - {as: taped, role: taped}
+roles:
+  - {name: op, kind: operator}
+  - {name: watch, kind: viewer}
+  - {name: taped, kind: operator, session: taped, record: true}
+  - {name: run, kind: runner, commands: [{argv: [touch, "*"]}, {argv: ["true"]}]}
+record_dir: $TMP/log
+POLICY
+tmux_of() { tmux -S "$TMP/run/berth/session/tmux" "$@"; }
+cleanup_at_exit tmux_of kill-server
+door() {
+	env -u BERTH_HOME HOME="$TMP/quota" XDG_RUNTIME_DIR="$TMP/run" \
+		SSH_CONNECTION='192.0.2.1 5 192.0.2.2 22' SSH_ORIGINAL_COMMAND="${2:-}" \
+		"$TMP/bin/codex-ssh" --etc "$TMP/etc" --as "$1"
+}
+terminal() { # NAME AS
+	local fd
+	mkfifo "$TMP/$1.in"
+	env -u BERTH_HOME HOME="$TMP/quota" XDG_RUNTIME_DIR="${RUN-$TMP/run}" TERM=xterm \
+		script -qfec "stty rows 30 cols 100; exec '$TMP/bin/codex-ssh' --etc '${ETC:-$TMP/etc}' --as $2; " \
+		"$TMP/$1.out" <"$TMP/$1.in" >/dev/null 2>&1 &
+	PID=$!
+	exec {fd}>"$TMP/$1.in"
+	KEYS=$fd
+	cleanup_at_exit kill $PID
+}
+shows() { grep -aq -- "$2" "$TMP/$1.out"; }
+leave() { printf '\035' >&"$KEYS"; wait_for 10 is_gone $PID; }
+verified() { "$BERTHD" audit verify -f "$TMP/log/audit.jsonl"; }
+
+# --- a log directory that is full ----------------------------------------------------
+
+ok 'a command runs' door run "touch $TMP/one"
+terminal first op
+wait_for 15 shows first 'agent is ready'
+ok 'an operator comes in' leave
+fill "$TMP/log"
+# The last block of the log has room for some more.
+while door run true >/dev/null 2>&1; do :; done
+fails 'a runner does nothing when the log is full' door run "touch $TMP/two"
+like 'and is told so' "$(cat .out)" 'nothing is done that cannot be written'
+ok 'really nothing' test ! -e "$TMP/two"
+terminal third watch
+ok 'a viewer does not come in' wait_for 10 is_gone $PID
+ok 'and is told so, too' shows third 'nothing is done that cannot be written'
+terminal second op
+ok 'an operator does' wait_for 15 shows second 'agent is ready'
+ok 'and is told' shows second 'audit log'
+leave
+terminal fourth taped
+ok 'who is to be recorded and cannot be does not' wait_for 10 is_gone $PID
+unlike 'not to the agent' "$(cat "$TMP/fourth.out")" 'agent is ready'
+ok 'what was written is whole' verified
+free "$TMP/log"
+ok 'with space again a command runs' door run "touch $TMP/two"
+ok 'the chain goes on, whole' verified
+is 'with what was done' "$(jq -r 'select(.event == "login").command' "$TMP/log/audit.jsonl" | grep -c two)" 1
+
+# Every byte that may be left.
+creeps() {
+	local i before
+	for i in {1..25}; do
+		before=$(stat -c %s "$TMP/log/audit.jsonl")
+		fill "$TMP/log"
+		truncate -s -$((i * 4096)) "$TMP/log/fill" 2>/dev/null
+		while door run "touch $TMP/two" >/dev/null 2>&1; do :; done
+		verified || return 1
+		[ "$(stat -c %s "$TMP/log/audit.jsonl")" -gt "$before" ] || [ "$i" -lt 2 ] || return 1
+		[ "$i" -lt 4 ] || break
+	done
+	free "$TMP/log"
+}
+ok 'nor is it torn where the space ends in a record' creeps
+
+# --- a home over its quota ---------------------------------------------------------
+
+tmux_of kill-server
+mkdir -p "$TMP/quota/codex-workspace"
+fill "$TMP/quota"
+terminal home op
+ok 'an operator comes in to a home that is full' wait_for 15 shows home 'agent is ready'
+leave
+is 'its session is there' "$(tmux_of list-sessions -F '#{session_name}')" codex
+tmux_of kill-server
+free "$TMP/quota"
+rm -rf "$TMP/quota/codex-workspace"
+fill "$TMP/quota"
+terminal nowhere op
+ok 'a workspace that cannot be made is said' wait_for 10 is_gone $PID
+like 'by its name' "$(cat "$TMP/nowhere.out")" 'codex-workspace: No space left'
+mkdir "$TMP/etc2"
+sed '/AUDIT/d' "$TMP/etc/codex-ssh.env" >"$TMP/etc2/codex-ssh.env"
+sed '/record_dir/d' "$TMP/etc/policy.yaml" >"$TMP/etc2/policy.yaml"
+rmdir "$TMP/quota/fill.0"
+mkdir "$TMP/quota/codex-workspace"
+ETC=$TMP/etc2 terminal own op
+ok 'who keeps the log at home comes in to one that is full' wait_for 15 shows own 'agent is ready'
+ok 'and is told' shows own 'audit log'
+leave
+tmux_of kill-server
+RUN= ETC=$TMP/etc2 terminal norun op
+ok 'where not even a socket can be made' wait_for 10 is_gone $PID
+like 'that is said' "$(cat "$TMP/norun.out")" 'No space left'
