@@ -3,6 +3,8 @@
 /* file read, file write; see cmd_file.h. */
 
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,13 +13,18 @@
 #include "core/fs.h"
 #include "core/mem.h"
 #include "core/path.h"
+#include "core/rand.h"
 #include "core/text.h"
+#include "wire/errors.h"
 #include "archive/newfile.h"
 #include "client/file/file_open.h"
 #include "client/file/put.h"
 #include "berth/cmd_file_own.h"
 #include "berth/out/human.h"
 #include "berth/out/progress.h"
+
+/* A write under a key asks first where to go on: one round trip more. */
+#define WORTH_A_KEY (4u << 20)
 
 /* read */
 
@@ -45,8 +52,9 @@ show_progress(struct progress *progress, uint64_t n, uint64_t total)
 struct reading {
 	const struct read_args *args;
 	int fd;
-	uint64_t n;
+	uint64_t n; /* in all goes */
 	uint64_t total;
+	char *etag; /* of what the first go read */
 	struct progress progress;
 	struct lf_filter lf;
 	char *piece;
@@ -61,6 +69,8 @@ read_on_entry(struct file_call *call UNUSED, const struct file_info *info,
 {
 	struct reading *r = owner;
 
+	if (r->etag == NULL && info->etag)
+		r->etag = xstrdup(info->etag);
 	r->total = info->size - MIN(info->size, r->args->offset);
 	if (r->args->length > 0)
 		r->total = MIN(r->total, r->args->length);
@@ -107,29 +117,62 @@ read_on_data(struct file_call *call UNUSED, const void *bytes, size_t n,
 	put_out(r, r->piece, lf_filter(&r->lf, bytes, n, r->piece));
 }
 
+/* What the goes before have not brought; of the same file. */
 static int
-read_into(const struct read_args *args, struct place *place, int fd,
-	  struct err *err)
+read_once(struct reading *r, struct goes *goes, struct err *err)
 {
 	static const struct file_events events = { .on_entry = read_on_entry,
 						   .on_data = read_on_data };
-	AUTO_FREE char *path = file_path(place->client, args->path, err);
-	struct reading r = { .args = args, .fd = fd };
-	bool is_seen = isatty(fd);
+	const struct read_args *args = r->args;
+	AUTO_PLACE place = PLACE_INIT;
+	AUTO_FREE char *path = NULL;
 	struct file_request request = FILE_REQUEST(
-	    FILE_READ, path, .offset = args->offset, .length = args->length,
-	    .if_match = args->if_match);
+	    FILE_READ, NULL, .offset = args->offset + r->n,
+	    .length = args->length ? args->length - r->n : 0,
+	    .if_match = r->etag ? r->etag : args->if_match);
+	int rc;
+
+	/* A length of none left would be all. */
+	if (args->length && r->n >= args->length)
+		return 0;
+	goes->is_linked = false;
+	if (place_open(&place, &args->where, &args->output, &args->via, err) <
+	    0)
+		return -1;
+	goes->is_linked = client_reach(place.client)->is_linked;
+	path = file_path(place.client, args->path, err);
+	if (path == NULL)
+		return -1;
+	request.path = path;
+	rc = file_do(place.files, &request, &events, r, err);
+	progress_clear(&r->progress);
+	if (rc < 0 && err->code == ERR_CONFLICT && goes->n > 0)
+		return err_set(err, ERR_CONFLICT,
+			       "%.200s changed while the link was lost",
+			       args->path);
+	return rc;
+}
+
+static int
+read_into(const struct read_args *args, int fd, struct err *err)
+{
+	struct reading r = { .args = args, .fd = fd };
+	struct goes goes = { 0 };
+	uint64_t before;
 	char last[1];
 	int rc;
 
-	if (path == NULL)
-		return -1;
-	progress_init(&r.progress, args->output.quiet || is_seen);
-	rc = file_do(place->files, &request, &events, &r, err);
-	progress_clear(&r.progress);
+	progress_init(&r.progress, args->output.quiet || isatty(fd));
+	do {
+		before = r.n;
+		rc = read_once(&r, &goes, err);
+	} while (
+	    rc < 0 && !r.failed &&
+	    goes_on(&goes, &args->where, &args->output, r.n > before, err));
 	put_out(&r, last, lf_filter_end(&r.lf, last));
 	free(r.piece);
-	if (rc == 0 && r.failed) {
+	free(r.etag);
+	if (r.failed) {
 		*err = r.err;
 		return -1;
 	}
@@ -138,7 +181,7 @@ read_into(const struct read_args *args, struct place *place, int fd,
 
 /* Into a file that appears when it is whole. */
 static int
-read_to_file(const struct read_args *args, struct place *place, struct err *err)
+read_to_file(const struct read_args *args, struct err *err)
 {
 	const char *base = path_base(args->to);
 	AUTO_FREE char *dir = xstrndup(args->to,
@@ -152,7 +195,7 @@ read_to_file(const struct read_args *args, struct place *place, struct err *err)
 		return err_sys(err, "%.200s", args->to);
 	if (newfile_open(&file, dir_fd, NEWFILE_NAMELESS, err) < 0)
 		return -1;
-	rc = read_into(args, place, file.fd, err);
+	rc = read_into(args, file.fd, err);
 	if (rc == 0)
 		rc = newfile_commit(&file, dir_fd, base, 0644, 0, err);
 	newfile_fini(&file);
@@ -163,14 +206,10 @@ static int
 run_read(const struct cli_call *call, struct err *err)
 {
 	const struct read_args *args = call->args;
-	AUTO_PLACE place = PLACE_INIT;
 
-	if (place_open(&place, &args->where, &args->output, &args->via, err) <
-	    0)
-		return -1;
 	if (args->to && !str_eq(args->to, "-"))
-		return read_to_file(args, &place, err);
-	return read_into(args, &place, STDOUT_FILENO, err);
+		return read_to_file(args, err);
+	return read_into(args, STDOUT_FILENO, err);
 }
 
 static const struct cli_option read_options[] = {
@@ -234,9 +273,12 @@ struct write_args {
 
 struct writing {
 	struct put put;
+	uint64_t most; /* bytes that the machine has had in any go */
+	char key[NEWFILE_KEY_LEN + 1];
 	struct progress progress;
 	const struct cli_call *call;
 	const struct write_args *args;
+	int mode;
 	struct err err;
 	int rc;
 };
@@ -246,6 +288,7 @@ write_on_ready(struct file_call *call, uint64_t offset, void *owner)
 {
 	struct writing *w = owner;
 
+	w->most = MAX(w->most, offset);
 	put_begin(&w->put, call, offset);
 	show_progress(&w->progress, w->put.at, w->put.size);
 }
@@ -274,25 +317,100 @@ write_on_entry(struct file_call *call UNUSED, const struct file_info *info,
 			   human_bytes(size, info->size), w->args->path);
 }
 
+/* A name that no other run has, for what is worth going on with. */
+static void
+choose_key(struct writing *w)
+{
+	uint64_t random;
+
+	if (w->put.size < WORTH_A_KEY)
+		return;
+	rand_bytes(&random, sizeof(random));
+	snprintf(w->key, sizeof(w->key), "%016" PRIx64, random);
+}
+
+/* What lies under the key is of no use: nothing goes on with it. */
+static void
+forget_part(struct place *place, const char *path, const char *key)
+{
+	char name[32];
+	AUTO_FREE char *part = NULL;
+	struct err err = ERR_INIT;
+
+	newfile_key_name(name, key);
+	part = xasprintf("%.*s%s", (int)(path_base(path) - path), path, name);
+	(void)file_do(place->files,
+		      &(struct file_request)FILE_REQUEST(FILE_REMOVE, part),
+		      NULL, NULL, &err);
+}
+
 static int
-run_write(const struct cli_call *call, struct err *err)
+write_once(struct writing *w, struct file_request *request, struct goes *goes,
+	   struct err *err)
 {
 	static const struct file_events events = { .on_ready = write_on_ready,
 						   .on_drain = write_on_drain,
 						   .on_entry = write_on_entry };
-	const struct write_args *args = call->args;
-	struct writing w = { .call = call, .args = args };
+	const struct write_args *args = w->args;
 	AUTO_PLACE place = PLACE_INIT;
-	AUTO_CLOSE int from = -1;
-	AUTO_CLOSE int fd = -1;
 	AUTO_FREE char *path = NULL;
 	int rc;
+
+	goes->is_linked = false;
+	if (place_open(&place, &args->where, &args->output, &args->via, err) <
+	    0)
+		return -1;
+	goes->is_linked = client_reach(place.client)->is_linked;
+	path = file_path(place.client, args->path, err);
+	if (path == NULL)
+		return -1;
+	request->path = path;
+	request->key = goes->is_linked && w->key[0] ? w->key : NULL;
+	w->put = (struct put){ .fd = w->put.fd, .size = w->put.size };
+	rc = file_do(place.files, request, &events, w, err);
+	progress_clear(&w->progress);
+	if (rc < 0 && request->key && !error_is_retryable(err))
+		forget_part(&place, path, w->key);
+	if (rc < 0 && err->code == ERR_CONFLICT && goes->n > 0)
+		err_hint(err, "it may be this command that wrote it, just "
+			      "before the link was lost");
+	return rc;
+}
+
+/* All of `w->put', until it is there. */
+static int
+write_all(struct writing *w, struct err *err)
+{
+	const struct write_args *args = w->args;
 	struct file_request request = FILE_REQUEST(
 	    FILE_WRITE, NULL, .if_match = args->if_match,
 	    .flags = (args->mkdir ? FILE_PARENTS : 0) |
 		     (args->is_new ? FILE_NEW : 0));
+	struct goes goes = { 0 };
+	uint64_t before;
+	int rc;
 
-	if (parse_mode(args->mode, &request.mode, err) < 0)
+	choose_key(w);
+	request.mode = w->mode;
+	request.size = w->put.size;
+	progress_init(&w->progress, args->output.quiet);
+	do {
+		before = w->most;
+		rc = write_once(w, &request, &goes, err);
+	} while (rc < 0 && goes_on(&goes, &args->where, &args->output,
+				   w->most > before, err));
+	return rc;
+}
+
+static int
+run_write(const struct cli_call *call, struct err *err)
+{
+	const struct write_args *args = call->args;
+	struct writing w = { .call = call, .args = args };
+	AUTO_CLOSE int from = -1;
+	AUTO_CLOSE int fd = -1;
+
+	if (parse_mode(args->mode, &w.mode, err) < 0)
 		return -1;
 	from = args->from && !str_eq(args->from, "-")
 		   ? open(args->from, O_RDONLY | O_CLOEXEC)
@@ -306,19 +424,8 @@ run_write(const struct cli_call *call, struct err *err)
 		return err_set(err, ERR_LIMIT,
 			       "%llu bytes are more than --max-size",
 			       (unsigned long long)w.put.size);
-	if (place_open(&place, &args->where, &args->output, &args->via, err) <
-	    0)
-		return -1;
-	path = file_path(place.client, args->path, err);
-	if (path == NULL)
-		return -1;
 	w.put.fd = fd;
-	request.path = path;
-	request.size = w.put.size;
-	progress_init(&w.progress, args->output.quiet);
-	rc = file_do(place.files, &request, &events, &w, err);
-	progress_clear(&w.progress);
-	if (rc < 0)
+	if (write_all(&w, err) < 0)
 		return -1;
 	if (w.rc < 0)
 		*err = w.err;

@@ -15,17 +15,12 @@
 #include "core/path.h"
 #include "core/strv.h"
 #include "core/text.h"
-#include "wire/errors.h"
-#include "client/link_control.h"
 #include "client/file/file_open.h"
 #include "client/file/sync.h"
 #include "berth/cmd_sync.h"
 #include "berth/file_args.h"
 #include "berth/out/human.h"
 #include "berth/out/progress.h"
-
-/* Goes that bring nothing: it is not the link. */
-#define MAX_VAIN 3
 
 #define MAX_LINE (64u << 10)
 #define MAX_PATTERNS (1u << 20)
@@ -203,44 +198,24 @@ add_patterns(const char *path, char ***patterns, struct err *err)
 	return 0;
 }
 
-/*
- * After a loss: have the link back, as it is for an exec.  A link that gives up
- * says so, and that is the end.  False: `err' is why.
- */
-static bool
-is_back(const struct run *run, struct err *err)
-{
-	const char *machine = run->args->where.machine;
-	struct err why = ERR_INIT;
-
-	print_note(&run->args->output, "link to %s lost, trying again (%s)",
-		   machine, err->msg);
-	if (link_control_connect(machine, LINK_AGAIN, NULL, &why) < 0) {
-		*err = why;
-		return false;
-	}
-	print_note(&run->args->output, "link to %s is back", machine);
-	return true;
-}
-
 /* One go, on a connection of its own. */
 static int
 copy_once(struct run *run, struct sync_config *config, const char *remote,
-	  struct sync_counts *counts, bool *ret_linked, struct err *err)
+	  struct sync_counts *counts, struct goes *goes, struct err *err)
 {
 	const struct sync_args *args = run->args;
 	AUTO_PLACE place = PLACE_INIT;
 	AUTO_FREE char *path = NULL;
 	int rc;
 
-	*ret_linked = false;
+	goes->is_linked = false;
 	if (place_open(&place, &args->where, &args->output, &args->via, err) <
 	    0)
 		return -1;
 	path = file_path(place.client, remote, err);
 	if (path == NULL)
 		return -1;
-	*ret_linked = client_reach(place.client)->is_linked;
+	goes->is_linked = client_reach(place.client)->is_linked;
 	config->files = place.files;
 	config->remote = path;
 	rc = sync_run(config, counts, err);
@@ -264,28 +239,23 @@ sum_up(struct sync_counts *sum, const struct sync_counts *last)
 						   : last->resumed;
 }
 
-/*
- * Until all is there: what a loss of the link has cut off is gone on with, as
- * long as it is of use.
- */
+/* Until all is there. */
 static int
 copy(struct run *run, struct sync_config *config, const char *remote,
      struct sync_counts *sum, struct err *err)
 {
-	unsigned n_vain = 0;
+	const struct sync_args *args = run->args;
+	struct goes goes = { 0 };
+	struct sync_counts counts;
+	int rc;
 
-	for (;;) {
-		struct sync_counts counts = { 0 };
-		bool is_linked;
-		int rc = copy_once(run, config, remote, &counts, &is_linked,
-				   err);
-
+	do {
+		counts = (struct sync_counts){ 0 };
+		rc = copy_once(run, config, remote, &counts, &goes, err);
 		sum_up(sum, &counts);
-		n_vain = counts.files + counts.bytes ? 0 : n_vain + 1;
-		if (rc == 0 || !is_linked || !error_is_retryable(err) ||
-		    n_vain == MAX_VAIN || !is_back(run, err))
-			return rc;
-	}
+	} while (rc < 0 && goes_on(&goes, &args->where, &args->output,
+				   counts.files + counts.bytes > 0, err));
+	return rc;
 }
 
 static int

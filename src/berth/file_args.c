@@ -4,8 +4,13 @@
 
 #include <string.h>
 
+#include "wire/errors.h"
+#include "client/link_control.h"
 #include "client/file/file_open.h"
 #include "berth/file_args.h"
+
+/* Goes that bring nothing: it is not the link. */
+#define MAX_VAIN 3
 
 static const struct cli_option via_options[] = {
 	CLI_OPTION(struct via_args, via, TEXT, "via", 0, .arg = "WAY",
@@ -34,6 +39,27 @@ place_close(struct place *place)
 	files_free(place->files);
 	client_free(place->client);
 	*place = (struct place)PLACE_INIT;
+}
+
+bool
+goes_on(struct goes *goes, const struct where_args *where,
+	const struct output_args *output, bool has_brought, struct err *err)
+{
+	struct err why = ERR_INIT;
+
+	goes->n++;
+	goes->n_vain = has_brought ? 0 : goes->n_vain + 1;
+	if (!goes->is_linked || !error_is_retryable(err) ||
+	    goes->n_vain == MAX_VAIN)
+		return false;
+	print_note(output, "link to %s lost, trying again (%s)", where->machine,
+		   err->msg);
+	if (link_control_connect(where->machine, LINK_AGAIN, NULL, &why) < 0) {
+		*err = why;
+		return false;
+	}
+	print_note(output, "link to %s is back", where->machine);
+	return true;
 }
 
 int

@@ -41,6 +41,25 @@ auto_place(struct place *place)
 
 #define AUTO_PLACE __attribute__((cleanup(auto_place))) struct place
 
+/*
+ * Something long that is done in goes, each on a connection of its own: what a
+ * loss of the link has cut off is gone on with, as long as it is of use.
+ */
+struct goes {
+	bool is_linked; /* what was lost in the last one can come back */
+	unsigned n;	/* that failed */
+	unsigned n_vain;
+};
+
+/*
+ * After a go that failed with `err': have the link back, as it is for an exec.
+ * False: that was the last one; a link that gives up says so in `err'.
+ * `has_brought': the next one has less to do.
+ */
+bool goes_on(struct goes *goes, const struct where_args *where,
+	     const struct output_args *output, bool has_brought,
+	     struct err *err);
+
 /* Permission bits in octal, as chmod takes them; -1 for NULL. */
 int parse_mode(const char *text, int *ret, struct err *err);
 

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Goal: a sync that is cut off in the middle, by the end of the client, of its link
 # or of the connection, leaves no half file under a name; the next one goes on
-# where it was, to the same bytes, and leaves nothing beside them.
+# where it was, to the same bytes, and leaves nothing beside them.  A file that
+# is read or written goes on by itself.
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"
@@ -84,6 +85,36 @@ for via in daemon sftp shell; do
 		done
 	done
 done
+
+# One file goes on by itself.
+begun() { [ "$(stat -c %s "$1" 2>&1)" -gt 1000000 ]; }
+goes_on() { # WHAT
+	wait $client
+	is "$1: without its $who it ends well" $? 0 || note <errors
+	ok '... with all bytes' cmp "$2" src/big
+	like '... and says what happened' "$(cat errors)" 'lost, trying again.*is back'
+}
+for via in daemon sftp shell; do
+	export BERTH_FILE_VIA=$via
+	for who in link wire; do
+		rm -rf there got
+		mkdir there
+		"$BERTH" file stat -m far "$TMP/src/big" >/dev/null
+		"$BERTH" file write -m far "$TMP/there/big" src/big >answer 2>errors &
+		client=$!
+		wait_for 20 half
+		cut_off $who
+		goes_on "$via: a write" there/big
+		is '... and leaves nothing' "$(ls -A there)" big
+		"$BERTH" file read -m far "$TMP/src/big" >got 2>errors &
+		client=$!
+		wait_for 20 begun got
+		cut_off $who
+		goes_on "$via: a read" got
+	done
+done
+is 'of a part, too' "$("$BERTH" file read -m far --offset 100 -n 200 "$TMP/src/big" |
+	cksum)" "$(tail -c +101 src/big | head -c 200 | cksum)"
 
 # A person is shown how far it is, anybody else is not.
 unset BERTH_OUTPUT
