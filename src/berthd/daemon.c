@@ -483,6 +483,9 @@ close_fd(int fd)
 static void
 go_down(struct daemon *daemon)
 {
+	/* The loop still turns: nobody may look at what is freed. */
+	daemon->is_stopping = true;
+	(void)uv_timer_stop(&daemon->own->stop_look);
 	if (daemon->server)
 		http_server_free(daemon->server);
 	(void)uv_run(daemon->loop, UV_RUN_NOWAIT);
