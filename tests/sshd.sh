@@ -138,12 +138,17 @@ sshd_pids() {
 	done
 }
 
+# What stands still cannot fork meanwhile.
+# shellcheck disable=SC2086
 sshd_stop() {
-	local pids
+	local pids='' found
 	[ -n "${SSHD_PID[$1]:-}" ] || return 0
-	pids=$(sshd_pids "${SSHD_PID[$1]}")
-	# shellcheck disable=SC2086
+	while found=$(sshd_pids "${SSHD_PID[$1]}") && [ "$found" != "$pids" ]; do
+		pids=$found
+		kill -STOP $pids 2>/dev/null
+	done
 	kill -"${2:-TERM}" $pids 2>/dev/null
+	kill -CONT $pids 2>/dev/null
 	wait "${SSHD_PID[$1]}" 2>/dev/null
 	SSHD_PID[$1]=
 }
