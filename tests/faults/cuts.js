@@ -371,6 +371,10 @@ async function quiet(m) {
 	const link = await f.until(`the link to ${m.name} is at rest`, settled);
 	await f.until('spares are open', async () =>
 		(await linkOf(m)).spare === 2);
+	/* A half-open connection holds on to its streams until it is reset. */
+	await m.relay.say('forget');
+	await f.until(`nothing is left of other connections to ${m.name}`,
+		() => processes().filter((p) => p.ppid === m.sshd).length === 1);
 	return { link: n_fds(link.pid), master: n_fds(masterOf(m).pid),
 		daemon: n_fds(daemonOf(m)) };
 }
