@@ -105,7 +105,8 @@ id=$("$BERTH" exec start -- sh -c "$HANG" | jq -r .exec_id)
 like 'a start gives an id' "$id" '^[0-9a-z]{26}$'
 is 'a run can be left at once' "$("$BERTH" run -d -- true | jq -r .machine)" \
 	local
-is 'it is listed' "$("$BERTH" ps -q --running)" "$id"
+is 'and ends by itself' "$("$BERTH" exec wait last | jq -r .state)" exited
+is 'the other is listed' "$("$BERTH" ps -q --running)" "$id"
 exits 124 'waiting has its end' "$BERTH" exec wait --timeout 100ms "$id"
 ok 'it is cancelled' "$BERTH" exec cancel "$id"
 is 'and says so' "$("$BERTH" exec result "$id" | jq -r .state)" cancelled
