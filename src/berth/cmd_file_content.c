@@ -135,7 +135,6 @@ read_once(struct reading *r, struct goes *goes, struct err *err)
 	/* A length of none left would be all. */
 	if (args->length && r->n >= args->length)
 		return 0;
-	goes->is_linked = false;
 	if (place_open(&place, &args->where, &args->output, &args->via, err) <
 	    0)
 		return -1;
@@ -356,7 +355,6 @@ write_once(struct writing *w, struct file_request *request, struct goes *goes,
 	AUTO_FREE char *path = NULL;
 	int rc;
 
-	goes->is_linked = false;
 	if (place_open(&place, &args->where, &args->output, &args->via, err) <
 	    0)
 		return -1;

@@ -208,7 +208,6 @@ copy_once(struct run *run, struct sync_config *config, const char *remote,
 	AUTO_FREE char *path = NULL;
 	int rc;
 
-	goes->is_linked = false;
 	if (place_open(&place, &args->where, &args->output, &args->via, err) <
 	    0)
 		return -1;

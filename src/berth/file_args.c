@@ -2,6 +2,7 @@
 
 /* Shared by the commands about files; see file_args.h. */
 
+#include <poll.h>
 #include <string.h>
 
 #include "wire/errors.h"
@@ -9,8 +10,12 @@
 #include "client/file/file_open.h"
 #include "berth/file_args.h"
 
-/* Goes that bring nothing: it is not the link. */
-#define MAX_VAIN 3
+/*
+ * Goes that bring nothing: it is not the link.  Each is after a pause, the
+ * longest 1.6 s: a link that was cut just now is active until ssh has said why.
+ */
+#define MAX_VAIN 6
+#define PAUSE_MS 50
 
 static const struct cli_option via_options[] = {
 	CLI_OPTION(struct via_args, via, TEXT, "via", 0, .arg = "WAY",
@@ -48,17 +53,22 @@ goes_on(struct goes *goes, const struct where_args *where,
 	struct err why = ERR_INIT;
 
 	goes->n++;
+	goes->is_told = goes->is_told && !has_brought;
 	goes->n_vain = has_brought ? 0 : goes->n_vain + 1;
 	if (!goes->is_linked || !error_is_retryable(err) ||
 	    goes->n_vain == MAX_VAIN)
 		return false;
-	print_note(output, "link to %s lost, trying again (%s)", where->machine,
-		   err->msg);
+	if (!goes->is_told)
+		print_note(output, "link to %s lost, trying again (%s)",
+			   where->machine, err->msg);
+	(void)poll(NULL, 0, PAUSE_MS << goes->n_vain);
 	if (link_control_connect(where->machine, LINK_AGAIN, NULL, &why) < 0) {
 		*err = why;
 		return false;
 	}
-	print_note(output, "link to %s is back", where->machine);
+	if (!goes->is_told)
+		print_note(output, "link to %s is back", where->machine);
+	goes->is_told = true;
 	return true;
 }
 

@@ -46,9 +46,10 @@ auto_place(struct place *place)
  * loss of the link has cut off is gone on with, as long as it is of use.
  */
 struct goes {
-	bool is_linked; /* what was lost in the last one can come back */
+	bool is_linked; /* what was lost can come back */
 	unsigned n;	/* that failed */
 	unsigned n_vain;
+	bool is_told; /* that the link was lost */
 };
 
 /*

@@ -86,7 +86,13 @@ for via in daemon sftp shell; do
 	done
 done
 
-# One file goes on by itself.
+# One file goes on by itself.  Who stands still takes no more than fits on the
+# way, so that it is not over before it is cut off.
+cut_off_in_the_middle() {
+	kill -STOP $client
+	cut_off $who
+	kill -CONT $client
+}
 begun() { [ "$(stat -c %s "$1" 2>&1)" -gt 1000000 ]; }
 goes_on() { # WHAT
 	wait $client
@@ -103,13 +109,13 @@ for via in daemon sftp shell; do
 		"$BERTH" file write -m far "$TMP/there/big" src/big >answer 2>errors &
 		client=$!
 		wait_for 20 half
-		cut_off $who
+		cut_off_in_the_middle
 		goes_on "$via: a write" there/big
 		is '... and leaves nothing' "$(ls -A there)" big
 		"$BERTH" file read -m far "$TMP/src/big" >got 2>errors &
 		client=$!
 		wait_for 20 begun got
-		cut_off $who
+		cut_off_in_the_middle
 		goes_on "$via: a read" got
 	done
 done
