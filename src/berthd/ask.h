@@ -11,7 +11,8 @@
 struct buf;
 
 /*
- * ERR_NOT_FOUND: no daemon runs.  An answer that is an error becomes `err';
+ * ERR_NOT_FOUND: no daemon runs.  ERR_UNREACHABLE: the one that did ended in
+ * the middle.  An answer that is an error becomes `err';
  * otherwise its body is appended to `ret'.
  */
 int ask_daemon(const char *method, const char *target, struct buf *ret,

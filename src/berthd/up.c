@@ -33,6 +33,7 @@
 
 /* A little more than the daemon gives itself. */
 #define START_MS 32000
+#define MAX_STARTS 3
 
 extern char **environ;
 
@@ -120,13 +121,23 @@ ask_hello(struct buf *ret, struct err *err)
 	return 0;
 }
 
+/* None runs, or the one that did ended before it had answered. */
+static bool
+is_none(const struct err *err)
+{
+	return err->code == ERR_NOT_FOUND || err->code == ERR_UNREACHABLE;
+}
+
 int
 hello_run(struct err *err)
 {
 	AUTO_BUF hello = BUF_INIT(MAX_ANSWER);
 
-	if (ask_hello(&hello, err) < 0 && err->code != ERR_NOT_FOUND)
-		return -1;
+	if (ask_hello(&hello, err) < 0) {
+		if (!is_none(err))
+			return -1;
+		buf_clear(&hello);
+	}
 	return print_hello(&hello, err);
 }
 
@@ -169,21 +180,34 @@ start(bool replace, struct err *err)
 	return start_detached(path, replace, err);
 }
 
+/* What is killed as soon as it runs is started again, a few times. */
+static int
+start_and_ask(bool replace, struct buf *hello, struct err *err)
+{
+	for (unsigned n = 1;; n++) {
+		*err = (struct err)ERR_INIT;
+		buf_clear(hello);
+		if (start(replace, err) < 0)
+			return -1;
+		if (ask_hello(hello, err) == 0)
+			return 0;
+		if (n == MAX_STARTS || !is_none(err))
+			return -1;
+		replace = false;
+	}
+}
+
 int
 up_run(const struct up_options *options, struct err *err)
 {
 	AUTO_BUF hello = BUF_INIT(MAX_ANSWER);
-	int rc = ask_hello(&hello, err);
+	bool is_up = ask_hello(&hello, err) == 0;
 
-	if (rc < 0 && err->code != ERR_NOT_FOUND &&
-	    err->code != ERR_UNREACHABLE)
+	if (!is_up && !is_none(err))
 		return -1;
-	if (rc < 0 || options->replace) {
-		buf_clear(&hello);
-		if (start(rc == 0 && options->replace, err) < 0 ||
-		    ask_hello(&hello, err) < 0)
-			return -1;
-	}
+	if ((!is_up || options->replace) &&
+	    start_and_ask(is_up && options->replace, &hello, err) < 0)
+		return -1;
 	return print_hello(&hello, err);
 }
 

@@ -100,6 +100,27 @@ ok 'and the next client has one that works' "$BERTH" exec run -- true
 pid=$(daemon_pid)
 spawner=$(cut -d' ' -f1 "/proc/$pid/task/$pid/children")
 
+# killed_while COMMAND: berthd's COMMAND has asked when the daemon is killed.
+connections() { grep -c "$BERTH_HOME/run/berthd.sock" /proc/net/unix; }
+has_asked() { [ "$(connections)" -gt "$before" ]; }
+killed_while() {
+	before=$(connections)
+	kill -STOP "$pid"
+	"$BERTHD" "$1" >"$TMP/said" 2>&1 &
+	wait_for 10 has_asked
+	kill -KILL "$pid"
+	wait "$!"
+}
+ok 'asked for the daemon that is killed just then, hello succeeds' \
+	killed_while hello
+is 'and says that there is none' "$(jq -c .daemon "$TMP/said")" null
+ok 'another runs' "$BERTH" exec run -- true
+pid=$(daemon_pid)
+ok 'killed just when it is asked to be up' killed_while up
+pid=$(daemon_pid)
+is 'there is another' "$(jq -c .daemon.pid "$TMP/said")" "$pid"
+spawner=$(cut -d' ' -f1 "/proc/$pid/task/$pid/children")
+
 # An end in peace.
 kill -TERM "$pid"
 ok 'SIGTERM ends it' wait_for 5 has_ended "$pid"

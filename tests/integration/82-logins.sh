@@ -62,7 +62,8 @@ key dies
 tmux_of() { tmux -S "$SESSION/tmux" "$@"; }
 end_sessions() { tmux_of kill-server; }
 cleanup_at_exit end_sessions
-orders() { find "$SESSION" -type f ! -name tmux.conf | wc -l; }
+# A tmux that waited while another started the server leaves the lock's file.
+orders() { find "$SESSION" -type f ! -name tmux.conf ! -name tmux.lock | wc -l; }
 clients() { tmux_of list-clients -t "=$1" -F x 2>/dev/null | grep -c x; }
 has_clients() { [ "$(clients "$1")" -eq "$2" ]; }
 times() { grep -cx -- "$1" "$TMP/starts"; }
