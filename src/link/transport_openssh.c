@@ -24,6 +24,7 @@
  * once: an empty password would be tried, and counted, by the machine.
  */
 
+#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -52,7 +53,8 @@
 
 #include "link/transport.h"
 
-/* ssh binds a name with 17 more bytes first; sun_path has 108. */
+/* ssh binds a name with a dot and these more bytes first; sun_path has 108. */
+#define DRAFT_RANDOM 16
 #define MAX_SOCKET_PATH 90
 #define MAX_NAME 24 /* of a socket, before ".mux" */
 
@@ -101,6 +103,33 @@ events_of(const struct openssh *o)
 	return o->config.events;
 }
 
+/* Is it the name that ssh binds before it takes that of our socket? */
+static bool
+is_draft(const struct openssh *o, const char *name)
+{
+	size_t n = strlen(o->socket_name);
+
+	return strncmp(name, o->socket_name, n) == 0 && name[n] == '.' &&
+	       strlen(name + n + 1) == DRAFT_RANDOM &&
+	       strchr(name + n + 1, '.') == NULL;
+}
+
+/* Of a master that has ended; killed in the middle, it leaves both. */
+static void
+remove_sockets(struct openssh *o)
+{
+	DIR *dir = opendir(o->config.directory);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)) != NULL) {
+		if (is_draft(o, entry->d_name))
+			(void)unlinkat(dirfd(dir), entry->d_name, 0);
+	}
+	if (dir)
+		closedir(dir);
+	(void)unlink(o->socket);
+}
+
 /* The last callback; it may free us. */
 static void
 go_down(struct openssh *o, const struct err *why)
@@ -114,7 +143,7 @@ go_down(struct openssh *o, const struct err *why)
 	ssh_config_free(TAKE(o->asked));
 	child_free(TAKE(o->child));
 	mux_free(TAKE(o->mux));
-	(void)unlink(o->socket);
+	remove_sockets(o);
 	log_info("ssh", "down", KV_STR("machine", o->config.machine->name),
 		 KV_ERR(&err));
 	events_of(o)->on_down(&o->base, &err, o->config.owner);
@@ -596,7 +625,7 @@ begin(struct openssh *o, struct err *err)
 
 	if (name_sockets(o, &askpass, err) < 0)
 		return -1;
-	(void)unlink(o->socket);
+	remove_sockets(o);
 	if (watch_directory(o, err) < 0)
 		return -1;
 	o->askpass = askpass_new(o->config.loop, o->config.directory, askpass,
@@ -633,7 +662,7 @@ openssh_free(struct transport *t)
 	child_free(TAKE(o->child));
 	askpass_free(TAKE(o->askpass));
 	if (o->socket)
-		(void)unlink(o->socket);
+		remove_sockets(o);
 	o->timer.data = o->notify.data = o;
 	if (o->notify.loop)
 		uv_close((uv_handle_t *)&o->notify, on_closed);

@@ -29,7 +29,13 @@ up() {
 	MASTER=$(pgrep -f "ssh -M -N -S $TMP/l/$1.mux")
 }
 
+# As ssh leaves it that is killed before its socket has its name.
+: >"$TMP/l/plain.mux.0123456789abcDEF"
+: >"$TMP/l/plain.mux.another"
 up plain
+is 'what a killed master has left is removed, and nothing else' \
+	"$(cd "$TMP/l" && echo plain.mux*)" 'plain.mux plain.mux.another'
+rm "$TMP/l/plain.mux.another"
 kill -KILL "$MASTER"
 wait "$RUN"
 like 'a master that is killed is a lost connection' "$(said)" \
