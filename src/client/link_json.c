@@ -84,6 +84,8 @@ link_info_decode(const void *text, size_t n, struct link_info *ret,
 	ret->rtt = copy_rtt(value);
 	ret->version = copy_text(json_get(value, "hello"), "version");
 	ret->error = copy_text(json_get(value, "error"), "message");
+	ret->loss = copy_text(json_get(value, "last_loss"), "message");
+	ret->lost = copy_text(json_get(value, "last_loss"), "time");
 	ret->host_key = copy_text(value, "host_key");
 	ret->ssh_socket = copy_text(value, "ssh_socket");
 	read_daemon(json_get(value, "daemon"), ret);
@@ -96,6 +98,8 @@ link_info_fini(struct link_info *info)
 	free(info->rtt);
 	free(info->version);
 	free(info->error);
+	free(info->loss);
+	free(info->lost);
 	free(info->host_key);
 	free(info->ssh_socket);
 	free(info->program);

@@ -17,11 +17,12 @@ struct link_info {
 	int64_t pid;
 	int64_t throughput_in, throughput_out, bytes_in, bytes_out;
 	int64_t reconnects, streams, spare, next_retry_ms;
-	char *rtt;	  /* "0.112 ms", or NULL */
-	char *version;	  /* of the daemon there, or NULL */
-	char *error;	  /* or NULL */
-	char *host_key;	  /* fingerprint, or NULL */
-	char *ssh_socket; /* of ssh's master, or NULL */
+	char *rtt;	   /* "0.112 ms", or NULL */
+	char *version;	   /* of the daemon there, or NULL */
+	char *error;	   /* or NULL */
+	char *loss, *lost; /* why the last connection was lost, and when */
+	char *host_key;	   /* fingerprint, or NULL */
+	char *ssh_socket;  /* of ssh's master, or NULL */
 
 	/* How the daemon there lives; NULL: not known. */
 	char *program, *life, *kernel;

@@ -76,6 +76,19 @@ add_error(struct jsonw *w, const struct err *err)
 }
 
 static void
+add_loss(struct jsonw *w, const struct link_status *status)
+{
+	if (status->lost == NULL) {
+		jsonw_null(w, "last_loss");
+		return;
+	}
+	jsonw_object(w, "last_loss");
+	jsonw_time(w, "time", status->lost_ns);
+	jsonw_str(w, "message", status->lost->msg);
+	jsonw_object_end(w);
+}
+
+static void
 add_hello(struct jsonw *w, const struct buf *hello)
 {
 	if (hello->len > 0)
@@ -141,6 +154,7 @@ show_link(struct control *control, struct http_exchange *x)
 	add_hello(&w, status.hello);
 	add_daemon(&w, status.daemon);
 	add_error(&w, status.why);
+	add_loss(&w, &status);
 	jsonw_u64(&w, "next_retry_ms", status.retry_ms);
 	jsonw_str(&w, "host_key", status.host_key);
 	jsonw_str(&w, "ssh_socket", status.ssh_socket);

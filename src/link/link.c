@@ -146,7 +146,7 @@ tear_down(struct link *link, const struct err *why)
 	vigil_watch(&link->vigil, false);
 	prompts_clear(&link->prompts);
 	link->tasks = 0;
-	link->is_up = false;
+	link->is_up = link->is_ending = false;
 	link_drop_daemon(link);
 	if (transport)
 		transport->ops->free(transport);
@@ -272,7 +272,8 @@ lose(struct link *link, const struct err *why)
 	bool was_stable = clock_mono_ms() - link->active_ms > STABLE_MS;
 	struct err copy = *why;
 
-	link->why = copy;
+	link->why = link->lost = copy;
+	link->lost_ns = clock_wall_ns();
 	link->reconnects++;
 	link_note(link, "disconnect", &copy);
 	if (was_stable)
@@ -294,9 +295,19 @@ lose(struct link *link, const struct err *why)
 }
 
 void
+link_await_reason(struct link *link)
+{
+	if (link->state != LINK_ACTIVE)
+		return;
+	link->is_ending = true;
+	vigil_watch(&link->vigil, false);
+	link_set_state(link, LINK_RECONNECTING);
+}
+
+void
 link_drop(struct link *link, const struct err *why)
 {
-	if (link->state == LINK_ACTIVE)
+	if (link->state == LINK_ACTIVE || link->is_ending)
 		lose(link, why);
 	else
 		fail_attempt(link, why);
@@ -564,6 +575,8 @@ link_status(struct link *link, struct link_status *ret)
 		.transport = link->config.ops->name,
 		.hello = &link->hello,
 		.why = link->why.code ? &link->why : NULL,
+		.lost = link->lost.code ? &link->lost : NULL,
+		.lost_ns = link->lost_ns,
 		.daemon = link->daemon.program ? &link->daemon : NULL,
 		.host_key = link->host_key[0] ? link->host_key : NULL,
 		.ssh_socket = facts.socket,

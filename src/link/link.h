@@ -83,6 +83,8 @@ struct link_status {
 	const char *transport;
 	const struct buf *hello;	  /* JSON; empty: not known */
 	const struct err *why;		  /* NULL: nothing is wrong */
+	const struct err *lost;		  /* why it was, last; NULL: never */
+	uint64_t lost_ns;		  /* when; wall time */
 	const struct link_daemon *daemon; /* NULL: not known */
 	const char *host_key;		  /* fingerprint, or NULL */
 	const char *ssh_socket;		  /* of ssh's master, or NULL */

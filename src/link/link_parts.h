@@ -66,6 +66,7 @@ struct link {
 	int64_t attempt;
 	char stage[32];
 	bool is_up;	    /* the transport */
+	bool is_ending;	    /* was active, is lost, and why is not known yet */
 	bool was_active;    /* since a person wanted it */
 	bool was_rechecked; /* in this attempt */
 	bool had_no_one;    /* a question of this attempt had no answer */
@@ -77,6 +78,8 @@ struct link {
 	bool is_going_down; /* the bootstrap's goal */
 
 	struct err why;
+	struct err lost; /* why the last active connection was */
+	uint64_t lost_ns;
 	struct buf hello;
 	struct link_daemon daemon;
 	char host_key[128]; /* the machine showed last */
@@ -97,6 +100,9 @@ void link_drop_daemon(struct link *link);
 
 /* Forget what was known of it. */
 void link_clear_daemon(struct link_daemon *daemon);
+
+/* The connection is gone; why is told soon. */
+void link_await_reason(struct link *link);
 
 /* It failed, or is lost: all is taken down, and perhaps tried again. */
 void link_drop(struct link *link, const struct err *why);

@@ -342,10 +342,17 @@ on_down(struct transport *transport UNUSED, const struct err *why, void *owner)
 	link_drop_later(link, why);
 }
 
+static void
+on_lost(struct transport *transport UNUSED, void *owner)
+{
+	link_await_reason(owner);
+}
+
 static const struct transport_events transport_events = {
 	.on_stage = on_stage,
 	.on_prompt = on_prompt,
 	.on_up = on_up,
+	.on_lost = on_lost,
 	.on_down = on_down,
 };
 

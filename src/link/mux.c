@@ -71,7 +71,7 @@ leave(struct mux *mux)
 		destroy(mux);
 }
 
-/* The end: the channels are told first. */
+/* The channels are told later, by who knows more of the reason. */
 static void
 go_down(struct mux *mux, const struct err *why)
 {
@@ -79,12 +79,7 @@ go_down(struct mux *mux, const struct err *why)
 		return;
 	mux->state = MUX_DOWN;
 	stream_close(TAKE(mux->stream));
-	for (uint32_t i = 0; i < mux->n_channels && !mux->is_freed; i++) {
-		if (mux->channels[i])
-			mux_channel_down(mux->channels[i], why);
-	}
-	if (!mux->is_freed)
-		mux->events->on_down(mux, why, mux->owner);
+	mux->events->on_down(mux, why, mux->owner);
 }
 
 void
@@ -504,4 +499,18 @@ mux_free(struct mux *mux)
 	uv_idle_stop(&mux->later);
 	if (mux->n_busy == 0)
 		destroy(mux);
+}
+
+void
+mux_end(struct mux *mux, const struct err *why)
+{
+	if (mux == NULL)
+		return;
+	enter(mux);
+	for (uint32_t i = 0; i < mux->n_channels; i++) {
+		if (mux->channels[i])
+			mux_channel_down(mux->channels[i], why);
+	}
+	mux_free(mux);
+	leave(mux);
 }

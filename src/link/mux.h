@@ -23,7 +23,9 @@ struct mux_events {
 	/* Granted: channels can be opened.  `pid' is the master's. */
 	void (*on_up)(struct mux *, uint32_t pid, void *owner);
 
-	/* Once; all channels have been closed.  It may be freed here. */
+	/*
+	 * Once.  The channels are silent from now on, until mux_end tells them.
+	 */
 	void (*on_down)(struct mux *, const struct err *why, void *owner);
 };
 
@@ -38,6 +40,10 @@ struct mux *mux_new(struct uv_loop_s *loop, int fd,
 
 /* Nothing is told; the pointer is dead, and all its channels.  NULL too. */
 void mux_free(struct mux *mux);
+
+/* The same, but its channels are told first.  Of one that is down.  NULL too.
+ */
+void mux_end(struct mux *mux, const struct err *why);
 
 struct channel *mux_open(struct mux *mux, const struct channel_spec *spec,
 			 const struct channel_events *events, void *owner,

@@ -57,6 +57,12 @@ struct transport_events {
 	void (*on_up)(struct transport *, void *owner);
 
 	/*
+	 * It is gone, and nothing can be opened any more; the channels are told
+	 * with the reason, just before on_down.  May not come; may be NULL.
+	 */
+	void (*on_lost)(struct transport *, void *owner);
+
+	/*
 	 * Never came up, or is gone.  ERR_UNREACHABLE may be tried again;
 	 * ERR_AUTH and ERR_HOST_KEY may not.
 	 */

@@ -12,7 +12,8 @@
  *	STARTING   ssh -M connects; the control socket is not there yet
  *	GREETING   it is (told by inotify); the master has not answered yet
  *	UP	   channels
- *	ENDING	   the control connection is gone; why, ssh's end will say
+ *	ENDING	   the control connection is gone; why, ssh's end will say, and
+ *		   the channels are told then
  *	DOWN	   told; good for freeing only
  *
  * What the user's configuration says about strictness of host keys is kept if
@@ -73,6 +74,7 @@ struct openssh {
 	struct ssh_report report;
 	struct err why;	   /* of ENDING: if ssh says nothing */
 	bool is_cancelled; /* nobody answers */
+	bool is_freed;
 
 	char *socket;	   /* of the master */
 	char *socket_name; /* its last part */
@@ -142,11 +144,12 @@ go_down(struct openssh *o, const struct err *why)
 	uv_timer_stop(&o->timer);
 	ssh_config_free(TAKE(o->asked));
 	child_free(TAKE(o->child));
-	mux_free(TAKE(o->mux));
 	remove_sockets(o);
 	log_info("ssh", "down", KV_STR("machine", o->config.machine->name),
 		 KV_ERR(&err));
-	events_of(o)->on_down(&o->base, &err, o->config.owner);
+	mux_end(TAKE(o->mux), &err);
+	if (!o->is_freed)
+		events_of(o)->on_down(&o->base, &err, o->config.owner);
 }
 
 /* ssh ended, and its words say why. */
@@ -208,17 +211,19 @@ on_mux_down(struct mux *mux, const struct err *why, void *owner)
 {
 	struct openssh *o = owner;
 
-	mux_free(TAKE(o->mux));
 	o->why = *why;
 	if (why->code != ERR_UNREACHABLE) {
 		go_down(o, why);
 		return;
 	}
 	o->state = ENDING;
-	if (o->child == NULL)
+	if (o->child == NULL) {
 		go_down_by_report(o);
-	else
-		uv_timer_start(&o->timer, on_last_words_late, LAST_WORDS_MS, 0);
+		return;
+	}
+	uv_timer_start(&o->timer, on_last_words_late, LAST_WORDS_MS, 0);
+	if (events_of(o)->on_lost)
+		events_of(o)->on_lost(&o->base, o->config.owner);
 }
 
 static const struct mux_events mux_events = {
@@ -293,7 +298,7 @@ on_master_exit(struct child *child, int status, void *owner)
 
 	child_free(TAKE(o->child));
 	/* What it has sent to us is still read before that is the end. */
-	if (o->mux == NULL)
+	if (o->mux == NULL || o->state == ENDING)
 		go_down_by_report(o);
 }
 
@@ -657,6 +662,7 @@ openssh_free(struct transport *t)
 	struct openssh *o = openssh_of(t);
 
 	o->state = DOWN;
+	o->is_freed = true;
 	mux_free(TAKE(o->mux));
 	ssh_config_free(TAKE(o->asked));
 	child_free(TAKE(o->child));

@@ -42,7 +42,7 @@ struct rig {
 	uv_timer_t patience;
 	bool is_late;
 	struct transport *t;
-	unsigned n_up, n_down, n_pongs;
+	unsigned n_up, n_lost, n_down, n_pongs;
 	uint64_t pong_us;
 	struct err down;
 	unsigned n_ends; /* whose on_close has not come */
@@ -110,6 +110,15 @@ on_up(struct transport *t, void *owner)
 }
 
 static void
+on_lost(struct transport *t, void *owner)
+{
+	struct rig *rig = owner;
+
+	assert_int_equal(rig->n_lost++, 0);
+	assert_int_equal(rig->n_down, 0);
+}
+
+static void
 on_down(struct transport *t, const struct err *why, void *owner)
 {
 	struct rig *rig = owner;
@@ -121,6 +130,7 @@ on_down(struct transport *t, const struct err *why, void *owner)
 static const struct transport_events transport_events = {
 	.on_prompt = on_prompt,
 	.on_up = on_up,
+	.on_lost = on_lost,
 	.on_down = on_down,
 };
 
