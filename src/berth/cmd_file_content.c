@@ -135,12 +135,7 @@ read_once(struct reading *r, struct goes *goes, struct err *err)
 	/* A length of none left would be all. */
 	if (args->length && r->n >= args->length)
 		return 0;
-	if (place_open(&place, &args->where, &args->output, &args->via, err) <
-	    0)
-		return -1;
-	goes->is_linked = client_reach(place.client)->is_linked;
-	path = file_path(place.client, args->path, err);
-	if (path == NULL)
+	if (goes_open(goes, args->path, &place, &path, err) < 0)
 		return -1;
 	request.path = path;
 	rc = file_do(place.files, &request, &events, r, err);
@@ -156,18 +151,17 @@ static int
 read_into(const struct read_args *args, int fd, struct err *err)
 {
 	struct reading r = { .args = args, .fd = fd };
-	struct goes goes = { 0 };
+	struct goes goes;
 	uint64_t before;
 	char last[1];
 	int rc;
 
+	goes_init(&goes, &args->where, &args->output, &args->via);
 	progress_init(&r.progress, args->output.quiet || isatty(fd));
 	do {
 		before = r.n;
 		rc = read_once(&r, &goes, err);
-	} while (
-	    rc < 0 && !r.failed &&
-	    goes_on(&goes, &args->where, &args->output, r.n > before, err));
+	} while (rc < 0 && !r.failed && goes_on(&goes, r.n > before, err));
 	put_out(&r, last, lf_filter_end(&r.lf, last));
 	free(r.piece);
 	free(r.etag);
@@ -355,12 +349,7 @@ write_once(struct writing *w, struct file_request *request, struct goes *goes,
 	AUTO_FREE char *path = NULL;
 	int rc;
 
-	if (place_open(&place, &args->where, &args->output, &args->via, err) <
-	    0)
-		return -1;
-	goes->is_linked = client_reach(place.client)->is_linked;
-	path = file_path(place.client, args->path, err);
-	if (path == NULL)
+	if (goes_open(goes, args->path, &place, &path, err) < 0)
 		return -1;
 	request->path = path;
 	request->key = goes->is_linked && w->key[0] ? w->key : NULL;
@@ -384,10 +373,11 @@ write_all(struct writing *w, struct err *err)
 	    FILE_WRITE, NULL, .if_match = args->if_match,
 	    .flags = (args->mkdir ? FILE_PARENTS : 0) |
 		     (args->is_new ? FILE_NEW : 0));
-	struct goes goes = { 0 };
+	struct goes goes;
 	uint64_t before;
 	int rc;
 
+	goes_init(&goes, &args->where, &args->output, &args->via);
 	choose_key(w);
 	request.mode = w->mode;
 	request.size = w->put.size;
@@ -395,8 +385,7 @@ write_all(struct writing *w, struct err *err)
 	do {
 		before = w->most;
 		rc = write_once(w, &request, &goes, err);
-	} while (rc < 0 && goes_on(&goes, &args->where, &args->output,
-				   w->most > before, err));
+	} while (rc < 0 && goes_on(&goes, w->most > before, err));
 	return rc;
 }
 

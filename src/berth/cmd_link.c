@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "core/jsonw.h"
 #include "core/log.h"
+#include "core/mem.h"
 #include "core/strv.h"
 #include "core/text.h"
 #include "client/link_control.h"
@@ -217,6 +218,16 @@ add_traffic(struct buf *out, const char *title, int64_t bytes, int64_t rate)
 }
 
 static void
+add_loss(struct buf *out, const struct link_info *info)
+{
+	char age[HUMAN_SIZE];
+	AUTO_FREE char *text = xasprintf("%s (%s)", info->loss,
+					 human_age(age, age_ms(info->lost)));
+
+	add_line(out, "last loss", text);
+}
+
+static void
 add_status(struct buf *out, const struct link_info *info)
 {
 	bool colour = style_wanted(STDOUT_FILENO);
@@ -239,6 +250,8 @@ add_status(struct buf *out, const struct link_info *info)
 		       info->reconnects, "pid", info->pid);
 	if (info->error)
 		add_line(out, "error", info->error);
+	if (info->loss)
+		add_loss(out, info);
 }
 
 static int

@@ -203,18 +203,12 @@ static int
 copy_once(struct run *run, struct sync_config *config, const char *remote,
 	  struct sync_counts *counts, struct goes *goes, struct err *err)
 {
-	const struct sync_args *args = run->args;
 	AUTO_PLACE place = PLACE_INIT;
 	AUTO_FREE char *path = NULL;
 	int rc;
 
-	if (place_open(&place, &args->where, &args->output, &args->via, err) <
-	    0)
+	if (goes_open(goes, remote, &place, &path, err) < 0)
 		return -1;
-	path = file_path(place.client, remote, err);
-	if (path == NULL)
-		return -1;
-	goes->is_linked = client_reach(place.client)->is_linked;
 	config->files = place.files;
 	config->remote = path;
 	rc = sync_run(config, counts, err);
@@ -244,16 +238,17 @@ copy(struct run *run, struct sync_config *config, const char *remote,
      struct sync_counts *sum, struct err *err)
 {
 	const struct sync_args *args = run->args;
-	struct goes goes = { 0 };
 	struct sync_counts counts;
+	struct goes goes;
 	int rc;
 
+	goes_init(&goes, &args->where, &args->output, &args->via);
 	do {
 		counts = (struct sync_counts){ 0 };
 		rc = copy_once(run, config, remote, &counts, &goes, err);
 		sum_up(sum, &counts);
-	} while (rc < 0 && goes_on(&goes, &args->where, &args->output,
-				   counts.files + counts.bytes > 0, err));
+	} while (rc < 0 &&
+		 goes_on(&goes, counts.files + counts.bytes > 0, err));
 	return rc;
 }
 

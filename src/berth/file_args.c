@@ -2,7 +2,6 @@
 
 /* Shared by the commands about files; see file_args.h. */
 
-#include <poll.h>
 #include <string.h>
 
 #include "wire/errors.h"
@@ -10,12 +9,8 @@
 #include "client/file/file_open.h"
 #include "berth/file_args.h"
 
-/*
- * Goes that bring nothing: it is not the link.  Each is after a pause, the
- * longest 1.6 s: a link that was cut just now is active until ssh has said why.
- */
-#define MAX_VAIN 6
-#define PAUSE_MS 50
+/* Goes that bring nothing: it is not the link. */
+#define MAX_VAIN 3
 
 static const struct cli_option via_options[] = {
 	CLI_OPTION(struct via_args, via, TEXT, "via", 0, .arg = "WAY",
@@ -46,9 +41,28 @@ place_close(struct place *place)
 	*place = (struct place)PLACE_INIT;
 }
 
+void
+goes_init(struct goes *goes, const struct where_args *where,
+	  const struct output_args *output, const struct via_args *via)
+{
+	*goes = (struct goes){ .where = where, .output = output, .via = via };
+	loss_init(&goes->loss, where->machine, output);
+}
+
+int
+goes_open(struct goes *goes, const char *path, struct place *ret_place,
+	  char **ret_path, struct err *err)
+{
+	if (place_open(ret_place, goes->where, goes->output, goes->via, err) <
+	    0)
+		return -1;
+	goes->is_linked = client_reach(ret_place->client)->is_linked;
+	*ret_path = file_path(ret_place->client, path, err);
+	return *ret_path ? 0 : -1;
+}
+
 bool
-goes_on(struct goes *goes, const struct where_args *where,
-	const struct output_args *output, bool has_brought, struct err *err)
+goes_on(struct goes *goes, bool has_brought, struct err *err)
 {
 	struct err why = ERR_INIT;
 
@@ -59,15 +73,14 @@ goes_on(struct goes *goes, const struct where_args *where,
 	    goes->n_vain == MAX_VAIN)
 		return false;
 	if (!goes->is_told)
-		print_note(output, "link to %s lost, trying again (%s)",
-			   where->machine, err->msg);
-	(void)poll(NULL, 0, PAUSE_MS << goes->n_vain);
-	if (link_control_connect(where->machine, LINK_AGAIN, NULL, &why) < 0) {
+		loss_tell(&goes->loss, err);
+	if (link_control_connect(goes->where->machine, LINK_AGAIN, NULL, &why) <
+	    0) {
 		*err = why;
 		return false;
 	}
 	if (!goes->is_told)
-		print_note(output, "link to %s is back", where->machine);
+		loss_tell_end(&goes->loss);
 	goes->is_told = true;
 	return true;
 }

@@ -9,8 +9,6 @@
 #include "core/mem.h"
 #include "core/text.h"
 #include "client/client.h"
-#include "client/link_control.h"
-#include "client/link_json.h"
 #include "berth/show.h"
 
 /* Filter what comes to a terminal, and only that. */
@@ -119,27 +117,6 @@ on_event(const char *line, size_t n, void *owner)
 }
 
 /*
- * Why the link cut us, which knows more than that we were; NULL: it does not,
- * or there is none any more.  Made visible; the caller frees.
- */
-static char *
-link_reason(const char *machine)
-{
-	AUTO_BUF answer = BUF_INIT(LINK_MAX_ANSWER);
-	AUTO_LINK_INFO info = { .machine = NULL };
-	struct err ignored = ERR_INIT;
-	char shown[400];
-
-	if (link_control_call(machine, "GET", "/v1/link", &answer, &ignored) <
-		0 ||
-	    link_info_decode(buf_bytes(&answer), answer.len, &info, &ignored) <
-		0 ||
-	    info.error == NULL)
-		return NULL;
-	return xstrdup(vis(shown, sizeof(shown), info.error));
-}
-
-/*
  * A daemon of this host is back before anybody notices, so only a terminal is
  * told.  A link may take its time: that is said once, and once that it is over.
  */
@@ -147,19 +124,14 @@ static void
 on_broken(const struct err *why, void *owner)
 {
 	struct show *show = owner;
-	const struct reach *reach = client_reach(show->config.client);
-	AUTO_FREE char *reason = NULL;
+	bool is_linked = client_reach(show->config.client)->is_linked;
 
 	show_flush(show);
 	status_clear(&show->status);
-	if (reach->is_linked && why) {
-		reason = link_reason(reach->machine);
-		print_note(show->config.output,
-			   "link to %s lost, trying again (%s)", reach->machine,
-			   reason ? reason : why->msg);
-	} else if (reach->is_linked) {
-		print_note(show->config.output, "link to %s is back",
-			   reach->machine);
+	if (is_linked && why) {
+		loss_tell(&show->loss, why);
+	} else if (is_linked) {
+		loss_tell_end(&show->loss);
 	} else if (why) {
 		status_show(&show->status,
 			    "berth: connection lost (%s); reconnecting",
@@ -196,6 +168,8 @@ show_init(struct show *show, const struct show_config *config)
 	sink_init(&show->sinks[1], STDERR_FILENO,
 		  mode_of(config, STDERR_FILENO));
 	status_init(&show->status, config->output->quiet);
+	loss_init(&show->loss, client_reach(config->client)->machine,
+		  config->output);
 	uv_prepare_init(client_loop(config->client), &show->before_wait);
 	uv_prepare_start(&show->before_wait, on_before_wait);
 	uv_unref((uv_handle_t *)&show->before_wait);

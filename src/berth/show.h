@@ -19,6 +19,7 @@
 #include "client/exec_json.h"
 #include "client/exec_stream.h"
 #include "berth/common.h"
+#include "berth/loss.h"
 #include "berth/out/status.h"
 #include "berth/sink.h"
 
@@ -40,6 +41,7 @@ struct show_config {
 struct show {
 	struct show_config config;
 	struct exec_stream *stream;
+	struct loss loss;
 	struct sink sinks[2];
 	unsigned last; /* the sink written to last */
 	struct status status;
