@@ -41,6 +41,7 @@ static own_file_fn *const own_file_handlers[ROUTES] = {
 	[ROUTE_FILE_COPY] = bulk_api_copy,
 	[ROUTE_FILE_LINK] = tree_api_link,
 	[ROUTE_FILE_SET] = tree_api_set,
+	[ROUTE_SYNC_FETCH] = list_api_fetch,
 	[ROUTE_SYNC_PACK] = bulk_api_pack,
 	[ROUTE_SYNC_UNPACK] = bulk_api_unpack,
 };

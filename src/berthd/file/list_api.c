@@ -6,6 +6,9 @@
  * A list can be of the whole tree.  Temporary files of our own are not part of
  * it, and those that nobody is writing are removed if the request says so: that
  * is how a sync cleans up behind one that was killed.
+ *
+ * A fetch remembers the names of the files that it lists, and packs them when
+ * all are listed.
  */
 
 #include <errno.h>
@@ -24,6 +27,7 @@
 #include "core/text.h"
 #include "http/server.h"
 #include "archive/newfile.h"
+#include "archive/picked.h"
 #include "archive/walk.h"
 #include "berthd/file/confine.h"
 #include "berthd/file/info.h"
@@ -35,7 +39,13 @@
 /* Lines of one slice; each costs a few microseconds. */
 #define SLICE_ENTRIES 512
 #define SUM_COST 16
+#define PACK_COST 4
 #define SLICE_BYTES (512u << 10)
+
+/* Names that a fetch remembers: some 100,000. */
+#define MAX_NAMES (16u << 20)
+
+#define FETCH_TYPE "application/octet-stream"
 
 struct list_op {
 	struct http_exchange *x;
@@ -44,6 +54,14 @@ struct list_op {
 	struct buf out;
 	bool is_recursive, sums, sweeps;
 	uint64_t n;
+
+	/* What a fetch packs; picked is NULL until all is listed. */
+	bool packs;
+	int root_fd;
+	uint64_t below;
+	struct buf names;
+	struct picked *picked;
+
 	int sum_fd; /* the file whose sum is made, or -1 */
 	struct sha1 sum;
 	uint8_t piece[64u << 10];
@@ -56,8 +74,12 @@ on_list_closed(uv_handle_t *handle)
 					  idle);
 
 	walk_free(op->walk);
+	picked_free(op->picked);
+	if (op->root_fd >= 0)
+		close(op->root_fd);
 	if (op->sum_fd >= 0)
 		close(op->sum_fd);
+	buf_fini(&op->names);
 	buf_fini(&op->out);
 	free(op);
 }
@@ -100,6 +122,16 @@ step_sum(struct list_op *op)
 	(void)buf_adds(&op->out, "}\n");
 }
 
+/* With too many names nothing is packed: the other side has to ask for it. */
+static void
+remember(struct list_op *op, const struct walk_entry *e)
+{
+	if (!op->packs || !S_ISREG(e->st.st_mode) ||
+	    (uint64_t)e->st.st_size >= op->below)
+		return;
+	op->packs = buf_add(&op->names, e->path, strlen(e->path) + 1) == 0;
+}
+
 static void
 list_entry(struct list_op *op, const struct walk_entry *e)
 {
@@ -115,6 +147,7 @@ list_entry(struct list_op *op, const struct walk_entry *e)
 	jsonw_object(&w, NULL);
 	info_add(&w, e->path, e->dir_fd, e->name, &e->st);
 	op->n++;
+	remember(op, e);
 	if (op->sums && S_ISREG(e->st.st_mode))
 		op->sum_fd = open_for_sum(e);
 	if (op->sum_fd >= 0) {
@@ -127,50 +160,70 @@ list_entry(struct list_op *op, const struct walk_entry *e)
 	(void)buf_adds(&op->out, "}\n");
 }
 
-static void
+/* The last line: 1 the files follow, 0 that was all. */
+static int
 end_list(struct list_op *op)
 {
-	AUTO_BUF line = BUF_INIT(256);
-	struct jsonw w = JSONW_INIT(&line);
+	struct jsonw w = JSONW_INIT(&op->out);
 
-	uv_idle_stop(&op->idle);
 	jsonw_object(&w, NULL);
 	jsonw_str(&w, "type", "end");
 	jsonw_u64(&w, "entries", op->n);
 	jsonw_u64(&w, "skipped", walk_n_skipped(op->walk));
 	jsonw_object_end(&w);
-	(void)buf_addc(&line, '\n');
-	(void)http_reply_write(op->x, buf_bytes(&line), line.len);
-	http_reply_end(op->x);
+	(void)buf_addc(&op->out, '\n');
+	if (!op->packs)
+		return 0;
+	op->picked = picked_new(TAKE_FD(op->root_fd), buf_text(&op->names),
+				op->names.len);
+	return 1;
+}
+
+/* One more entry, piece of a file to sum up, or piece of the archive. */
+static int
+step(struct list_op *op, uint64_t *cost, struct err *err)
+{
+	struct walk_entry e;
+
+	if (op->picked) {
+		*cost += PACK_COST;
+		return picked_read(op->picked, &op->out, err);
+	}
+	if (op->sum_fd >= 0) {
+		*cost += SUM_COST;
+		step_sum(op);
+		return 1;
+	}
+	*cost += 1;
+	if (walk_next(op->walk, &e) == 0)
+		return end_list(op);
+	list_entry(op, &e);
+	return 1;
 }
 
 static void
 on_list_idle(uv_idle_t *idle)
 {
 	struct list_op *op = container_of(idle, struct list_op, idle);
-	struct walk_entry e;
+	struct err err = ERR_INIT;
 	uint64_t cost = 0;
 	bool is_full;
 	int rc = 1;
 
 	buf_clear(&op->out);
-	while (rc > 0 && cost < SLICE_ENTRIES && op->out.len < SLICE_BYTES) {
-		if (op->sum_fd >= 0) {
-			cost += SUM_COST;
-			step_sum(op);
-		} else {
-			cost++;
-			rc = walk_next(op->walk, &e);
-			if (rc > 0)
-				list_entry(op, &e);
-		}
+	while (rc > 0 && cost < SLICE_ENTRIES && op->out.len < SLICE_BYTES)
+		rc = step(op, &cost, &err);
+	if (rc < 0) {
+		uv_idle_stop(idle);
+		http_exchange_abort(op->x);
+		return;
 	}
 	is_full = op->out.len > 0 &&
 		  http_reply_write(op->x, buf_bytes(&op->out), op->out.len);
-	if (rc == 0)
-		end_list(op);
-	else if (is_full)
+	if (rc == 0 || is_full)
 		uv_idle_stop(idle);
+	if (rc == 0)
+		http_reply_end(op->x);
 }
 
 static void
@@ -181,49 +234,88 @@ on_list_drain(struct http_exchange *x UNUSED, void *owner)
 	uv_idle_start(&op->idle, on_list_idle);
 }
 
-static struct walk *
-open_walk(struct http_exchange *x, const struct file_policy *policy,
-	  struct err *err)
+static int
+open_dir(struct http_exchange *x, const struct file_policy *policy,
+	 struct err *err)
 {
 	AUTO_FREE char *path = query_path(x, "path", err);
 	int fd;
 
 	if (path == NULL)
-		return NULL;
+		return -1;
 	fd = confine_open(policy, path, O_RDONLY | O_DIRECTORY, err);
 	if (fd >= 0)
-		return walk_new(fd, err);
+		return fd;
 	if (err->sys == ENOTDIR)
-		err_set(err, ERR_INVALID, "%.200s: is not a directory", path);
-	else if (err->code == ERR_NOT_FOUND)
-		err_set(err, ERR_NOT_FOUND, "%.200s: no such directory", path);
-	else
-		err_wrap(err, "%.200s", path);
-	return NULL;
+		return err_set(err, ERR_INVALID, "%.200s: is not a directory",
+			       path);
+	if (err->code == ERR_NOT_FOUND)
+		return err_set(err, ERR_NOT_FOUND, "%.200s: no such directory",
+			       path);
+	return err_wrap(err, "%.200s", path);
+}
+
+/* List the directory `fd', which is taken.  NULL: answered. */
+static struct list_op *
+start_list(struct http_exchange *x, const struct file_policy *policy, int fd,
+	   struct err *err)
+{
+	struct walk *walk = fd < 0 ? NULL : walk_new(fd, err);
+	struct list_op *op;
+
+	if (walk == NULL) {
+		reply_error(x, err);
+		return NULL;
+	}
+	op = xcalloc(1, sizeof(*op));
+	op->x = x;
+	op->walk = walk;
+	op->sum_fd = op->root_fd = -1;
+	op->is_recursive = true;
+	buf_init(&op->names, MAX_NAMES);
+	buf_init(&op->out, 2 * SLICE_BYTES);
+	uv_idle_init(policy->loop, &op->idle);
+	http_exchange_own(x, op, on_list_gone);
+	http_reply_on_drain(x, on_list_drain);
+	return op;
 }
 
 void
 list_api_list(struct http_exchange *x, const struct file_policy *policy)
 {
 	struct err err = ERR_INIT;
-	struct walk *walk = open_walk(x, policy, &err);
-	struct list_op *op;
+	struct list_op *op = start_list(x, policy, open_dir(x, policy, &err),
+					&err);
 
-	if (walk == NULL) {
-		reply_error(x, &err);
+	if (op == NULL)
 		return;
-	}
-	op = xcalloc(1, sizeof(*op));
-	op->x = x;
-	op->walk = walk;
-	op->sum_fd = -1;
 	op->is_recursive = query_flag(x, "recursive");
 	op->sums = query_flag(x, "sums");
 	op->sweeps = query_flag(x, "sweep");
-	buf_init(&op->out, 2 * SLICE_BYTES);
-	uv_idle_init(policy->loop, &op->idle);
-	http_exchange_own(x, op, on_list_gone);
-	http_reply_on_drain(x, on_list_drain);
 	http_reply_start(x, 200, REPLY_NDJSON, -1);
+	uv_idle_start(&op->idle, on_list_idle);
+}
+
+void
+list_api_fetch(struct http_exchange *x, const struct file_policy *policy)
+{
+	struct err err = ERR_INIT;
+	AUTO_CLOSE int fd = -1;
+	struct list_op *op;
+	uint64_t below;
+	int list_fd;
+
+	if (query_number(x, "below", UINT64_MAX, &below, &err) == 0)
+		fd = open_dir(x, policy, &err);
+	list_fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (fd >= 0 && list_fd < 0)
+		err_sys(&err, "failed to list");
+	op = start_list(x, policy, list_fd, &err);
+	if (op == NULL)
+		return;
+	op->packs = true;
+	op->below = below;
+	op->root_fd = TAKE_FD(fd);
+	http_reply_start(x, 200, FETCH_TYPE, -1);
 	uv_idle_start(&op->idle, on_list_idle);
 }
