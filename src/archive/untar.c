@@ -5,7 +5,8 @@
  *
  * Most entries share their directory with the one before, so the descriptor of
  * the last directory is kept, with its name.  No entry can put anything else
- * under that name: rename replaces a directory by a directory only.
+ * under that name: rename replaces a directory by a directory only.  A file is
+ * done with, one way or the other, before the descriptor changes.
  */
 
 #include <errno.h>
@@ -267,7 +268,7 @@ make_dir(struct untar *u, const struct tar_entry *entry, struct err *err)
 static int
 make_file(struct untar *u, const struct tar_entry *entry, struct err *err)
 {
-	if (newfile_open(&u->file, u->parent_fd, 0, err) < 0)
+	if (newfile_open(&u->file, u->parent_fd, NEWFILE_SERIES, err) < 0)
 		return err_wrap(err, "failed to create file: %.256s",
 				entry->name);
 	free(u->base);
