@@ -27,6 +27,7 @@
 
 struct picked {
 	int root_fd;
+	unsigned flags;
 	const char *at, *end; /* names still to come */
 	const char *name;     /* the current one */
 	uint64_t n, n_skipped;
@@ -39,11 +40,12 @@ struct picked {
 };
 
 struct picked *
-picked_new(int dir_fd, const char *names, size_t n)
+picked_new(int dir_fd, const char *names, size_t n, unsigned flags)
 {
 	struct picked *p = xcalloc(1, sizeof(*p));
 
 	p->root_fd = dir_fd;
+	p->flags = flags;
 	p->at = names;
 	p->end = names + n;
 	p->parent_fd = p->fd = -1;
@@ -153,8 +155,12 @@ add_name(struct picked *p, struct buf *out)
 
 	if (p->name[0] == '\0' || p->name[0] == '/' ||
 	    strlen(p->name) > TAR_NAME_MAX || str_eq(base, "..") ||
-	    str_eq(base, ".") || !enter_parent(p) ||
-	    fstatat(p->parent_fd, base, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	    str_eq(base, ".") || !enter_parent(p))
+		return skip(p);
+	if (p->flags & PICKED_FILES)
+		return add_file(p, out, base);
+	/* Devices are not for opening. */
+	if (fstatat(p->parent_fd, base, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return skip(p);
 	if (S_ISDIR(st.st_mode))
 		return add_header(p, out, TAR_DIR, NULL, &st);

@@ -20,11 +20,20 @@
 
 struct picked;
 
+enum picked_flags {
+	/*
+	 * All were regular files when they were looked at: they are opened
+	 * at once, and left out if they are none any more.
+	 */
+	PICKED_FILES = 1u << 0,
+};
+
 /*
  * `dir_fd' may be O_PATH and is taken.  `names' are `n' bytes of relative clean
  * paths, each ended by a NUL; borrowed until picked_free.
  */
-struct picked *picked_new(int dir_fd, const char *names, size_t n);
+struct picked *picked_new(int dir_fd, const char *names, size_t n,
+			  unsigned flags);
 void picked_free(struct picked *picked);
 
 /*
