@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/fs.h"
 #include "core/macros.h"
 #include "core/rand.h"
@@ -236,8 +237,7 @@ newfile_set_mtime(struct newfile *file, int64_t mtime_ns)
 {
 	const struct timespec times[2] = {
 		{ .tv_nsec = UTIME_OMIT },
-		{ .tv_sec = mtime_ns / 1000000000,
-		  .tv_nsec = mtime_ns % 1000000000 },
+		clock_timespec(mtime_ns),
 	};
 
 	return futimens(file->fd, times);

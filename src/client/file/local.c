@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/macros.h"
 #include "core/mem.h"
 #include "core/path.h"
@@ -73,8 +74,7 @@ static void
 split_time(int64_t ns, struct timespec out[2])
 {
 	out[0] = (struct timespec){ .tv_nsec = UTIME_OMIT };
-	out[1] = (struct timespec){ .tv_sec = ns / 1000000000,
-				    .tv_nsec = ns % 1000000000 };
+	out[1] = clock_timespec(ns);
 }
 
 int
