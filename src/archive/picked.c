@@ -102,7 +102,8 @@ add_header(const struct picked *p, struct buf *out, enum tar_type type,
 	};
 	const struct tar_attr attr = {
 		.mtime = st->st_mtim.tv_sec,
-		.mtime_nsec = st->st_mtim.tv_nsec,
+		.mtime_nsec = p->flags & PICKED_SECONDS ? 0
+							: st->st_mtim.tv_nsec,
 	};
 
 	return tar_add_header(out, &entry, &attr);

@@ -7,7 +7,7 @@
  *
  * What is not there, cannot be read, or is neither file, directory nor link, is
  * left out and counted; so is what would be reached through a link.  A
- * directory is packed without what is in it.  Times are whole (tar.h).  A file
+ * directory is packed without what is in it.  Times are exact (tar.h).  A file
  * that shrinks while it is read is filled with zeros, as its size was
  * announced; it counts as left out.
  */
@@ -26,6 +26,8 @@ enum picked_flags {
 	 * at once, and left out if they are none any more.
 	 */
 	PICKED_FILES = 1u << 0,
+	/* Times are told in seconds: that is 1 KiB less for each. */
+	PICKED_SECONDS = 1u << 1,
 };
 
 /*

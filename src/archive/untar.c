@@ -347,7 +347,7 @@ end_file(struct untar *u, struct err *err)
 }
 
 static int
-begin_entry(struct untar *u, const struct tar_entry *entry, struct err *err)
+begin_entry(struct untar *u, struct tar_entry *entry, struct err *err)
 {
 	int rc = 0;
 

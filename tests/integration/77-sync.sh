@@ -165,7 +165,7 @@ done 2>"$TMP/errors"
 unset BERTH_FILE_VIA
 
 # Where nothing is, all comes with the list; a pattern has it asked for by name.
-mkdir -p first/a/b first/ro first/empty first/shut "$HOME/outside"
+mkdir -p first/a/b first/ro first/empty first/old "$HOME/outside"
 for i in {1..50}; do echo "$i" >"first/a/f$i"; done
 head -c 9000000 /dev/urandom >first/a/b/large
 : >first/nothing
@@ -177,6 +177,7 @@ mkfifo first/fifo
 chmod 700 first/a/f3
 touch -d '2001-02-03 04:05:06.789' first/a/f4 first/a/b
 touch -h -d '2002-03-04 05:06:07.891' first/link
+touch -d '1960-01-02 03:04:05.678' first/a/f5 first/old
 chmod 555 first/ro
 touch -d '2003-04-05 06:07:08.912' first/ro first/empty
 exactly() { # DIR

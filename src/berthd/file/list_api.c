@@ -175,7 +175,7 @@ end_list(struct list_op *op)
 	if (!op->packs)
 		return 0;
 	op->picked = picked_new(TAKE_FD(op->root_fd), buf_text(&op->names),
-				op->names.len, PICKED_FILES);
+				op->names.len, PICKED_FILES | PICKED_SECONDS);
 	return 1;
 }
 

@@ -49,7 +49,7 @@ is_as_listed(const struct plan_step *step, const struct tar_entry *entry)
 }
 
 static int
-on_entry(const struct tar_entry *entry, void *owner, struct err *err)
+on_entry(struct tar_entry *entry, void *owner, struct err *err)
 {
 	struct arrival *a = owner;
 	const struct plan_step *step = sync_find(a->sync, entry->name);
@@ -60,6 +60,8 @@ on_entry(const struct tar_entry *entry, void *owner, struct err *err)
 			       "for",
 			       entry->name);
 	*expected(a, step) = false;
+	/* If it has changed since, the next sync is to see that. */
+	entry->mtime_ns = step->entry->mtime_ns;
 	if (is_as_listed(step, entry))
 		return 0;
 	sync_tell(a->sync, SYNC_SKIP, step->entry,
