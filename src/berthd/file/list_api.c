@@ -56,7 +56,7 @@ struct list_op {
 	uint64_t n;
 
 	/* What a fetch packs; picked is NULL until all is listed. */
-	bool packs;
+	bool is_fetch, packs;
 	int root_fd;
 	uint64_t below;
 	struct buf names;
@@ -145,7 +145,10 @@ list_entry(struct list_op *op, const struct walk_entry *e)
 			return;
 	}
 	jsonw_object(&w, NULL);
-	info_add(&w, e->path, e->dir_fd, e->name, &e->st);
+	if (op->is_fetch)
+		info_add_state(&w, e->path, e->dir_fd, e->name, &e->st);
+	else
+		info_add(&w, e->path, e->dir_fd, e->name, &e->st);
 	op->n++;
 	remember(op, e);
 	if (op->sums && S_ISREG(e->st.st_mode))
@@ -313,7 +316,7 @@ list_api_fetch(struct http_exchange *x, const struct file_policy *policy)
 	op = start_list(x, policy, list_fd, &err);
 	if (op == NULL)
 		return;
-	op->packs = true;
+	op->is_fetch = op->packs = true;
 	op->below = below;
 	op->root_fd = TAKE_FD(fd);
 	http_reply_start(x, 200, FETCH_TYPE, -1);
