@@ -8,7 +8,6 @@
  */
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <limits.h>
@@ -17,12 +16,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/fs.h"
 #include "core/macros.h"
 #include "core/mem.h"
 #include "core/strv.h"
 #include "core/text.h"
 #include "archive/tar.h"
+#include "archive/tar_put.h"
+#include "archive/walk.h"
 #include "berthd/file/pack.h"
 
 /* Each level costs a descriptor while it is open. */
@@ -40,10 +40,7 @@ struct pack {
 	struct level levels[MAX_DEPTH];
 	size_t depth;
 	char path[PATH_MAX]; /* of the current entry, below the root */
-	int fd;		     /* the current file, or -1 */
-	uint64_t size, left;
-	bool is_short; /* it ended before its size */
-	uint64_t n_skipped;
+	struct tar_put put;
 	bool at_end;
 };
 
@@ -60,7 +57,7 @@ pack_new(int dir_fd, char *const *excludes, struct err *err)
 	}
 	p = xcalloc(1, sizeof(*p));
 	p->excludes = strv_copy(excludes);
-	p->fd = -1;
+	tar_put_init(&p->put, TAR_PUT_OWNERS, PIECE);
 	p->levels[0].dir = dir;
 	p->depth = 1;
 	return p;
@@ -73,8 +70,7 @@ pack_free(struct pack *p)
 		return;
 	while (p->depth > 0)
 		closedir(p->levels[--p->depth].dir);
-	if (p->fd >= 0)
-		close(p->fd);
+	tar_put_fini(&p->put);
 	strv_free(p->excludes);
 	free(p);
 }
@@ -92,41 +88,20 @@ is_excluded(const struct pack *p, const char *name)
 }
 
 static int
-add_header(const struct pack *p, struct buf *out, enum tar_type type,
-	   const char *link, const struct stat *st)
-{
-	const struct tar_entry entry = {
-		.type = type,
-		.name = p->path,
-		.link = link,
-		.mode = st->st_mode & 0777,
-		.size = type == TAR_FILE ? (uint64_t)st->st_size : 0,
-	};
-	const struct tar_attr attr = {
-		.uid = st->st_uid,
-		.gid = st->st_gid,
-		.mtime = st->st_mtime,
-	};
-
-	return tar_add_header(out, &entry, &attr);
-}
-
-static int
 skip(struct pack *p)
 {
-	p->n_skipped++;
+	p->put.n_skipped++;
 	return 0;
 }
 
 static int
-add_dir(struct pack *p, struct buf *out, int parent, const char *name,
-	struct stat *st)
+add_dir(struct pack *p, struct buf *out, const struct walk_entry *e)
 {
 	int fd = -1;
 	DIR *dir;
 
 	if (p->depth < MAX_DEPTH)
-		fd = openat(parent, name,
+		fd = openat(e->dir_fd, e->name,
 			    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	dir = fd >= 0 ? fdopendir(fd) : NULL;
 	if (dir == NULL) {
@@ -137,64 +112,30 @@ add_dir(struct pack *p, struct buf *out, int parent, const char *name,
 	p->levels[p->depth].dir = dir;
 	p->levels[p->depth].path_len = strlen(p->path) + 1;
 	p->depth++;
-	return add_header(p, out, TAR_DIR, NULL, st);
-}
-
-static int
-add_file(struct pack *p, struct buf *out, int parent, const char *name,
-	 struct stat *st)
-{
-	int fd = openat(parent, name,
-			O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
-			    O_CLOEXEC);
-
-	if (fd < 0)
-		return skip(p);
-	if (fstat(fd, st) < 0 || !S_ISREG(st->st_mode)) {
-		close(fd);
-		return skip(p);
-	}
-	p->fd = fd;
-	p->is_short = false;
-	p->size = p->left = (uint64_t)st->st_size;
-	return add_header(p, out, TAR_FILE, NULL, st);
-}
-
-static int
-add_symlink(struct pack *p, struct buf *out, int parent, const char *name,
-	    struct stat *st)
-{
-	char target[TAR_NAME_MAX + 1];
-	ssize_t n = readlinkat(parent, name, target, sizeof(target));
-
-	if (n < 0 || (size_t)n == sizeof(target))
-		return skip(p);
-	target[n] = '\0';
-	return add_header(p, out, TAR_SYMLINK, target, st);
+	return tar_put_entry(&p->put, out, e);
 }
 
 static int
 add_entry(struct pack *p, struct buf *out, const char *name)
 {
 	const struct level *level = &p->levels[p->depth - 1];
-	int parent = dirfd(level->dir);
+	struct walk_entry e = { .path = p->path,
+				.name = p->path + level->path_len,
+				.dir_fd = dirfd(level->dir) };
 	size_t n = strlen(name);
-	struct stat st;
 
 	if (str_eq(name, ".") || str_eq(name, "..") || is_excluded(p, name))
 		return 0;
 	if (level->path_len + n + 1 >= sizeof(p->path) ||
-	    fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	    fstatat(e.dir_fd, name, &e.st, AT_SYMLINK_NOFOLLOW) < 0)
 		return skip(p);
 	if (level->path_len)
 		p->path[level->path_len - 1] = '/';
 	memcpy(p->path + level->path_len, name, n + 1);
-	if (S_ISDIR(st.st_mode))
-		return add_dir(p, out, parent, name, &st);
-	if (S_ISREG(st.st_mode))
-		return add_file(p, out, parent, name, &st);
-	if (S_ISLNK(st.st_mode))
-		return add_symlink(p, out, parent, name, &st);
+	if (S_ISDIR(e.st.st_mode))
+		return add_dir(p, out, &e);
+	if (S_ISREG(e.st.st_mode) || S_ISLNK(e.st.st_mode))
+		return tar_put_entry(&p->put, out, &e);
 	return 0;
 }
 
@@ -213,32 +154,6 @@ step_list(struct pack *p, struct buf *out)
 	return tar_add_end(out);
 }
 
-/* Read one more piece of the file, or close it. */
-static int
-step_file(struct pack *p, struct buf *out)
-{
-	size_t want = (size_t)MIN(p->left, (uint64_t)PIECE);
-	uint8_t *room = buf_reserve(out, want);
-	ssize_t got;
-
-	if (room == NULL)
-		return -1;
-	got = read_full(p->fd, room, want);
-	got = MAX(got, (ssize_t)0);
-	if ((size_t)got < want) {
-		memset(room + got, 0, want - (size_t)got);
-		p->n_skipped += !p->is_short;
-		p->is_short = true;
-	}
-	buf_commit(out, want);
-	p->left -= want;
-	if (p->left > 0)
-		return 0;
-	close(p->fd);
-	p->fd = -1;
-	return tar_add_padding(out, p->size);
-}
-
 int
 pack_read(struct pack *p, struct buf *out, struct err *err)
 {
@@ -246,7 +161,8 @@ pack_read(struct pack *p, struct buf *out, struct err *err)
 
 	if (p->at_end)
 		return 0;
-	rc = p->fd >= 0 ? step_file(p, out) : step_list(p, out);
+	rc = tar_put_is_busy(&p->put) ? tar_put_piece(&p->put, out)
+				      : step_list(p, out);
 	if (rc < 0)
 		return err_set(err, ERR_LIMIT, "no room for the archive");
 	return p->at_end ? 0 : 1;
@@ -255,5 +171,5 @@ pack_read(struct pack *p, struct buf *out, struct err *err)
 uint64_t
 pack_n_skipped(const struct pack *p)
 {
-	return p->n_skipped;
+	return p->put.n_skipped;
 }
