@@ -47,9 +47,7 @@ print_path(const struct cli_call *call, const struct config_file *file,
 	jsonw_str(&w, "path", file->path);
 	jsonw_bool(&w, "exists", file->is_there);
 	jsonw_bool(&w, "encrypted", file->is_sealed);
-	jsonw_int(&w, "schema_version", 1);
-	jsonw_object_end(&w);
-	return print_json(&out, err);
+	return print_answer(&w, err);
 }
 
 static int
@@ -170,9 +168,7 @@ run_check(const struct cli_call *call, struct err *err)
 	jsonw_str(&w, "file", registry.file);
 	jsonw_u64(&w, "machines", registry.n_own);
 	jsonw_strv(&w, "warnings", registry.warnings);
-	jsonw_int(&w, "schema_version", 1);
-	jsonw_object_end(&w);
-	return print_json(&out, err);
+	return print_answer(&w, err);
 }
 
 static const struct cli_command check_command = {
