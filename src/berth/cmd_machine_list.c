@@ -24,7 +24,8 @@
 #include "berth/config_args.h"
 #include "berth/out/table.h"
 
-#define MAX_OUTPUT (8u << 20)
+/* A hundred thousand machines, each with all its keys. */
+#define MAX_OUTPUT (64u << 20)
 
 struct machine_args {
 	char **names;

@@ -164,11 +164,19 @@ print_json(const struct buf *json, struct err *err)
 }
 
 int
-print_answer(struct jsonw *w, struct err *err)
+end_answer(struct jsonw *w, struct err *err)
 {
 	jsonw_int(w, "schema_version", 1);
 	jsonw_object_end(w);
-	return print_json(w->out, err);
+	if (jsonw_done(w) < 0)
+		return err_set(err, ERR_LIMIT, "the answer is too long");
+	return 0;
+}
+
+int
+print_answer(struct jsonw *w, struct err *err)
+{
+	return end_answer(w, err) < 0 ? -1 : print_json(w->out, err);
 }
 
 void
