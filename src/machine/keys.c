@@ -89,18 +89,7 @@ check_token(void *at, struct err *err)
 static int
 check_path(void *at, struct err *err)
 {
-	char **path = at;
-	AUTO_FREE char *full = path_expand(*path, err);
-
-	if (full == NULL)
-		return -1;
-	if (full[0] != '/')
-		return err_set(err, ERR_CONFIG,
-			       "\"%.128s\" is neither absolute nor below \"~\"",
-			       full);
-	free(*path);
-	*path = path_clean(full);
-	return 0;
+	return path_settle(at, err);
 }
 
 /* A text that must not be empty. */
