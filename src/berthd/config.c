@@ -145,12 +145,9 @@ check_token(void *at, struct err *err)
 {
 	const char *token = *(char **)at;
 
-	for (const char *p = token; *p; p++) {
-		if (*p <= ' ' || *p > '~')
-			return err_set(err, ERR_CONFIG,
-				       "has a character that is not visible "
-				       "ASCII");
-	}
+	if (!str_is_visible(token))
+		return err_set(err, ERR_CONFIG,
+			       "has a character that is not visible ASCII");
 	if (strlen(token) > MAX_TOKEN)
 		return err_set(err, ERR_CONFIG, "is longer than %d characters",
 			       MAX_TOKEN);

@@ -77,12 +77,9 @@ check_token(void *at, struct err *err)
 
 	if (name)
 		return store_check_name(name, err);
-	for (const char *p = token; *p; p++) {
-		if (*p <= ' ' || *p > '~')
-			return err_set(err, ERR_CONFIG,
-				       "has a character that is not visible "
-				       "ASCII");
-	}
+	if (!str_is_visible(token))
+		return err_set(err, ERR_CONFIG,
+			       "has a character that is not visible ASCII");
 	return 0;
 }
 
