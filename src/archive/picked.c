@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/fs.h"
 #include "core/macros.h"
 #include "core/mem.h"
 #include "core/path.h"
@@ -52,9 +53,7 @@ picked_new(int dir_fd, const char *names, size_t n)
 static void
 drop_parent(struct picked *p)
 {
-	if (p->parent_fd >= 0)
-		close(p->parent_fd);
-	p->parent_fd = -1;
+	fd_close(&p->parent_fd);
 	free(p->parent);
 	p->parent = NULL;
 }

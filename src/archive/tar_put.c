@@ -29,9 +29,7 @@ tar_put_init(struct tar_put *put, unsigned flags, size_t max_piece)
 void
 tar_put_fini(struct tar_put *put)
 {
-	if (put->fd >= 0)
-		close(put->fd);
-	put->fd = -1;
+	fd_close(&put->fd);
 }
 
 static int
@@ -115,7 +113,7 @@ tar_put_is_busy(const struct tar_put *put)
 static int
 end_file(struct tar_put *put, struct buf *out)
 {
-	close(TAKE_FD(put->fd));
+	fd_close(&put->fd);
 	if (tar_add_padding(out, put->size) < 0)
 		return -1;
 	if (!put->is_short)

@@ -24,9 +24,7 @@
 static void
 end(struct cast *cast)
 {
-	if (cast->fd >= 0)
-		close(cast->fd);
-	cast->fd = -1;
+	fd_close(&cast->fd);
 }
 
 static void
