@@ -31,7 +31,6 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "core/fs.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/parse.h"
