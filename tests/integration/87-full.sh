@@ -2,13 +2,13 @@
 # Goal: where there is no space left, in the home or for the log, an operator
 # still comes in and is told, nobody else does what cannot be written down, and
 # what was written stays whole.
-# Timeout: 60
+# Timeout: 90
 . "$(dirname "$0")/../lib.sh"
 needs tmux script
 needs_root
 unset TMUX TMUX_PANE BERTH_SESSION
 
-mkdir -p "$TMP/run" "$TMP/etc" "$TMP/bin" "$TMP/log" "$TMP/quota"
+mkdir -p "$TMP/run" "$TMP/etc" "$TMP/bin" "$TMP/log" "$TMP/quota" "$TMP/tapes"
 chmod 700 "$TMP/run"
 small() {
 	mount -t tmpfs -o size=256k,nr_inodes=200,mode=700 none "$1" ||
@@ -17,6 +17,7 @@ small() {
 }
 small "$TMP/log"
 small "$TMP/quota"
+small "$TMP/tapes"
 # To the last byte and the last name.
 fill() {
 	cat /dev/zero >"$1/fill" 2>/dev/null
@@ -108,6 +109,69 @@ creeps() {
 	free "$TMP/log"
 }
 ok 'nor is it torn where the space ends in a record' creeps
+
+# --- a recording whose disk fills up -----------------------------------------------
+
+# It ends with a whole line, and not with the session.
+recorded() { # NAME DIRECTORY TEXT
+	terminal "$1" taped
+	wait_for 15 shows "$1" "$3" || return 1
+	tape=$(ls -t "$2"/taped-*.cast | head -n 1)
+	fill "$2"
+	wait_for 30 is_cut "$1"
+}
+# The last block has room for some more.
+is_cut() {
+	printf 'more and more for %s\r' "$1" >&"$KEYS"
+	[ -z "$(find "/proc/$(pgrep -P $PID)/fd" -lname "$tape")" ]
+}
+goes_on() {
+	printf '\f after the end of the tape %s\r' "$1" >&"$KEYS"
+	wait_for 10 shows "$1" "after the end of the tape $1"
+}
+plays() {
+	[ "$(tail -c 1 "$tape" | od -An -tx1)" = ' 0a' ] &&
+		jq -e . "$tape" >/dev/null &&
+		"$BERTH" session play --speed 1000 "$tape" | grep -aq "$1"
+}
+unrecorded() {
+	jq -r 'select(.event == "unrecorded") | .session + " " + .result' \
+		"$TMP/log/audit.jsonl"
+}
+
+mkdir "$TMP/etc3"
+cp "$TMP/etc/codex-ssh.env" "$TMP/etc3"
+sed "s|^record_dir.*|record_dir: $TMP/tapes|" "$TMP/etc/policy.yaml" >"$TMP/etc3/policy.yaml"
+ETC=$TMP/etc3
+ok 'a recording ends where its disk is full' \
+	recorded tape1 "$TMP/tapes" "agent is ready"
+ok 'the session goes on' goes_on tape1
+like 'the log says so at once' "$(unrecorded)" \
+	"^taped .*tapes/taped-.*\\.cast: .*No space left"
+is 'once' "$(unrecorded | wc -l)" 1
+ok 'the session is left as any other' leave
+ok 'and who leaves is told' shows tape1 'the recording of this session is not whole'
+ok 'the recording is whole lines, and plays' plays 'agent is ready'
+ok 'the log is whole' verified
+free "$TMP/tapes"
+ok 'with space again the next session is recorded' terminal tape2 taped
+wait_for 15 shows tape2 'after the end of the tape'
+leave
+tape=$(ls -t "$TMP"/tapes/taped-*.cast | head -n 1)
+ok 'to its end' plays 'after the end'
+like 'which has a status' "$(tail -n 1 "$tape")" '"x"'
+is 'and was not cut' "$(unrecorded | wc -l)" 1
+
+unset ETC
+ok 'a recording ends beside a log for which there is no space either' \
+	recorded tape3 "$TMP/log" "after the end"
+ok 'the session goes on there, too' goes_on tape3
+ok 'is left' leave
+ok 'with a word of what is missing' shows tape3 'the recording of this session is not whole'
+ok 'its recording plays' plays 'after the end'
+ok 'and what was logged is whole' verified
+free "$TMP/log"
+tmux_of kill-session -t =taped
 
 # --- a home over its quota ---------------------------------------------------------
 

@@ -497,17 +497,66 @@ record_path(const struct login *login, struct err *err)
 	return path_join(dir, name);
 }
 
+/* A recording that ended early, if `cut' says so. */
+struct tape {
+	const struct login *login;
+	const char *path;
+	struct err cut;
+	bool is_on_record; /* that it was cut */
+};
+
+static void
+write_cut(struct tape *tape, struct err *err)
+{
+	AUTO_FREE char *what = xasprintf("%s: %s", tape->path, tape->cut.msg);
+	struct audit_record record = { .event = "unrecorded", .result = what };
+
+	tape->is_on_record = write_record(tape->login, &record, true, err) == 0;
+}
+
+/* The person looks at the session: the log is told now, the person later. */
+static void
+on_cut(void *owner, const struct err *why)
+{
+	struct tape *tape = owner;
+	struct err failure = ERR_INIT;
+
+	tape->cut = *why;
+	write_cut(tape, &failure);
+}
+
+/* There may be space again for what could not be written down. */
+static void
+tell_cut(struct tape *tape)
+{
+	struct err failure = ERR_INIT;
+
+	if (tape->cut.code == ERR_NONE)
+		return;
+	fprintf(stderr,
+		"codex-ssh: the recording of this session is not whole: %s\n",
+		tape->cut.msg);
+	if (!tape->is_on_record)
+		write_cut(tape, &failure);
+	if (!tape->is_on_record)
+		fprintf(stderr, "codex-ssh: this is not on record: %s\n",
+			failure.msg);
+}
+
 /* Who is to be recorded, and cannot be, does not come in. */
 static int
 do_recorded(const struct login *login, const struct errand *errand,
 	    const char *format, struct err *err)
 {
 	AUTO_FREE char *path = record_path(login, err);
+	struct tape tape = { .login = login, .path = path, .cut = ERR_INIT };
 	struct winsize size = { 0 };
 	struct cast_config config = { .version = str_eq(format, "v2") ? 2 : 3,
 				      .term = getenv("TERM"),
 				      .title = login->session,
-				      .max_bytes = login->policy.record_max };
+				      .max_bytes = login->policy.record_max,
+				      .on_cut = on_cut,
+				      .owner = &tape };
 	struct cast cast = CAST_INIT;
 	uint64_t duration;
 	int status;
@@ -519,6 +568,7 @@ do_recorded(const struct login *login, const struct errand *errand,
 		return -1;
 	status = relay_run(errand, &cast, login->policy.record_input, &duration,
 			   err);
+	tell_cut(&tape);
 	if (status >= 0)
 		write_end(login, status, duration);
 	return status;
