@@ -99,12 +99,13 @@ put_event(struct cast *cast, const char *code, const void *bytes, size_t n)
 	if (cast->fd < 0)
 		return;
 	compose(cast, now, code, bytes, n, &line);
-	cast->last_us = now;
 	if (cast->written + line.len + RESERVE > cast->max) {
 		err_set(&err, ERR_LIMIT, "it has its largest size");
 		cut_short(cast, "the recording is full", &err);
 	} else if (put_line(cast, &line, &err) < 0) {
 		cut_short(cast, "the rest could not be written", &err);
+	} else {
+		cast->last_us = now;
 	}
 }
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "core/buf.h"
+#include "core/clock.h"
 #include "core/fs.h"
 #include "core/json.h"
 #include "core/mem.h"
@@ -272,6 +273,37 @@ a_recording_that_cannot_begin_leaves_no_file(void **state UNUSED)
 	assert_int_equal(stat(path, &st), -1);
 }
 
+/* The sum of all times of a recording of version 3. */
+static double
+seconds_of(const char *path)
+{
+	AUTO_BUF text = BUF_INIT(MAX_CAST);
+	struct err err = ERR_INIT;
+	double sum = 0;
+
+	assert_int_equal(fs_read_file(AT_FDCWD, path, &text, &err), 0);
+	for (const char *line = buf_text(&text); (line = strstr(line, "\n["));
+	     line += 2)
+		sum += strtod(line + 2, NULL);
+	return sum;
+}
+
+static void
+the_time_of_what_did_not_fit_is_not_lost(void **state UNUSED)
+{
+	struct cast cast;
+	AUTO_FREE char *path = start(&cast, 3, 600);
+	uint64_t until = clock_boot_ns() + 20 * NS_PER_MS;
+	char text[500] = "";
+
+	while (clock_boot_ns() < until)
+		;
+	memset(text, 'x', sizeof(text));
+	cast_output(&cast, text, sizeof(text));
+	assert_int_equal(n_cuts, 1);
+	assert_true(seconds_of(path) >= 0.02);
+}
+
 static void
 a_recording_is_never_overwritten(void **state UNUSED)
 {
@@ -300,6 +332,7 @@ main(void)
 		cmocka_unit_test(
 		    space_for_a_word_is_used_to_say_that_the_rest_is_missing),
 		cmocka_unit_test(a_recording_that_cannot_begin_leaves_no_file),
+		cmocka_unit_test(the_time_of_what_did_not_fit_is_not_lost),
 		cmocka_unit_test(a_recording_is_never_overwritten),
 	};
 
