@@ -41,7 +41,7 @@ roles:
   - {name: op, kind: operator}
   - {name: watch, kind: viewer}
   - {name: taped, kind: operator, session: taped, record: true}
-  - {name: run, kind: runner, commands: [{argv: [touch, "*"]}, {argv: ["true"]}]}
+  - {name: run, kind: runner, commands: [{argv: [touch, "*"]}, {argv: ["true"]}, {argv: [dd, "..."]}]}
 record_dir: $TMP/log
 POLICY
 tmux_of() { tmux -S "$TMP/run/berth/session/tmux" "$@"; }
@@ -49,13 +49,13 @@ cleanup_at_exit tmux_of kill-server
 door() {
 	env -u BERTH_HOME HOME="$TMP/quota" XDG_RUNTIME_DIR="$TMP/run" \
 		SSH_CONNECTION='192.0.2.1 5 192.0.2.2 22' SSH_ORIGINAL_COMMAND="${2:-}" \
-		"$TMP/bin/codex-ssh" --etc "$TMP/etc" --as "$1"
+		${LIMIT:-} "$TMP/bin/codex-ssh" --etc "${ETC:-$TMP/etc}" --as "$1"
 }
 terminal() { # NAME AS
 	local fd
 	mkfifo "$TMP/$1.in"
 	env -u BERTH_HOME HOME="$TMP/quota" XDG_RUNTIME_DIR="${RUN-$TMP/run}" TERM=xterm \
-		script -qfec "stty rows 30 cols 100; exec '$TMP/bin/codex-ssh' --etc '${ETC:-$TMP/etc}' --as $2; " \
+		script -qfec "stty rows 30 cols 100; exec ${LIMIT:-} '$TMP/bin/codex-ssh' --etc '${ETC:-$TMP/etc}' --as $2; " \
 		"$TMP/$1.out" <"$TMP/$1.in" >/dev/null 2>&1 &
 	PID=$!
 	exec {fd}>"$TMP/$1.in"
@@ -173,9 +173,39 @@ ok 'and what was logged is whole' verified
 free "$TMP/log"
 tmux_of kill-session -t =taped
 
+# --- files that may not grow ---------------------------------------------------------
+
+# A limit on their size is told by a signal, which kills.
+mkdir "$TMP/etc4" "$TMP/more"
+sed "s|^record_dir.*|record_dir: $TMP/more|" "$TMP/etc/policy.yaml" >"$TMP/etc4/policy.yaml"
+sed "s|AUDIT=.*|AUDIT=$TMP/more/audit.jsonl|" "$TMP/etc/codex-ssh.env" >"$TMP/etc4/codex-ssh.env"
+ETC=$TMP/etc4
+LIMIT='prlimit --fsize=8192'
+exits 153 'what a login runs dies of its limit, as everywhere' \
+	door run "dd if=/dev/zero of=$TMP/three bs=16k count=1 status=none"
+last_words() {
+	while door run true >/dev/null 2>"$TMP/said"; do :; done
+	cat "$TMP/said"
+}
+like 'a log that may not grow any more is told, and survived' "$(last_words)" \
+	'audit.jsonl: write: File too large.*nothing is done that cannot be written'
+ok 'it is whole' "$BERTHD" audit verify -f "$TMP/more/audit.jsonl"
+terminal limited op
+ok 'an operator comes in' wait_for 15 shows limited 'agent is ready'
+ok 'and is told' shows limited 'File too large'
+leave
+terminal tape4 taped
+wait_for 15 shows tape4 'agent is ready'
+tape=$(ls -t "$TMP"/more/taped-*.cast | head -n 1)
+ok 'a recording ends where it may not grow' wait_for 30 is_cut tape4
+ok 'and the session goes on' goes_on tape4
+ok 'until it is left' leave
+ok 'the recording plays' plays 'agent is ready'
+unset ETC LIMIT
+tmux_of kill-server
+
 # --- a home over its quota ---------------------------------------------------------
 
-tmux_of kill-server
 mkdir -p "$TMP/quota/codex-workspace"
 fill "$TMP/quota"
 terminal home op
