@@ -57,6 +57,7 @@ struct login {
 	const char *session;
 	char id[ID_SIZE];
 	bool is_ssh;
+	struct err no_dir; /* why the log has no directory, if it has none */
 };
 
 static void
@@ -117,16 +118,15 @@ own_dir(struct err *err)
 
 /* The system's log where we may write it, else our own. */
 static char *
-usual_log(struct err *err)
+usual_log(struct login *login, struct err *err)
 {
 	AUTO_PLACES places = PLACES_INIT;
-	struct err ignored = ERR_INIT;
 
 	if (access(SYSTEM_LOG_DIR, W_OK) == 0)
 		return xstrdup(SYSTEM_LOG_DIR "/audit.jsonl");
 	if (places_find(&places, err) < 0)
 		return NULL;
-	(void)fs_mkdir_private(places.state, &ignored);
+	(void)fs_mkdir_private(places.state, &login->no_dir);
 	return path_join(places.state, "audit.jsonl");
 }
 
@@ -138,7 +138,7 @@ find_log(struct login *login, struct err *err)
 
 	if (given && str_eq(given, "off"))
 		return 0;
-	login->audit = given ? xstrdup(given) : usual_log(err);
+	login->audit = given ? xstrdup(given) : usual_log(login, err);
 	return login->audit ? 0 : -1;
 }
 
@@ -310,6 +310,19 @@ user_name(void)
 	return name ? name : getenv("USER");
 }
 
+/* That there is no directory says less than why there is none. */
+static int
+append(const struct login *login, const struct audit_record *record, bool sync,
+       struct err *err)
+{
+	if (audit_append(login->audit, record, sync ? AUDIT_SYNC : 0, err) == 0)
+		return 0;
+	if (login->no_dir.code == ERR_NONE || err->sys != ENOENT)
+		return -1;
+	*err = login->no_dir;
+	return err_wrap(err, "audit log %s", login->audit);
+}
+
 static int
 write_record(const struct login *login, struct audit_record *record, bool sync,
 	     struct err *err)
@@ -335,7 +348,7 @@ write_record(const struct login *login, struct audit_record *record, bool sync,
 	record->from = peer;
 	record->command = login->shown;
 	record->session = login->session;
-	return audit_append(login->audit, record, sync ? AUDIT_SYNC : 0, err);
+	return append(login, record, sync, err);
 }
 
 /* "restricted" is the default of both: strict where a key is restricted. */
