@@ -28,6 +28,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/inotify.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -293,6 +294,8 @@ on_master_exit(struct child *child, int status, void *owner)
 	struct openssh *o = owner;
 
 	child_free(TAKE(o->child));
+	if (WIFSIGNALED(status))
+		o->report.signal = WTERMSIG(status);
 	/* What it has sent to us is still read before that is the end. */
 	if (o->mux == NULL || o->state == ENDING)
 		go_down_by_report(o);
