@@ -292,6 +292,10 @@ close_handle(uv_handle_t *handle, void *arg UNUSED)
 static void
 go_down(struct process *p)
 {
+	/* The loop still turns: nobody may look at what is freed. */
+	if (p->is_stopping)
+		(void)uv_timer_stop(&p->stop_look);
+	p->is_stopping = true;
 	if (p->control)
 		control_stop(p->control);
 	(void)uv_run(&p->loop, UV_RUN_NOWAIT);
