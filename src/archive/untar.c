@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/fs.h"
 #include "core/macros.h"
 #include "core/mem.h"
 #include "core/path.h"
@@ -75,9 +76,7 @@ untar_new(int dir_fd, const char *root, uint64_t max_entries)
 static void
 drop_parent(struct untar *u)
 {
-	if (u->parent_fd >= 0)
-		close(u->parent_fd);
-	u->parent_fd = -1;
+	fd_close(&u->parent_fd);
 	free(u->parent);
 	u->parent = NULL;
 }

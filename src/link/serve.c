@@ -290,13 +290,6 @@ close_handle(uv_handle_t *handle, void *arg UNUSED)
 }
 
 static void
-close_fd(int fd)
-{
-	if (fd >= 0)
-		close(fd);
-}
-
-static void
 go_down(struct process *p)
 {
 	/* The loop still turns: nobody may look at what is freed. */
@@ -315,12 +308,12 @@ go_down(struct process *p)
 	(void)uv_loop_close(&p->loop);
 	if (p->events.path)
 		events_fini(&p->events);
-	close_fd(p->sock_fd);
-	close_fd(p->ctl_fd);
+	fd_close(&p->sock_fd);
+	fd_close(&p->ctl_fd);
 	/* A name that is used once leaves nothing. */
 	if (p->lock_fd >= 0 && !str_eq(p->name, p->machine->name))
 		(void)unlink(p->places.lock);
-	close_fd(p->lock_fd);
+	fd_close(&p->lock_fd);
 	link_places_fini(&p->places);
 	registry_fini(&p->registry);
 }

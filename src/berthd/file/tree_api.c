@@ -371,13 +371,9 @@ list_entry(struct list_op *op, const struct walk_entry *e)
 {
 	struct jsonw w = JSONW_INIT(&op->out);
 
-	if (S_ISREG(e->st.st_mode) && newfile_is_temporary(e->name, NULL)) {
-		if (op->sweeps && str_ends(e->name, ".tmp"))
-			newfile_sweep(e->dir_fd, e->name);
-		if (!op->sweeps || str_ends(e->name, ".tmp") ||
-		    newfile_is_busy(e->dir_fd, e->name))
-			return;
-	}
+	if (S_ISREG(e->st.st_mode) && newfile_is_temporary(e->name, NULL) &&
+	    !newfile_tidy(e->dir_fd, e->name, op->sweeps))
+		return;
 	jsonw_object(&w, NULL);
 	info_add(&w, e->path, e->dir_fd, e->name, &e->st);
 	op->n++;

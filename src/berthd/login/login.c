@@ -34,6 +34,7 @@
 #include "core/fs.h"
 #include "core/mem.h"
 #include "core/path.h"
+#include "core/proc.h"
 #include "core/rand.h"
 #include "core/strv.h"
 #include "core/text.h"
@@ -614,25 +615,14 @@ do_attach(const struct login *login, struct err *err)
 	return do_errand(login, &errand, login->policy.audit_ends, err);
 }
 
-static char *
-own_program(void)
-{
-	char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-
-	if (n < 0)
-		return xstrdup("berthd");
-	path[n] = '\0';
-	return xstrdup(path);
-}
-
 static int
 do_stdio(const struct login *login, struct err *err)
 {
 	AUTO_STRV char **env = environment_base(environ);
 	AUTO_STRV char **argv = NULL;
+	AUTO_FREE char *own = proc_own_path(&(struct err)ERR_INIT);
 
-	strv_give(&argv, own_program());
+	strv_give(&argv, own ? TAKE(own) : xstrdup("berthd"));
 	strv_add(&argv, "stdio");
 	return do_errand(login, &(struct errand){ .argv = argv, .env = env },
 			 true, err);
