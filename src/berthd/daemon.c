@@ -40,6 +40,7 @@
 #include "core/rand.h"
 #include "core/sock.h"
 #include "core/text.h"
+#include "http/stream.h"
 #include "wire/errors.h"
 #include "wire/living.h"
 
@@ -485,6 +486,7 @@ go_down(struct daemon *daemon)
 	exec_store_free(daemon->store);
 	sessions_free(daemon->sessions);
 	(void)uv_run(daemon->loop, UV_RUN_NOWAIT);
+	stream_end_lingering();
 	uv_walk(daemon->loop, close_handle, NULL);
 	(void)uv_run(daemon->loop, UV_RUN_DEFAULT);
 	(void)uv_loop_close(daemon->loop);

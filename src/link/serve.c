@@ -27,6 +27,7 @@
 #include "machine/registry.h"
 #include "secret/secret.h"
 #include "secret/store.h"
+#include "http/stream.h"
 #include "wire/link_places.h"
 #include "link/control.h"
 #include "link/events.h"
@@ -302,6 +303,7 @@ go_down(struct process *p)
 	front_free(p->front);
 	link_free(p->link);
 	(void)uv_run(&p->loop, UV_RUN_NOWAIT);
+	stream_end_lingering();
 	uv_walk(&p->loop, close_handle, NULL);
 	(void)uv_run(&p->loop, UV_RUN_DEFAULT);
 	control_free(p->control);
