@@ -171,6 +171,14 @@ is_crash(int sig)
 	return false;
 }
 
+/* ssh, for one, does crash now and then. */
+static bool
+is_ours(const char *name)
+{
+	return strncmp(name, "berth", 5) == 0 ||
+	       strncmp(name, "codex-", 6) == 0 || strcmp(name, "codexd") == 0;
+}
+
 /* One that is dead and not reaped has its name still. */
 static void
 note_end(const siginfo_t *info)
@@ -187,6 +195,8 @@ note_end(const siginfo_t *info)
 	if (fd >= 0)
 		close(fd);
 	name[n > 0 ? n - 1 : 0] = '\0';
+	if (!is_ours(name))
+		return;
 	printf("# crashed: %d %s (%s)\n", info->si_pid, name,
 	       strsignal(info->si_status));
 	has_crash = true;

@@ -41,9 +41,10 @@ run_test <<<'ok "true" true; setsid tail -f /dev/null & disown'
 is 'test that leaves a process behind fails' $status 1
 like 'and the process is shown' "$out" 'left behind.*still running'
 
-run_test <<<'ok "true" true; (setsid sh -c "kill -SEGV \$\$" &) ; tail --pid=$! -f /dev/null'
+cp "$(command -v dash)" "$TMP/berth-falls"
+run_test <<<'ok "true" true; (setsid '"$TMP"'/berth-falls -c "kill -SEGV \$\$" &)'
 is 'test in which a daemon crashes fails' $status 1
-like 'and the crash is shown' "$out" 'crashed: [0-9]+ sh \(Segmentation fault\)'
+like 'and the crash is shown' "$out" 'crashed: [0-9]+ berth-falls \(Segmentation fault\)'
 
 run_test BERTH_TEST_SANITIZED=1 <<<'ok "true" true; mkdir -p h/state
 	echo "==7==ERROR: AddressSanitizer: heap-use-after-free" >h/state/berthd.log'
