@@ -121,7 +121,7 @@ open_named(struct newfile *file, int dir_fd, unsigned flags)
 		if (file->dir_fd >= 0)
 			fd = create(file);
 	}
-	/* For newfile_sweep; a file system without locks is as good. */
+	/* For newfile_tidy; a file system without locks is as good. */
 	if (fd >= 0)
 		(void)flock(fd, LOCK_EX | LOCK_NB);
 	return fd;
@@ -209,8 +209,9 @@ newfile_offset(int dir_fd, const char *key)
 	return (uint64_t)st.st_size;
 }
 
-bool
-newfile_is_busy(int dir_fd, const char *name)
+/* Is it that of another user, or is somebody writing it? */
+static bool
+is_busy(int dir_fd, const char *name)
 {
 	AUTO_CLOSE int fd = openat(
 	    dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -221,15 +222,25 @@ newfile_is_busy(int dir_fd, const char *name)
 	return flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
-void
-newfile_sweep(int dir_fd, const char *name)
+static void
+sweep(int dir_fd, const char *name)
 {
 	AUTO_CLOSE int fd = openat(
 	    dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
-	if (fd >= 0 && newfile_is_temporary(name, NULL) &&
+	if (fd >= 0 &&
 	    (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK))
 		(void)unlinkat(dir_fd, name, 0);
+}
+
+bool
+newfile_tidy(int dir_fd, const char *name, bool sweeps)
+{
+	bool is_whole = str_ends(name, WHOLE);
+
+	if (sweeps && is_whole)
+		sweep(dir_fd, name);
+	return sweeps && !is_whole && !is_busy(dir_fd, name);
 }
 
 int

@@ -77,11 +77,13 @@ uint64_t newfile_offset(int dir_fd, const char *key);
 /* Is `name' one of our temporary ones?  `key' of a resumed one, or NULL. */
 bool newfile_is_temporary(const char *name, const char *key);
 
-/* Is it that of another user, or is somebody writing it? */
-bool newfile_is_busy(int dir_fd, const char *name);
-
-/* Remove the temporary file `name' unless somebody is writing it. */
-void newfile_sweep(int dir_fd, const char *name);
+/*
+ * Meet the temporary file `name' in a listing: false if it is to be passed
+ * over.  With `sweeps' one that nobody can go on with is removed, unless
+ * somebody is writing it; true says that it is ours, that one can go on with
+ * it, and that nobody does.
+ */
+bool newfile_tidy(int dir_fd, const char *name, bool sweeps);
 
 int newfile_write(struct newfile *file, const void *bytes, size_t n,
 		  struct err *err);

@@ -7,7 +7,6 @@
  * it anew from the root for every file costs more than reading a small one.
  */
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
@@ -22,6 +21,8 @@
 #include "archive/beneath.h"
 #include "archive/picked.h"
 #include "archive/tar.h"
+#include "archive/tar_put.h"
+#include "archive/walk.h"
 
 #define PIECE (256u << 10)
 
@@ -30,12 +31,10 @@ struct picked {
 	unsigned flags;
 	const char *at, *end; /* names still to come */
 	const char *name;     /* the current one */
-	uint64_t n, n_skipped;
+	uint64_t n;
 	char *parent; /* of the current one */
 	int parent_fd;
-	int fd; /* the current file, or -1 */
-	uint64_t size, left;
-	bool is_spoilt; /* it ended before its size */
+	struct tar_put put;
 	bool at_end;
 };
 
@@ -48,16 +47,18 @@ picked_new(int dir_fd, const char *names, size_t n, unsigned flags)
 	p->flags = flags;
 	p->at = names;
 	p->end = names + n;
-	p->parent_fd = p->fd = -1;
+	p->parent_fd = -1;
+	tar_put_init(&p->put,
+		     TAR_PUT_SPOILT |
+			 (flags & PICKED_SECONDS ? 0u : TAR_PUT_NSEC),
+		     PIECE);
 	return p;
 }
 
 static void
 drop_parent(struct picked *p)
 {
-	if (p->parent_fd >= 0)
-		close(p->parent_fd);
-	p->parent_fd = -1;
+	fd_close(&p->parent_fd);
 	free(p->parent);
 	p->parent = NULL;
 }
@@ -68,8 +69,7 @@ picked_free(struct picked *p)
 	if (p == NULL)
 		return;
 	drop_parent(p);
-	if (p->fd >= 0)
-		close(p->fd);
+	tar_put_fini(&p->put);
 	close(p->root_fd);
 	free(p);
 }
@@ -90,86 +90,28 @@ enter_parent(struct picked *p)
 }
 
 static int
-add_header(const struct picked *p, struct buf *out, enum tar_type type,
-	   const char *link, const struct stat *st)
-{
-	const struct tar_entry entry = {
-		.type = type,
-		.name = p->name,
-		.link = link,
-		.mode = st->st_mode & 0777,
-		.size = type == TAR_FILE ? (uint64_t)st->st_size : 0,
-	};
-	const struct tar_attr attr = {
-		.mtime = st->st_mtim.tv_sec,
-		.mtime_nsec = p->flags & PICKED_SECONDS ? 0
-							: st->st_mtim.tv_nsec,
-	};
-
-	return tar_add_header(out, &entry, &attr);
-}
-
-static int
 skip(struct picked *p)
 {
-	p->n_skipped++;
+	p->put.n_skipped++;
 	return 0;
-}
-
-static int
-add_file(struct picked *p, struct buf *out, const char *base)
-{
-	AUTO_CLOSE int fd = openat(p->parent_fd, base,
-				   O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
-				       O_NOCTTY | O_CLOEXEC);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return skip(p);
-	p->size = p->left = (uint64_t)st.st_size;
-	if (add_header(p, out, TAR_FILE, NULL, &st) < 0)
-		return -1;
-	p->is_spoilt = false;
-	if (p->left > 0)
-		p->fd = TAKE_FD(fd);
-	return 0;
-}
-
-static int
-add_symlink(struct picked *p, struct buf *out, const char *base,
-	    const struct stat *st)
-{
-	char target[TAR_NAME_MAX + 1];
-	ssize_t n = readlinkat(p->parent_fd, base, target, sizeof(target));
-
-	if (n < 0 || (size_t)n == sizeof(target))
-		return skip(p);
-	target[n] = '\0';
-	return add_header(p, out, TAR_SYMLINK, target, st);
 }
 
 static int
 add_name(struct picked *p, struct buf *out)
 {
-	const char *base = path_base(p->name);
-	struct stat st;
+	struct walk_entry e = { .path = p->name, .name = path_base(p->name) };
 
 	if (p->name[0] == '\0' || p->name[0] == '/' ||
-	    strlen(p->name) > TAR_NAME_MAX || str_eq(base, "..") ||
-	    str_eq(base, ".") || !enter_parent(p))
+	    strlen(p->name) > TAR_NAME_MAX || str_eq(e.name, "..") ||
+	    str_eq(e.name, ".") || !enter_parent(p))
 		return skip(p);
+	/* A device is not to be opened. */
 	if (p->flags & PICKED_FILES)
-		return add_file(p, out, base);
-	/* Devices are not for opening. */
-	if (fstatat(p->parent_fd, base, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		e.st.st_mode = S_IFREG;
+	else if (fstatat(p->parent_fd, e.name, &e.st, AT_SYMLINK_NOFOLLOW) < 0)
 		return skip(p);
-	if (S_ISDIR(st.st_mode))
-		return add_header(p, out, TAR_DIR, NULL, &st);
-	if (S_ISREG(st.st_mode))
-		return add_file(p, out, base);
-	if (S_ISLNK(st.st_mode))
-		return add_symlink(p, out, base, &st);
-	return skip(p);
+	e.dir_fd = p->parent_fd;
+	return tar_put_entry(&p->put, out, &e);
 }
 
 /* Begin the next name, or end the archive. */
@@ -192,31 +134,6 @@ step_name(struct picked *p, struct buf *out)
 	return add_name(p, out);
 }
 
-/* Read one more piece of the file, or close it. */
-static int
-step_file(struct picked *p, struct buf *out)
-{
-	size_t want = (size_t)MIN(p->left, (uint64_t)PIECE);
-	uint8_t *room = buf_reserve(out, want);
-	ssize_t got;
-
-	if (room == NULL)
-		return -1;
-	got = read_full(p->fd, room, want);
-	got = MAX(got, (ssize_t)0);
-	memset(room + got, 0, want - (size_t)got);
-	p->is_spoilt |= (size_t)got < want;
-	buf_commit(out, want);
-	p->left -= want;
-	if (p->left > 0)
-		return 0;
-	close(p->fd);
-	p->fd = -1;
-	if (tar_add_padding(out, p->size) < 0)
-		return -1;
-	return p->is_spoilt ? tar_add_spoilt(out) : 0;
-}
-
 int
 picked_read(struct picked *p, struct buf *out, struct err *err)
 {
@@ -224,7 +141,8 @@ picked_read(struct picked *p, struct buf *out, struct err *err)
 
 	if (p->at_end)
 		return 0;
-	rc = p->fd >= 0 ? step_file(p, out) : step_name(p, out);
+	rc = tar_put_is_busy(&p->put) ? tar_put_piece(&p->put, out)
+				      : step_name(p, out);
 	if (rc < 0)
 		return err_set(err, ERR_LIMIT, "no room for the archive");
 	return p->at_end ? 0 : 1;
@@ -233,7 +151,7 @@ picked_read(struct picked *p, struct buf *out, struct err *err)
 uint64_t
 picked_n_skipped(const struct picked *p)
 {
-	return p->n_skipped;
+	return p->put.n_skipped;
 }
 
 const char *

@@ -9,7 +9,7 @@
  * left out and counted; so is what would be reached through a link.  A
  * directory is packed without what is in it.  Times are exact (tar.h).  A file
  * that shrinks while it is read is filled with zeros, as its size was
- * announced; it counts as left out.
+ * announced, and told as spoilt.
  */
 
 #include <stddef.h>

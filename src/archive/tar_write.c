@@ -26,29 +26,12 @@ add_header_block(struct buf *out, struct tar_header *h)
 	return buf_add(out, h, sizeof(*h));
 }
 
-/* A text that does not fit its field, before the header it belongs to. */
+/* An entry that is no file but tells of one: `n' bytes of `text'. */
 static int
-add_long_text(struct buf *out, char type, const char *text)
-{
-	struct tar_header h = { .name = "././@LongLink", .type = type };
-	size_t n = strlen(text) + 1;
-
-	tar_number_put(h.mode, sizeof(h.mode), 0);
-	tar_number_put(h.uid, sizeof(h.uid), 0);
-	tar_number_put(h.gid, sizeof(h.gid), 0);
-	tar_number_put(h.size, sizeof(h.size), n);
-	tar_number_put(h.mtime, sizeof(h.mtime), 0);
-	if (add_header_block(out, &h) < 0 || buf_add(out, text, n) < 0)
-		return -1;
-	return tar_add_padding(out, n);
-}
-
-/* Pax records, before the entry that they are about. */
-static int
-add_records(struct buf *out, char type, const char *name, const char *text)
+add_note(struct buf *out, char type, const char *name, const char *text,
+	 size_t n)
 {
 	struct tar_header h = { .type = type };
-	size_t n = strlen(text);
 
 	put_text(h.name, sizeof(h.name), name);
 	tar_number_put(h.mode, sizeof(h.mode), 0);
@@ -59,6 +42,20 @@ add_records(struct buf *out, char type, const char *name, const char *text)
 	if (add_header_block(out, &h) < 0 || buf_add(out, text, n) < 0)
 		return -1;
 	return tar_add_padding(out, n);
+}
+
+/* A text that does not fit its field, with its NUL, before its header. */
+static int
+add_long_text(struct buf *out, char type, const char *text)
+{
+	return add_note(out, type, "././@LongLink", text, strlen(text) + 1);
+}
+
+/* Pax records, before the entry that they are about. */
+static int
+add_records(struct buf *out, char type, const char *name, const char *text)
+{
+	return add_note(out, type, name, text, strlen(text));
 }
 
 /* The whole time of change: a pax record, which GNU tar understands. */

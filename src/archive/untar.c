@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/fs.h"
 #include "core/macros.h"
 #include "core/mem.h"
 #include "core/path.h"
@@ -77,9 +78,7 @@ untar_new(int dir_fd, const char *root, uint64_t max_entries)
 static void
 drop_parent(struct untar *u)
 {
-	if (u->parent_fd >= 0)
-		close(u->parent_fd);
-	u->parent_fd = -1;
+	fd_close(&u->parent_fd);
 	free(u->parent);
 	u->parent = NULL;
 }

@@ -71,6 +71,8 @@ look_at(struct walk *w, const char *name, struct walk_entry *ret)
 	if (level->path_len + n >= sizeof(w->path) ||
 	    fstatat(ret->dir_fd, name, &ret->st, AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
+	if (level->path_len > 0)
+		w->path[level->path_len - 1] = '/';
 	memcpy(w->path + level->path_len, name, n + 1);
 	ret->path = w->path;
 	ret->name = w->path + level->path_len;
@@ -129,7 +131,6 @@ walk_enter(struct walk *w)
 		close(fd);
 		return skip(w, ENOMEM);
 	}
-	w->path[n] = '/';
 	w->levels[w->depth++] = (struct level){ dir, n + 1 };
 	return 0;
 }

@@ -15,7 +15,8 @@
 #include "berth/common.h"
 #include "berth/config_args.h"
 
-#define MAX_OUTPUT (8u << 20)
+/* A hundred thousand machines, each with all its keys. */
+#define MAX_OUTPUT (64u << 20)
 
 struct show_args {
 	struct config_args config;
@@ -47,9 +48,7 @@ print_path(const struct cli_call *call, const struct config_file *file,
 	jsonw_str(&w, "path", file->path);
 	jsonw_bool(&w, "exists", file->is_there);
 	jsonw_bool(&w, "encrypted", file->is_sealed);
-	jsonw_int(&w, "schema_version", 1);
-	jsonw_object_end(&w);
-	return print_json(&out, err);
+	return print_answer(&w, err);
 }
 
 static int
@@ -79,7 +78,6 @@ static const struct cli_command path_command = {
 static void
 add_registry(struct jsonw *w, const struct registry *registry)
 {
-	jsonw_object(w, NULL);
 	jsonw_str(w, "file", registry->file);
 	jsonw_bool(w, "password_authentication",
 		   registry_allows_password(registry));
@@ -100,8 +98,6 @@ add_registry(struct jsonw *w, const struct registry *registry)
 		keys_add_json(w, NULL, &registry->machines[i]);
 	jsonw_array_end(w);
 	jsonw_strv(w, "warnings", registry->warnings);
-	jsonw_int(w, "schema_version", 1);
-	jsonw_object_end(w);
 }
 
 static int
@@ -119,7 +115,10 @@ run_show(const struct cli_call *call, struct err *err)
 
 	if (registry_load(&registry, &config, err) < 0)
 		return -1;
+	jsonw_object(&w, NULL);
 	add_registry(&w, &registry);
+	if (end_answer(&w, err) < 0)
+		return -1;
 	if (wants_json(call, &args->output))
 		return print_json(&out, err);
 	tree = json_parse(buf_bytes(&out), out.len, err);
@@ -170,9 +169,7 @@ run_check(const struct cli_call *call, struct err *err)
 	jsonw_str(&w, "file", registry.file);
 	jsonw_u64(&w, "machines", registry.n_own);
 	jsonw_strv(&w, "warnings", registry.warnings);
-	jsonw_int(&w, "schema_version", 1);
-	jsonw_object_end(&w);
-	return print_json(&out, err);
+	return print_answer(&w, err);
 }
 
 static const struct cli_command check_command = {

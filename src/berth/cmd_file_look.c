@@ -27,9 +27,7 @@ file_print_info(const struct file_info *info, struct err *err)
 
 	jsonw_object(&w, NULL);
 	file_info_add(&w, info);
-	jsonw_int(&w, "schema_version", 1);
-	jsonw_object_end(&w);
-	return print_json(&text, err);
+	return print_answer(&w, err);
 }
 
 /* ls, stat */

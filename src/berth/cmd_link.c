@@ -139,9 +139,7 @@ list_json(struct err *err)
 	if (ask_all(dump_one, &w, err) < 0)
 		return -1;
 	jsonw_array_end(&w);
-	jsonw_int(&w, "schema_version", 1);
-	jsonw_object_end(&w);
-	return print_json(&text, err);
+	return print_answer(&w, err);
 }
 
 static int

@@ -323,9 +323,7 @@ report(const struct cli_call *call, const struct config_file_config *config,
 	jsonw_object(&w, NULL);
 	keys_add_json(&w, "machine", m);
 	jsonw_str(&w, "file", registry.file);
-	jsonw_int(&w, "schema_version", 1);
-	jsonw_object_end(&w);
-	return print_json(&out, err);
+	return print_answer(&w, err);
 }
 
 static bool

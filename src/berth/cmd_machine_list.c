@@ -24,7 +24,8 @@
 #include "berth/config_args.h"
 #include "berth/out/table.h"
 
-#define MAX_OUTPUT (8u << 20)
+/* A hundred thousand machines, each with all its keys. */
+#define MAX_OUTPUT (64u << 20)
 
 struct machine_args {
 	char **names;
@@ -283,9 +284,7 @@ print_listing_json(const struct cli_call *call, const struct listing *listing,
 			add_machine_json(&w, listing, i);
 	}
 	jsonw_array_end(&w);
-	jsonw_int(&w, "schema_version", 1);
-	jsonw_object_end(&w);
-	return print_json(&out, err);
+	return print_answer(&w, err);
 }
 
 static int
@@ -395,9 +394,7 @@ run_rm(const struct cli_call *call, struct err *err)
 	}
 	jsonw_object(&w, NULL);
 	jsonw_u64(&w, "removed", strv_len(args->names));
-	jsonw_int(&w, "schema_version", 1);
-	jsonw_object_end(&w);
-	return print_json(&out, err);
+	return print_answer(&w, err);
 }
 
 static const struct cli_operand rm_operands[] = {

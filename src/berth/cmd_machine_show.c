@@ -236,9 +236,7 @@ print_machine_json(const struct machine *m, const struct resolved *r,
 		jsonw_null(&w, "resolved");
 	}
 	add_live_json(&w, live);
-	jsonw_int(&w, "schema_version", 1);
-	jsonw_object_end(&w);
-	return print_json(&out, err);
+	return print_answer(&w, err);
 }
 
 static int

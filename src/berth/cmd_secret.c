@@ -78,13 +78,14 @@ note_store(const struct secret_args *args, const struct store *store,
 		print_note(&args->output, "(%s)", store->why);
 }
 
-static void
-add_store(struct jsonw *w, const struct store *store)
+/* The end of every answer: where it is kept. */
+static int
+print_with_store(struct jsonw *w, const struct store *store, struct err *err)
 {
 	jsonw_str(w, "store", store->ops->kind);
 	jsonw_str(w, "where", store->where);
 	jsonw_str(w, "why", store->why);
-	jsonw_int(w, "schema_version", 1);
+	return print_answer(w, err);
 }
 
 /* {KEY: NAME, ...store} or a note. */
@@ -104,9 +105,7 @@ report(const struct cli_call *call, const struct store *store, const char *key,
 	if (args->name)
 		jsonw_str(&w, "name", args->name);
 	jsonw_bool(&w, key, true);
-	add_store(&w, store);
-	jsonw_object_end(&w);
-	return print_json(&out, err);
+	return print_with_store(&w, store, err);
 }
 
 /* set */
@@ -211,9 +210,7 @@ print_names_json(const struct store *store, const struct store_list *list,
 		jsonw_object_end(&w);
 	}
 	jsonw_array_end(&w);
-	add_store(&w, store);
-	jsonw_object_end(&w);
-	return print_json(&out, err);
+	return print_with_store(&w, store, err);
 }
 
 static int

@@ -140,7 +140,6 @@ add_counts(struct jsonw *w, const struct sync_counts *c, bool is_dry,
 	jsonw_u64(w, "skipped", c->skipped);
 	jsonw_bool(w, "dry_run", is_dry);
 	jsonw_seconds(w, "seconds", ms);
-	jsonw_int(w, "schema_version", 1);
 }
 
 static int
@@ -155,8 +154,7 @@ print_end_json(const struct run *run, const struct sync_counts *counts,
 		jsonw_str(&w, "type", "end");
 	jsonw_bool(&w, "ok", counts->skipped == 0);
 	add_counts(&w, counts, run->args->dry_run, ms);
-	jsonw_object_end(&w);
-	return print_json(&line, err);
+	return print_answer(&w, err);
 }
 
 static void

@@ -10,6 +10,7 @@
 
 #include "core/buf.h"
 #include "core/fs.h"
+#include "core/jsonw.h"
 #include "core/log.h"
 #include "core/text.h"
 #include "wire/errors.h"
@@ -160,6 +161,22 @@ print_json(const struct buf *json, struct err *err)
 	    write_full(STDOUT_FILENO, "\n", !has_end) < 0)
 		return err_sys(err, "write to standard output");
 	return 0;
+}
+
+int
+end_answer(struct jsonw *w, struct err *err)
+{
+	jsonw_int(w, "schema_version", 1);
+	jsonw_object_end(w);
+	if (jsonw_done(w) < 0)
+		return err_set(err, ERR_LIMIT, "the answer is too long");
+	return 0;
+}
+
+int
+print_answer(struct jsonw *w, struct err *err)
+{
+	return end_answer(w, err) < 0 ? -1 : print_json(w->out, err);
 }
 
 void

@@ -14,6 +14,7 @@
 
 struct buf;
 struct client;
+struct jsonw;
 
 struct where_args {
 	const char *machine;
@@ -73,6 +74,13 @@ int print_text(const struct buf *text, struct err *err);
 
 /* Write a JSON text with exactly one newline at the end. */
 int print_json(const struct buf *json, struct err *err);
+
+/*
+ * End the object of an answer with its schema version; ERR_LIMIT if not all of
+ * it fitted.  print_answer also writes it, if it is whole.
+ */
+int end_answer(struct jsonw *w, struct err *err);
+int print_answer(struct jsonw *w, struct err *err);
 
 /* "berth: ..." on standard error, unless --quiet. */
 void print_note(const struct output_args *output, const char *fmt, ...)

@@ -77,18 +77,7 @@ static const char *const level_words[] = {
 static int
 check_path(void *at, struct err *err)
 {
-	char **path = at;
-	AUTO_FREE char *full = path_expand(*path, err);
-
-	if (full == NULL)
-		return -1;
-	if (full[0] != '/')
-		return err_set(err, ERR_CONFIG,
-			       "\"%.128s\" is neither absolute nor below \"~\"",
-			       full);
-	free(*path);
-	*path = path_clean(full);
-	return 0;
+	return path_settle(at, err);
 }
 
 static int
@@ -97,7 +86,7 @@ check_paths(void *at, struct err *err)
 	char **v = *(char ***)at;
 
 	for (; v && *v; v++) {
-		if (check_path(v, err) < 0)
+		if (path_settle(v, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -156,12 +145,9 @@ check_token(void *at, struct err *err)
 {
 	const char *token = *(char **)at;
 
-	for (const char *p = token; *p; p++) {
-		if (*p <= ' ' || *p > '~')
-			return err_set(err, ERR_CONFIG,
-				       "has a character that is not visible "
-				       "ASCII");
-	}
+	if (!str_is_visible(token))
+		return err_set(err, ERR_CONFIG,
+			       "has a character that is not visible ASCII");
 	if (strlen(token) > MAX_TOKEN)
 		return err_set(err, ERR_CONFIG, "is longer than %d characters",
 			       MAX_TOKEN);

@@ -40,6 +40,7 @@
 #include "core/rand.h"
 #include "core/sock.h"
 #include "core/text.h"
+#include "http/stream.h"
 #include "wire/errors.h"
 #include "wire/living.h"
 
@@ -474,13 +475,6 @@ close_handle(uv_handle_t *handle, void *arg UNUSED)
 }
 
 static void
-close_fd(int fd)
-{
-	if (fd >= 0)
-		close(fd);
-}
-
-static void
 go_down(struct daemon *daemon)
 {
 	/* The loop still turns: nobody may look at what is freed. */
@@ -492,6 +486,7 @@ go_down(struct daemon *daemon)
 	exec_store_free(daemon->store);
 	sessions_free(daemon->sessions);
 	(void)uv_run(daemon->loop, UV_RUN_NOWAIT);
+	stream_end_lingering();
 	uv_walk(daemon->loop, close_handle, NULL);
 	(void)uv_run(daemon->loop, UV_RUN_DEFAULT);
 	(void)uv_loop_close(daemon->loop);
@@ -499,10 +494,10 @@ go_down(struct daemon *daemon)
 	file_policy_fini(&daemon->files);
 	file_policy_fini(&daemon->own_files);
 	/* The lock last: until here nobody else may touch the state. */
-	close_fd(daemon->own->spawner_pidfd);
-	close_fd(daemon->unix_fd);
-	close_fd(daemon->tcp_fd);
-	close_fd(daemon->lock_fd);
+	fd_close(&daemon->own->spawner_pidfd);
+	fd_close(&daemon->unix_fd);
+	fd_close(&daemon->tcp_fd);
+	fd_close(&daemon->lock_fd);
 	free(daemon->tcp_name);
 	places_fini(&daemon->places);
 	free(daemon->own);

@@ -7,9 +7,11 @@
  * sshd's configuration and in authorized_keys.
  */
 
+#include <signal.h>
 #include <stdio.h>
 
 #include "berthd/commands.h"
+#include "core/macros.h"
 #include "core/mem.h"
 #include "core/path.h"
 #include "core/proc.h"
@@ -45,6 +47,25 @@ show(const char *name, const struct err *err)
 	return error_row(err->code)->exit_status;
 }
 
+static void
+on_file_size(int sig UNUSED)
+{
+}
+
+/*
+ * A file that has reached the limit of our user (RLIMIT_FSIZE) is then a write
+ * that fails, as on a full disk, and no sudden death with half of it written.
+ * It is caught and not ignored: what we run gets the usual signal back.
+ */
+static void
+survive_file_limit(void)
+{
+	struct sigaction action = { .sa_handler = on_file_size,
+				    .sa_flags = SA_RESTART };
+
+	(void)sigaction(SIGXFSZ, &action, NULL);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -54,6 +75,7 @@ main(int argc, char **argv)
 	AUTO_FREE char **words = is_door ? with_login(argc, argv) : NULL;
 	int status;
 
+	survive_file_limit();
 	status = cli_parse(&berthd_program, argc + is_door,
 			   words ? words : argv, &call, &err);
 	if (status == 0) {

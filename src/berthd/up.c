@@ -15,6 +15,7 @@
 #include "core/fs.h"
 #include "core/json.h"
 #include "core/jsonw.h"
+#include "core/proc.h"
 #include "core/sha1.h"
 #include "core/strv.h"
 #include "core/text.h"
@@ -24,7 +25,6 @@
 #include "wire/version.h"
 
 #define MAX_ANSWER (64u << 10)
-#define MAX_PATH_LEN 4096
 
 /* Programs are a megabyte or two; with debug information, tens of them. */
 #define MAX_PROGRAM (256u << 20)
@@ -37,27 +37,12 @@
 
 extern char **environ;
 
-/* By its name, also if another client has just put a newer file there. */
-static int
-own_path(char path[MAX_PATH_LEN], struct err *err)
-{
-	static const char mark[] = " (deleted)";
-	ssize_t n = readlink(SELF, path, MAX_PATH_LEN - 1);
-
-	if (n < 0)
-		return err_sys(err, "read %s", SELF);
-	path[n] = '\0';
-	if (access(path, F_OK) < 0 && str_ends(path, mark))
-		path[(size_t)n - strlen(mark)] = '\0';
-	return 0;
-}
-
 static int
 add_program(struct jsonw *w, struct err *err)
 {
-	char path[MAX_PATH_LEN];
+	AUTO_FREE char *path = proc_own_path(err);
 
-	if (own_path(path, err) < 0)
+	if (path == NULL)
 		return -1;
 	jsonw_object(w, "program");
 	jsonw_str(w, "path", path);
@@ -170,9 +155,9 @@ static int
 start(bool replace, struct err *err)
 {
 	enum life life = life_best();
-	char path[MAX_PATH_LEN];
+	AUTO_FREE char *path = proc_own_path(err);
 
-	if (own_path(path, err) < 0)
+	if (path == NULL)
 		return -1;
 	if ((life == LIFE_LINGER || life == LIFE_SYSTEMD) &&
 	    life_start_unit(path, replace, err) == 0)

@@ -21,6 +21,7 @@
 #include "core/fs.h"
 #include "core/mem.h"
 #include "core/path.h"
+#include "core/proc.h"
 #include "core/text.h"
 #include "client/spawn.h"
 
@@ -37,29 +38,11 @@ is_program(const char *path)
 	return access(path, X_OK) == 0;
 }
 
-/* The directory of this program, or NULL. */
-static char *
-own_dir(void)
-{
-	char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	char *slash;
-
-	if (n <= 0)
-		return NULL;
-	path[n] = '\0';
-	slash = strrchr(path, '/');
-	if (slash == NULL)
-		return NULL;
-	*slash = '\0';
-	return xstrdup(path);
-}
-
 static char *
 find_beside(const char *name)
 {
 	static const char *const places[] = { "", "../libexec/berth/" };
-	AUTO_FREE char *dir = own_dir();
+	AUTO_FREE char *dir = proc_own_dir();
 
 	for (size_t i = 0; dir && i < ARRAY_SIZE(places); i++) {
 		AUTO_FREE char *path = xasprintf("%s/%s%s", dir, places[i],

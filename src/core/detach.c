@@ -18,6 +18,7 @@
 #include "core/text.h"
 
 #define LOOK_AGAIN_MS 5
+#define MAX_DEATHS 3
 
 /* Where the child tells of itself. */
 #define READY_FD 3
@@ -81,7 +82,7 @@ run_child(const struct detach_ops *ops, void *owner, int log_fd, int ready_fd)
 	_exit(1);
 }
 
-/* 0: it serves; -1 with what the child said. */
+/* 0: it serves; -1 with what the child said; 1: it died without a word. */
 static int
 await_ready(const struct detach_ops *ops, int fd, struct err *err)
 {
@@ -95,14 +96,16 @@ await_ready(const struct detach_ops *ops, int fd, struct err *err)
 	n = read(fd, &said, sizeof(said));
 	if (n == 1)
 		return 0;
-	if (n == (ssize_t)sizeof(said))
+	if (n == (ssize_t)sizeof(said)) {
 		*err = said;
-	else
-		err_set(err, ERR_SYSTEM, "%s died while starting; see its log",
-			ops->what);
-	return -1;
+		return -1;
+	}
+	err_set(err, ERR_SYSTEM, "%s died while starting; see its log",
+		ops->what);
+	return 1;
 }
 
+/* As await_ready. */
 static int
 start(const struct detach_ops *ops, void *owner, struct err *err)
 {
@@ -127,16 +130,26 @@ start(const struct detach_ops *ops, void *owner, struct err *err)
 	return await_ready(ops, ready_fd, err);
 }
 
-/* A lost race is won by somebody who will serve soon, or has just stopped. */
+/*
+ * A lost race is won by somebody who will serve soon, or has just stopped.  Who
+ * dies without a word was killed, and another is started, unless the input that
+ * was for the one is gone.
+ */
 int
 detach_ensure(const struct detach_ops *ops, void *owner, struct err *err)
 {
 	uint64_t deadline = clock_mono_ms() + ops->deadline_ms;
+	unsigned n_deaths = 0;
+	int rc;
 
 	for (;;) {
-		if (ops->is_served(owner) || start(ops, owner, err) == 0)
+		rc = ops->is_served(owner) ? 0 : start(ops, owner, err);
+		if (rc == 0)
 			return 0;
-		if (err->code != ERR_CONFLICT || clock_mono_ms() > deadline)
+		if (rc > 0 && (ops->keeps_input || ++n_deaths == MAX_DEATHS))
+			return -1;
+		if (rc < 0 &&
+		    (err->code != ERR_CONFLICT || clock_mono_ms() > deadline))
 			return -1;
 		(void)poll(NULL, 0, LOOK_AGAIN_MS);
 	}

@@ -413,3 +413,11 @@ fd_set_cloexec(int fd, bool on)
 {
 	(void)fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0);
 }
+
+void
+fd_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}

@@ -71,4 +71,7 @@ int fs_remove_tree(int dir_fd, const char *name, struct err *err);
 void fd_set_nonblock(int fd);
 void fd_set_cloexec(int fd, bool on);
 
+/* Close it if there is one; it is -1 then. */
+void fd_close(int *fd);
+
 #endif

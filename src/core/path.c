@@ -136,6 +136,22 @@ path_expand(const char *path, struct err *err)
 	return xasprintf("%s%s", home, path + 1);
 }
 
+int
+path_settle(char **path, struct err *err)
+{
+	AUTO_FREE char *full = path_expand(*path, err);
+
+	if (full == NULL)
+		return -1;
+	if (full[0] != '/')
+		return err_set(err, ERR_CONFIG,
+			       "\"%.128s\" is neither absolute nor below \"~\"",
+			       full);
+	free(*path);
+	*path = path_clean(full);
+	return 0;
+}
+
 const char *
 path_base(const char *path)
 {

@@ -27,6 +27,12 @@ char *path_home(struct err *err);
 /* "~" and "~/x" with the home put in; other paths as they are. */
 char *path_expand(const char *path, struct err *err);
 
+/*
+ * Expand and clean *path, which a configuration names and which is replaced;
+ * ERR_CONFIG if it is not absolute.
+ */
+int path_settle(char **path, struct err *err);
+
 /* The part after the last slash; points into `path'. */
 const char *path_base(const char *path);
 

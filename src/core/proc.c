@@ -116,6 +116,35 @@ proc_host_id(void)
 	return id;
 }
 
+char *
+proc_own_path(struct err *err)
+{
+	static const char mark[] = " (deleted)";
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (n < 0) {
+		err_sys(err, "find our own program");
+		return NULL;
+	}
+	path[n] = '\0';
+	if (access(path, F_OK) < 0 && str_ends(path, mark))
+		path[(size_t)n - strlen(mark)] = '\0';
+	return xstrdup(path);
+}
+
+char *
+proc_own_dir(void)
+{
+	AUTO_FREE char *path = proc_own_path(&(struct err)ERR_INIT);
+	char *slash = path ? strrchr(path, '/') : NULL;
+
+	if (slash == NULL)
+		return NULL;
+	*slash = '\0';
+	return TAKE(path);
+}
+
 void
 proc_title_init(int argc, char **argv)
 {

@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "core/err.h"
+
 struct proc_id {
 	pid_t pid;
 	uint64_t start; /* clock ticks since boot, /proc/PID/stat field 22 */
@@ -31,6 +33,15 @@ const char *proc_boot_id(void);
 
 /* A name for this host that survives reboots: "<hostname>-<8 hex digits>". */
 const char *proc_host_id(void);
+
+/*
+ * The file of this program by its name, also where an upgrade has put another
+ * there by now; the caller frees.
+ */
+char *proc_own_path(struct err *err);
+
+/* The directory it is in; NULL if that cannot be told. */
+char *proc_own_dir(void);
 
 /* What `ps' shows for this process from now on; cut to the room there is. */
 void proc_title_init(int argc, char **argv);

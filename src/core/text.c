@@ -26,6 +26,14 @@ str_ends(const char *s, const char *suffix)
 	return n >= m && strcmp(s + n - m, suffix) == 0;
 }
 
+bool
+str_is_visible(const char *s)
+{
+	while (*s > ' ' && *s <= '~')
+		s++;
+	return *s == '\0';
+}
+
 size_t
 utf8_sequence(const uint8_t *s, size_t n, uint32_t *ret_rune)
 {

@@ -16,6 +16,9 @@ bool str_eq(const char *a, const char *b);
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
 
+/* Is it visible ASCII, without a space? */
+bool str_is_visible(const char *s);
+
 /*
  * Append `n' bytes so that a terminal shows them and obeys none: printable
  * UTF-8 as it is, all else (controls but tab and newline, C1, bidi overrides,

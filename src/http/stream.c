@@ -32,6 +32,7 @@
 #include <uv.h>
 
 #include "core/buf.h"
+#include "core/list.h"
 #include "core/mem.h"
 #include "http/sendq.h"
 
@@ -58,6 +59,7 @@ struct stream {
 	int watched[2];	   /* the events asked for */
 	uv_idle_t later;
 	uv_timer_t *deadline; /* of stream_close_after_write */
+	struct list link;     /* in `lingering', from then on */
 	unsigned n_handles;
 
 	int fd[2];
@@ -84,6 +86,9 @@ struct stream {
 	bool is_deaf;	/* out-of-band bytes: stop waiting for hang-ups */
 	bool is_closed;
 };
+
+/* Those that are their own owners. */
+static struct list lingering = LIST_INIT(lingering);
 
 static void on_poll(uv_poll_t *, int status, int events);
 static void on_later(uv_idle_t *);
@@ -424,6 +429,7 @@ stream_new(uv_loop_t *loop, int in_fd, int out_fd,
 	s->owner = owner;
 	s->unread = (struct buf)BUF_INIT(SIZE_MAX - 1);
 	sendq_init(&s->queue, s->is_socket);
+	list_init(&s->link);
 
 	if (init_poll(s, loop, IN, err) < 0) {
 		free(s);
@@ -446,6 +452,7 @@ stream_close(struct stream *s)
 	if (s == NULL)
 		return;
 	assert(!s->is_closed);
+	list_unlink(&s->link);
 	close_handles(s);
 	close(s->fd[IN]);
 	if (s->is_pair && s->fd[OUT] >= 0)
@@ -513,12 +520,20 @@ stream_close_after_write(struct stream *s)
 	stream_shutdown(s);
 	stream_pause(s);
 	stream_set_events(s, &linger_events, NULL);
+	list_append(&lingering, &s->link);
 	s->deadline = xmalloc(sizeof(*s->deadline));
 	uv_timer_init(s->later.loop, s->deadline);
 	s->deadline->data = s;
 	uv_timer_start(s->deadline, on_linger_deadline, SEND_MS, 0);
 	if (s->queue.n_bytes == 0)
 		linger_sent(s, NULL);
+}
+
+void
+stream_end_lingering(void)
+{
+	while (!list_is_empty(&lingering))
+		stream_close(list_entry(lingering.next, struct stream, link));
 }
 
 void

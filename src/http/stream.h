@@ -73,6 +73,9 @@ void stream_close(struct stream *stream);
  */
 void stream_close_after_write(struct stream *stream);
 
+/* Close all that are still about that, as the process ends. */
+void stream_end_lingering(void);
+
 /* Other callbacks and owner from now on (used by an upgrade). */
 void stream_set_events(struct stream *stream,
 		       const struct stream_events *events, void *owner);

@@ -21,6 +21,7 @@
 #include "core/list.h"
 #include "core/mem.h"
 #include "core/path.h"
+#include "core/proc.h"
 #include "core/sock.h"
 #include "core/strv.h"
 #include "core/text.h"
@@ -245,12 +246,10 @@ on_helper(uv_poll_t *poll, int status, int events)
 static int
 link_helper(const char *path, struct err *err)
 {
-	char self[4096];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	AUTO_FREE char *self = proc_own_path(err);
 
-	if (n <= 0)
-		return err_sys(err, "find this program");
-	self[n] = '\0';
+	if (self == NULL)
+		return -1;
 	(void)unlink(path);
 	if (symlink(self, path) < 0 && errno != EEXIST)
 		return err_sys(err, "link %s", path);

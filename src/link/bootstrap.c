@@ -3,6 +3,9 @@
 /*
  * A daemon on an unknown machine; see bootstrap.h.
  *
+ * This is its channel, from the first greeting to the end; what is said over it
+ * is in bootstrap_steps.c.
+ *
  * Neither side ever sends ahead: the client says the next thing when the answer
  * to the last has come.  Shells read their input in blocks, so what is sent to
  * a script must not be there before the script asks for it.
@@ -13,33 +16,18 @@
  * understands, and it starts /bin/sh once more.  A shell that read a greeting
  * may have taken a second one with it: the script goes out when the answer to
  * the last greeting has come, and not before.
- *
- * What a step may hear is a row in `hears'; anything else is dropped, as it can
- * only come from a step that was given up.
- *
- * A place without room is found when the upload fails.  Bytes are on the way
- * then, so the channel is given up, and another one begins anew, knowing the
- * place.
  */
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <uv.h>
 
 #include "core/buf.h"
 #include "core/mem.h"
 #include "core/parse.h"
 #include "core/rand.h"
 #include "core/text.h"
-#include "link/bootstrap.h"
-#include "link/bootstrap_hello.h"
+#include "link/bootstrap_parts.h"
 #include "link/bootstrap_script.h"
-#include "link/program.h"
-#include "link/talk.h"
-#include "link/transport.h"
-#include "machine/machine.h"
-#include "wire/version.h"
 
 /* No quote, variable, backslash or "!": the same words to every shell. */
 #define COMMAND "exec /bin/sh -s"
@@ -50,102 +38,34 @@
 /* A greeting that an rc file has swallowed is said again. */
 #define GREET_MS 5000
 
-/* Programs are looked at, each with a deadline of its own. */
-#define PROBE_MS 30000
-
-/*
- * ssh takes up to two megabytes at once, and they may then be minutes on their
- * way; that the connection lives is the transport's care.
- */
-#define UPLOAD_MS 600000
-
-/* A daemon may have many execs to read; systemd gets its chance first. */
-#define START_MS 75000
-
-/* What the script has for a number: places that were full. */
-#define PLACES 5
-
-/* Programs that the machine may tell of. */
-#define MAX_PROGRAMS 32
-
-#define CHUNK (32u << 10)
-#define TOKEN_BYTES 10
-
-enum step {
-	STEP_SHELL,
-	STEP_PROBE,
-	STEP_PLACE,  /* asked for a place for a program */
-	STEP_UPLOAD, /* the program goes out */
-	STEP_START,
-	STEP_STOP,
-	STEP_DONE, /* nothing more is heard */
-	STEPS
-};
-
-struct bootstrap {
-	struct transport *transport;
-	struct channel *channel; /* NULL: closed */
-	const struct bootstrap_events *events;
-	void *owner;
-	struct bootstrap_config config;
-	uv_timer_t timer;
-	enum step step;
-	const char *stage;
-	char token[8 + 2 * TOKEN_BYTES + 1];
-	struct talk talk;
-	unsigned n_greetings, n_answers;
-	bool was_full[PLACES];
-	bool has_ended; /* cancelled; the timer's close frees */
-
-	/* What the machine told. */
-	char *kind; /* "Linux x86_64" */
-	char *arch;
-	char *lacks;
-	uint64_t uid;
-	char *broken; /* words of a program that does not work */
-	struct bootstrap_hello programs[MAX_PROGRAMS];
-	size_t n_programs;
-	int status; /* of the shell; -1: unknown */
-	char *signal;
-
-	/* What is done about it. */
-	struct program program;
-	size_t sent;
-	bool replaces;
-	struct bootstrap_hello hello;
-	struct bootstrap_result result;
-};
-
-static void open_channel(struct bootstrap *b, struct err *err);
-
 /* Ends */
 
-static void
-close_channel(struct bootstrap *b)
+void
+bootstrap_close_channel(struct bootstrap *b)
 {
 	if (b->channel)
 		b->channel->ops->close(b->channel);
 	b->channel = NULL;
 }
 
-static void
-fail(struct bootstrap *b, const struct err *err)
+void
+bootstrap_fail(struct bootstrap *b, const struct err *err)
 {
 	struct err why = *err;
 	char seen[TALK_MAX_NOISE + 1];
 
 	if (b->has_ended)
 		return;
-	close_channel(b);
+	bootstrap_close_channel(b);
 	(void)uv_timer_stop(&b->timer);
 	b->step = STEP_DONE;
 	talk_seen(&b->talk, seen, sizeof(seen));
 	b->events->on_fail(b, &why, b->stage, seen, b->owner);
 }
 
-static void
-fail_with(struct bootstrap *b, enum err_code code, const char *what,
-	  const char *words)
+void
+bootstrap_fail_with(struct bootstrap *b, enum err_code code, const char *what,
+		    const char *words)
 {
 	struct err err = ERR_INIT;
 	char shown[300];
@@ -155,12 +75,12 @@ fail_with(struct bootstrap *b, enum err_code code, const char *what,
 			vis(shown, sizeof(shown), words));
 	else
 		err_set(&err, code, "%s", what);
-	fail(b, &err);
+	bootstrap_fail(b, &err);
 }
 
 /* With nothing to say when a daemon was stopped, or none ran. */
-static void
-succeed(struct bootstrap *b)
+void
+bootstrap_succeed(struct bootstrap *b)
 {
 	struct bootstrap_result *r = &b->result;
 	const struct bootstrap_hello *h = &b->hello;
@@ -182,7 +102,7 @@ succeed(struct bootstrap *b)
 	(void)uv_timer_stop(&b->timer);
 	b->step = STEP_DONE;
 	if (!r->keeps_channel)
-		close_channel(b);
+		bootstrap_close_channel(b);
 	b->events->on_done(b, r, b->owner);
 }
 
@@ -201,11 +121,12 @@ on_deadline(uv_timer_t *timer)
 		[STEP_STOP] = "the daemon does not stop",
 	};
 
-	fail_with(b, ERR_TIMEOUT, what[b->step], NULL);
+	bootstrap_fail_with(b, ERR_TIMEOUT, what[b->step], NULL);
 }
 
-static void
-enter(struct bootstrap *b, enum step step, const char *stage, uint64_t ms)
+void
+bootstrap_enter(struct bootstrap *b, enum step step, const char *stage,
+		uint64_t ms)
 {
 	if (b->has_ended)
 		return;
@@ -217,8 +138,8 @@ enter(struct bootstrap *b, enum step step, const char *stage, uint64_t ms)
 	b->events->on_stage(b, stage, b->owner);
 }
 
-static void
-say(struct bootstrap *b, const char *text)
+void
+bootstrap_say(struct bootstrap *b, const char *text)
 {
 	if (b->channel)
 		(void)b->channel->ops->write(b->channel, text, strlen(text));
@@ -242,7 +163,7 @@ greet(struct bootstrap *b)
 		       "exec /bin/sh -c \"echo %.8s''%s hello %u; "
 		       "echo %.8s''%s >&2; exec /bin/sh -s\"\n",
 		       b->token, end, k, b->token, end);
-	say(b, buf_text(&line));
+	bootstrap_say(b, buf_text(&line));
 	if (b->n_answers > 0)
 		return;
 	(void)uv_timer_start(&b->timer,
@@ -264,17 +185,17 @@ send_script(struct bootstrap *b)
 	AUTO_BUF head = BUF_INIT(1024);
 
 	(void)buf_addf(&head, "t=%s; full='", b->token);
-	for (unsigned i = 0; i < PLACES; i++) {
+	for (unsigned i = 0; i < BOOTSTRAP_PLACES; i++) {
 		if (b->was_full[i])
 			(void)buf_addf(&head, " %u", i);
 	}
 	(void)buf_adds(&head, "'\n");
-	say(b, buf_text(&head));
-	say(b, bootstrap_script);
+	bootstrap_say(b, buf_text(&head));
+	bootstrap_say(b, bootstrap_script);
 }
 
-static void
-on_hello(struct bootstrap *b, char *rest)
+void
+bootstrap_on_greeted(struct bootstrap *b, char *rest)
 {
 	struct err err = ERR_INIT;
 	uint64_t k;
@@ -288,430 +209,8 @@ on_hello(struct bootstrap *b, char *rest)
 		return;
 	}
 	talk_forget_noise(&b->talk);
-	enter(b, STEP_PROBE, "probe", PROBE_MS);
+	bootstrap_enter(b, STEP_PROBE, "probe", BOOTSTRAP_PROBE_MS);
 	send_script(b);
-}
-
-/* Probing */
-
-static void
-on_system(struct bootstrap *b, char *rest)
-{
-	const char *space = strchr(rest, ' ');
-
-	free(b->kind);
-	free(b->arch);
-	b->kind = xstrdup(rest);
-	b->arch = xstrdup(space ? space + 1 : "");
-}
-
-static void
-on_uid(struct bootstrap *b, char *rest)
-{
-	struct err err = ERR_INIT;
-
-	if (parse_u64(rest, 0, UINT32_MAX, &b->uid, &err) < 0)
-		fail_with(b, ERR_PROTO, "the machine has no user id", rest);
-}
-
-static void
-keep(char **at, const char *text)
-{
-	free(*at);
-	*at = xstrdup(text);
-}
-
-static void
-on_lacks(struct bootstrap *b, char *rest)
-{
-	keep(&b->lacks, rest);
-}
-
-static void
-on_broken(struct bootstrap *b, char *rest)
-{
-	keep(&b->broken, rest);
-}
-
-/* A program that says no proper hello keeps its number, and is not taken. */
-static void
-on_program(struct bootstrap *b, char *rest)
-{
-	struct err err = ERR_INIT;
-	uint64_t n;
-
-	if (parse_u64(talk_word(&rest), 1, MAX_PROGRAMS, &n, &err) < 0)
-		return;
-	bootstrap_hello_fini(&b->programs[n - 1]);
-	if (bootstrap_hello_read(rest, strlen(rest), &b->programs[n - 1],
-				 &err) < 0)
-		keep(&b->broken, err.msg);
-	b->n_programs = MAX(b->n_programs, n);
-}
-
-/* Deciding */
-
-/* Number of the first program whose daemon runs; 0: none. */
-static size_t
-find_running(const struct bootstrap *b)
-{
-	for (size_t i = 0; i < b->n_programs; i++) {
-		if (b->programs[i].is_running)
-			return i + 1;
-	}
-	return 0;
-}
-
-/* Number of the newest program that we can talk to; 0: none. */
-static size_t
-find_program(const struct bootstrap *b)
-{
-	size_t best = 0;
-
-	for (size_t i = 0; i < b->n_programs; i++) {
-		const struct bootstrap_hello *p = &b->programs[i];
-
-		if (p->program == NULL || wire_api_is_too_old(p->program_api))
-			continue;
-		if (best == 0 ||
-		    version_cmp(p->program_version,
-				b->programs[best - 1].program_version) > 0)
-			best = i + 1;
-	}
-	return best;
-}
-
-/*
- * Number of a program in the home of the daemon that is as new as ours: put
- * there by a package or another client, and not started yet.  0: none.
- */
-static size_t
-find_newer(const struct bootstrap *b, const char *nonce)
-{
-	for (size_t i = 0; i < b->n_programs; i++) {
-		const struct bootstrap_hello *p = &b->programs[i];
-
-		if (p->is_running && str_eq(p->nonce, nonce) &&
-		    !wire_api_is_too_new(p->program_api) &&
-		    version_cmp(p->program_version, BERTH_VERSION) >= 0)
-			return i + 1;
-	}
-	return 0;
-}
-
-static void
-ask(struct bootstrap *b, const char *verb, size_t n)
-{
-	char line[64];
-
-	(void)snprintf(line, sizeof(line), "%s %zu\n", verb, n);
-	say(b, line);
-}
-
-static void
-start_program(struct bootstrap *b, size_t n)
-{
-	enter(b, STEP_START, "start", START_MS);
-	ask(b, b->replaces ? "replace" : "up", n);
-}
-
-/* A program of ours goes there; for the home of program n, unless 0. */
-static void
-install(struct bootstrap *b, size_t n)
-{
-	struct err err = ERR_INIT;
-	char line[128];
-
-	if (b->lacks) {
-		fail_with(b, ERR_UNSUPPORTED,
-			  "programs needed to install are missing there",
-			  b->lacks);
-		return;
-	}
-	program_fini(&b->program);
-	if (!str_starts(b->kind, "Linux ")) {
-		fail_with(b, ERR_UNSUPPORTED, "berthd needs Linux, this is",
-			  b->kind);
-		return;
-	}
-	if (program_find(b->config.programs, b->arch, &b->program, &err) < 0) {
-		fail(b, &err);
-		return;
-	}
-	(void)snprintf(line, sizeof(line), "install %zu %s %zu\n",
-		       b->program.bytes.len, b->program.sha1, n);
-	enter(b, STEP_PLACE, "upload", PROBE_MS);
-	say(b, line);
-}
-
-static void
-refuse_version(struct bootstrap *b, const char *version, bool is_too_new)
-{
-	struct err err = ERR_INIT;
-	char shown[64];
-
-	err_set(&err, ERR_UNSUPPORTED, "berthd %s there is too %s for berth %s",
-		vis(shown, sizeof(shown), version), is_too_new ? "new" : "old",
-		BERTH_VERSION);
-	if (is_too_new)
-		err_hint(&err, "upgrade berth here");
-	else
-		err_hint(&err,
-			 "`berth machine up --upgrade %s' upgrades it; its "
-			 "execs go on",
-			 b->config.machine->name);
-	fail(b, &err);
-}
-
-static void
-refuse_absence(struct bootstrap *b)
-{
-	struct err err = ERR_INIT;
-	char shown[200];
-
-	if (b->broken)
-		err_set(&err, ERR_NOT_FOUND, "no berthd works there: %s",
-			vis(shown, sizeof(shown), b->broken));
-	else
-		err_set(&err, ERR_NOT_FOUND, "berthd is not installed there");
-	err_hint(&err, "`berth machine up %s' installs it",
-		 b->config.machine->name);
-	fail(b, &err);
-}
-
-static void
-take(struct bootstrap *b, struct bootstrap_hello *hello)
-{
-	bootstrap_hello_fini(&b->hello);
-	b->hello = *hello;
-	*hello = (struct bootstrap_hello){ 0 };
-}
-
-static void
-identify(struct bootstrap *b)
-{
-	enter(b, STEP_DONE, "identity", PROBE_MS);
-	if ((uint64_t)b->hello.uid != b->uid)
-		fail_with(b, ERR_REMOTE, "the daemon is another user's", NULL);
-	else if (wire_api_is_too_new(b->hello.api))
-		refuse_version(b, b->hello.version, true);
-	else
-		succeed(b);
-}
-
-/* The daemon of program n runs. */
-static void
-decide_running(struct bootstrap *b, size_t n)
-{
-	struct bootstrap_hello *h = &b->programs[n - 1];
-	bool is_too_old = wire_api_is_too_old(h->api);
-	bool is_older = version_cmp(h->version, BERTH_VERSION) < 0;
-	size_t newer = find_newer(b, h->nonce);
-
-	if (wire_api_is_too_new(h->api)) {
-		refuse_version(b, h->version, true);
-	} else if (is_too_old && !b->config.may_upgrade) {
-		refuse_version(b, h->version, false);
-	} else if (b->config.may_upgrade && (is_older || is_too_old)) {
-		b->replaces = true;
-		b->result.was_upgraded = true;
-		if (newer > 0)
-			start_program(b, newer);
-		else
-			install(b, n);
-	} else {
-		take(b, h);
-		identify(b);
-	}
-}
-
-static void
-decide_stopped(struct bootstrap *b)
-{
-	size_t best = find_program(b);
-	const struct bootstrap_hello *p = best ? &b->programs[best - 1] : NULL;
-
-	if (p && wire_api_is_too_new(p->program_api)) {
-		refuse_version(b, p->program_version, true);
-	} else if (p && !(b->config.may_upgrade &&
-			  version_cmp(p->program_version, BERTH_VERSION) < 0)) {
-		start_program(b, best);
-	} else if (b->config.may_install || b->config.may_upgrade) {
-		b->result.was_upgraded = p != NULL;
-		b->result.was_installed = p == NULL;
-		install(b, best);
-	} else {
-		refuse_absence(b);
-	}
-}
-
-static void
-on_ready(struct bootstrap *b, char *rest UNUSED)
-{
-	size_t running = find_running(b);
-
-	if (b->kind == NULL) {
-		fail_with(b, ERR_PROTO, "the machine does not say what it is",
-			  NULL);
-	} else if (b->config.goal == BOOTSTRAP_DOWN && running) {
-		enter(b, STEP_STOP, "stop", START_MS);
-		ask(b, "stop", running);
-	} else if (b->config.goal == BOOTSTRAP_DOWN) {
-		succeed(b);
-	} else if (running) {
-		decide_running(b, running);
-	} else {
-		decide_stopped(b);
-	}
-}
-
-/* Uploading */
-
-static void
-send_program(struct bootstrap *b)
-{
-	const struct buf *bytes = &b->program.bytes;
-	bool is_full = false;
-
-	while (b->channel && !is_full && b->sent < bytes->len) {
-		size_t n = MIN(bytes->len - b->sent, CHUNK);
-
-		is_full = b->channel->ops->write(b->channel,
-						 buf_bytes(bytes) + b->sent, n);
-		b->sent += n;
-	}
-	enter(b, STEP_UPLOAD, "upload", UPLOAD_MS);
-	if (b->events->on_progress && !b->has_ended)
-		b->events->on_progress(b, b->sent, bytes->len, b->owner);
-}
-
-static void
-on_send(struct bootstrap *b, char *rest UNUSED)
-{
-	b->sent = 0;
-	b->step = STEP_UPLOAD;
-	send_program(b);
-}
-
-static void
-on_nowhere(struct bootstrap *b, char *rest UNUSED)
-{
-	struct err err = ERR_INIT;
-
-	err_set(&err, ERR_REMOTE,
-		"no directory there takes a file of %zu bytes and lets it run",
-		b->program.bytes.len);
-	err_hint(&err, "make room in the home there, or name a directory with "
-		       "BERTH_HOME");
-	fail(b, &err);
-}
-
-/* A new channel begins again, and does not try that place. */
-static void
-on_full(struct bootstrap *b, char *rest)
-{
-	struct err err = ERR_INIT;
-	uint64_t place;
-
-	if (parse_u64(talk_word(&rest), 0, PLACES - 1, &place, &err) < 0 ||
-	    b->was_full[place]) {
-		fail_with(b, ERR_REMOTE, "the upload failed there", rest);
-		return;
-	}
-	b->was_full[place] = true;
-	close_channel(b);
-	open_channel(b, &err);
-	if (b->channel == NULL)
-		fail(b, &err);
-}
-
-static void
-on_damaged(struct bootstrap *b, char *rest)
-{
-	b->stage = "install";
-	fail_with(b, ERR_REMOTE, "what was sent does not run there", rest);
-}
-
-static void
-on_installed(struct bootstrap *b, char *rest)
-{
-	struct err err = ERR_INIT;
-	uint64_t n;
-
-	if (parse_u64(rest, 1, UINT32_MAX, &n, &err) < 0) {
-		fail(b, &err);
-		return;
-	}
-	enter(b, STEP_START, "install", START_MS);
-	start_program(b, (size_t)n);
-}
-
-/* Starting and stopping */
-
-static void
-on_up(struct bootstrap *b, char *rest)
-{
-	struct bootstrap_hello hello = { 0 };
-	struct err err = ERR_INIT;
-
-	if (bootstrap_hello_read(rest, strlen(rest), &hello, &err) < 0) {
-		fail(b, &err);
-	} else if (!hello.is_running) {
-		bootstrap_hello_fini(&hello);
-		fail_with(b, ERR_REMOTE, "the daemon is gone at once", NULL);
-	} else {
-		take(b, &hello);
-		identify(b);
-	}
-}
-
-static void
-on_stopped(struct bootstrap *b, char *rest UNUSED)
-{
-	succeed(b);
-}
-
-static void
-on_failed(struct bootstrap *b, char *rest)
-{
-	fail_with(b, ERR_REMOTE, "the machine's berthd failed", rest);
-}
-
-/* Hearing */
-
-static const struct hearing {
-	enum step step;
-	const char *word;
-	void (*hear)(struct bootstrap *, char *rest);
-} hears[] = {
-	{ STEP_SHELL, "hello", on_hello },
-	{ STEP_PROBE, "lacks", on_lacks },
-	{ STEP_PROBE, "system", on_system },
-	{ STEP_PROBE, "uid", on_uid },
-	{ STEP_PROBE, "program", on_program },
-	{ STEP_PROBE, "broken", on_broken },
-	{ STEP_PROBE, "ready", on_ready },
-	{ STEP_PLACE, "send", on_send },
-	{ STEP_PLACE, "nowhere", on_nowhere },
-	{ STEP_UPLOAD, "full", on_full },
-	{ STEP_UPLOAD, "damaged", on_damaged },
-	{ STEP_UPLOAD, "installed", on_installed },
-	{ STEP_START, "up", on_up },
-	{ STEP_START, "failed", on_failed },
-	{ STEP_STOP, "stopped", on_stopped },
-	{ STEP_STOP, "failed", on_failed },
-};
-
-static void
-hear(struct bootstrap *b, struct talk_line *line)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(hears); i++) {
-		if (hears[i].step == b->step &&
-		    str_eq(hears[i].word, line->word)) {
-			hears[i].hear(b, line->rest);
-			return;
-		}
-	}
 }
 
 /* An owner may cancel in any callback; then the handles close later. */
@@ -730,12 +229,12 @@ on_data(struct channel *channel, int fd, const void *bytes, size_t n,
 	if (b->step == STEP_DONE)
 		return;
 	if (talk_feed(&b->talk, bytes, n, &err) < 0) {
-		fail(b, &err);
+		bootstrap_fail(b, &err);
 		return;
 	}
 	while (b->channel == channel && b->step != STEP_DONE &&
 	       talk_next(&b->talk, &line))
-		hear(b, &line);
+		bootstrap_hear(b, &line);
 }
 
 static void
@@ -754,7 +253,7 @@ on_drain(struct channel *channel UNUSED, void *owner)
 	struct bootstrap *b = owner;
 
 	if (b->step == STEP_UPLOAD && b->sent < b->program.bytes.len)
-		send_program(b);
+		bootstrap_send_program(b);
 }
 
 static void
@@ -778,7 +277,7 @@ on_close(struct channel *channel UNUSED, const struct err *why, void *owner)
 	if (b->step == STEP_DONE)
 		return;
 	if (why) {
-		fail(b, why);
+		bootstrap_fail(b, why);
 		return;
 	}
 	if (b->signal)
@@ -787,10 +286,11 @@ on_close(struct channel *channel UNUSED, const struct err *why, void *owner)
 		snprintf(what, sizeof(what), "ended with status %d", b->status);
 	else
 		snprintf(what, sizeof(what), "ended");
-	fail_with(b, ERR_REMOTE,
-		  b->step == STEP_SHELL ? "the login shell runs no commands"
-					: "the shell there is gone",
-		  what);
+	bootstrap_fail_with(b, ERR_REMOTE,
+			    b->step == STEP_SHELL
+				? "the login shell runs no commands"
+				: "the shell there is gone",
+			    what);
 }
 
 static const struct channel_events channel_events = {
@@ -801,9 +301,8 @@ static const struct channel_events channel_events = {
 	.on_close = on_close,
 };
 
-/* From the beginning; what is known of full places stays. */
-static void
-open_channel(struct bootstrap *b, struct err *err)
+void
+bootstrap_open_channel(struct bootstrap *b, struct err *err)
 {
 	static const struct channel_spec spec = { .kind = CHANNEL_COMMAND,
 						  .what = COMMAND };
@@ -832,7 +331,7 @@ on_timer_closed(uv_handle_t *handle)
 
 	talk_fini(&b->talk);
 	program_fini(&b->program);
-	for (size_t i = 0; i < MAX_PROGRAMS; i++)
+	for (size_t i = 0; i < BOOTSTRAP_MAX_PROGRAMS; i++)
 		bootstrap_hello_fini(&b->programs[i]);
 	bootstrap_hello_fini(&b->hello);
 	free(b->kind);
@@ -850,7 +349,7 @@ bootstrap_start(struct transport *transport,
 		struct err *err)
 {
 	struct bootstrap *b = xcalloc(1, sizeof(*b));
-	uint8_t random[TOKEN_BYTES];
+	uint8_t random[BOOTSTRAP_TOKEN];
 
 	*b = (struct bootstrap){ .transport = transport,
 				 .events = events,
@@ -860,7 +359,7 @@ bootstrap_start(struct transport *transport,
 	memcpy(b->token, "berth-", 6);
 	hex_encode(b->token + 6, random, sizeof(random));
 	(void)uv_timer_init(config->loop, &b->timer);
-	open_channel(b, err);
+	bootstrap_open_channel(b, err);
 	if (b->channel)
 		return b;
 	bootstrap_cancel(b);
@@ -874,6 +373,6 @@ bootstrap_cancel(struct bootstrap *b)
 		return;
 	b->has_ended = true;
 	b->step = STEP_DONE;
-	close_channel(b);
+	bootstrap_close_channel(b);
 	uv_close((uv_handle_t *)&b->timer, on_timer_closed);
 }

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/fs.h"
 #include "core/mem.h"
 #include "core/parse.h"
 #include "core/path.h"
@@ -34,9 +35,7 @@ static void dial_next(struct session *s);
 void
 way_drop_socket(struct session *s)
 {
-	if (s->fd >= 0)
-		close(s->fd);
-	s->fd = -1;
+	fd_close(&s->fd);
 }
 
 static void

@@ -10,6 +10,7 @@
 #include "core/fs.h"
 #include "core/mem.h"
 #include "core/path.h"
+#include "core/proc.h"
 #include "core/text.h"
 #include "link/program.h"
 
@@ -47,20 +48,6 @@ is_own(const char *arch)
 	return own && str_eq(own, arch);
 }
 
-static char *
-own_dir(void)
-{
-	char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-	char *slash;
-
-	if (n <= 0)
-		return NULL;
-	path[n] = '\0';
-	slash = strrchr(path, '/');
-	return slash ? xstrndup(path, (size_t)(slash - path)) : NULL;
-}
-
 /* In one directory, by its full name, or plain where it is of this machine. */
 static char *
 look_in(const char *dir, const char *arch)
@@ -85,7 +72,7 @@ find(const char *directory, const char *arch)
 		directory = getenv("BERTH_BERTHD_DIR");
 	if (directory && *directory)
 		return look_in(directory, arch);
-	own = own_dir();
+	own = proc_own_dir();
 	for (size_t i = 0; own && i < ARRAY_SIZE(places); i++) {
 		AUTO_FREE char *dir = path_join(own, places[i]);
 		char *found = look_in(dir, arch);

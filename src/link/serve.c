@@ -27,6 +27,7 @@
 #include "machine/registry.h"
 #include "secret/secret.h"
 #include "secret/store.h"
+#include "http/stream.h"
 #include "wire/link_places.h"
 #include "link/control.h"
 #include "link/events.h"
@@ -290,33 +291,31 @@ close_handle(uv_handle_t *handle, void *arg UNUSED)
 }
 
 static void
-close_fd(int fd)
-{
-	if (fd >= 0)
-		close(fd);
-}
-
-static void
 go_down(struct process *p)
 {
+	/* The loop still turns: nobody may look at what is freed. */
+	if (p->is_stopping)
+		(void)uv_timer_stop(&p->stop_look);
+	p->is_stopping = true;
 	if (p->control)
 		control_stop(p->control);
 	(void)uv_run(&p->loop, UV_RUN_NOWAIT);
 	front_free(p->front);
 	link_free(p->link);
 	(void)uv_run(&p->loop, UV_RUN_NOWAIT);
+	stream_end_lingering();
 	uv_walk(&p->loop, close_handle, NULL);
 	(void)uv_run(&p->loop, UV_RUN_DEFAULT);
 	control_free(p->control);
 	(void)uv_loop_close(&p->loop);
 	if (p->events.path)
 		events_fini(&p->events);
-	close_fd(p->sock_fd);
-	close_fd(p->ctl_fd);
+	fd_close(&p->sock_fd);
+	fd_close(&p->ctl_fd);
 	/* A name that is used once leaves nothing. */
 	if (p->lock_fd >= 0 && !str_eq(p->name, p->machine->name))
 		(void)unlink(p->places.lock);
-	close_fd(p->lock_fd);
+	fd_close(&p->lock_fd);
 	link_places_fini(&p->places);
 	registry_fini(&p->registry);
 }

@@ -212,6 +212,21 @@ add_words(struct ssh_report *r, const char *line)
 	}
 }
 
+/* What it says without being asked, also when nothing is wrong. */
+static bool
+is_routine(const char *line)
+{
+	static const char *const starts[] = { "Authenticated to ",
+					      "Transferred: sent ",
+					      "Bytes per second: sent " };
+
+	for (size_t i = 0; i < ARRAY_SIZE(starts); i++) {
+		if (str_starts(line, starts[i]))
+			return true;
+	}
+	return false;
+}
+
 void
 ssh_report_add(struct ssh_report *r, const char *bytes, size_t n)
 {
@@ -227,6 +242,8 @@ ssh_report_add(struct ssh_report *r, const char *bytes, size_t n)
 	}
 	if (str_starts(line, "Authenticated to "))
 		reach(r, SSH_STAGE_SHELL);
+	if (is_routine(line))
+		return;
 	add_words(r, line);
 	if (r->stage <= SSH_STAGE_HOST_KEY)
 		add_offending(r, line);
@@ -289,6 +306,9 @@ ssh_report_error(const struct ssh_report *r, const char *machine,
 {
 	const struct cause *cause;
 
+	if (r->cause == SIZE_MAX && r->signal > 0)
+		return err_set(err, ERR_UNREACHABLE, "ssh was killed (%s)",
+			       strsignal(r->signal));
 	if (r->cause == SIZE_MAX) {
 		err_set(err, ERR_UNREACHABLE, "ssh ended%s%s",
 			r->last[0] ? ": " : " without a word", r->last);

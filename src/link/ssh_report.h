@@ -29,12 +29,13 @@ struct ssh_report {
 	enum ssh_stage stage;
 	size_t cause;	       /* row of the best explanation; SIZE_MAX: none */
 	char words[300];       /* ... in ssh's words */
-	char last[300];	       /* the last line that is no debugging */
+	char last[300];	       /* the last line that is not routine */
 	char file[300];	       /* known_hosts with the key in question */
 	int64_t line;	       /* ... */
 	char fingerprint[128]; /* of the key that was offered */
 	bool has_bad_key_file; /* a private key others can read */
 	bool has_no_key_file;  /* one that is not there */
+	int signal;	       /* that killed it; 0: none */
 };
 
 void ssh_report_init(struct ssh_report *report);

@@ -16,10 +16,8 @@
  *		   the channels are told then
  *	DOWN	   told; good for freeing only
  *
- * What the user's configuration says about strictness of host keys is kept if
- * it is stricter than asking; anything laxer becomes asking.  That is one of
- * the reasons for `ssh -G'; the other is that a message about a host key must
- * name the host as known_hosts has it.
+ * `ssh -G' says how strict the user is about host keys, and how known_hosts
+ * names the host, as a message about its key must.
  *
  * Questions come by the askpass broker.  Nobody to answer ends the attempt at
  * once: an empty password would be tried, and counted, by the machine.
@@ -30,11 +28,10 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/inotify.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
 
-#include "core/buf.h"
-#include "core/fs.h"
 #include "core/log.h"
 #include "core/mem.h"
 #include "core/parse.h"
@@ -47,6 +44,7 @@
 #include "link/child.h"
 #include "link/hostkey.h"
 #include "link/mux.h"
+#include "link/openssh_argv.h"
 #include "link/ssh_config.h"
 #include "link/ssh_report.h"
 #include "machine/machine.h"
@@ -62,7 +60,6 @@
 #define DEFAULT_TIMEOUT_MS 30000
 /* For ssh to say why, after its connection ended. */
 #define LAST_WORDS_MS 2000
-#define ALIVE_COUNT 3 /* unanswered signs of life */
 
 enum openssh_state { RESOLVING, STARTING, GREETING, UP, ENDING, DOWN };
 
@@ -297,6 +294,8 @@ on_master_exit(struct child *child, int status, void *owner)
 	struct openssh *o = owner;
 
 	child_free(TAKE(o->child));
+	if (WIFSIGNALED(status))
+		o->report.signal = WTERMSIG(status);
 	/* What it has sent to us is still read before that is the end. */
 	if (o->mux == NULL || o->state == ENDING)
 		go_down_by_report(o);
@@ -307,51 +306,8 @@ static const struct child_events master_events = {
 	.on_exit = on_master_exit,
 };
 
-/* --- arguments -------------------------------------------------------------
+/* --- the beginning ---------------------------------------------------------
  */
-
-static void add_option(char ***argv, const char *fmt, ...) PRINTF(2, 3);
-
-static void
-add_option(char ***argv, const char *fmt, ...)
-{
-	char text[512];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	strv_add(argv, "-o");
-	strv_add(argv, text);
-}
-
-static void
-add_auth(char ***argv, const struct machine *m)
-{
-	switch (m->auth) {
-	case MACHINE_AUTH_AUTO:
-		break;
-	case MACHINE_AUTH_AGENT:
-		add_option(argv, "PreferredAuthentications=publickey");
-		break;
-	case MACHINE_AUTH_KEY:
-		add_option(argv, "PreferredAuthentications=publickey,"
-				 "keyboard-interactive");
-		break;
-	case MACHINE_AUTH_PASSWORD:
-		add_option(argv, "PubkeyAuthentication=no");
-		add_option(argv, "PreferredAuthentications=password,"
-				 "keyboard-interactive");
-		break;
-	case MACHINE_AUTH_KEYBOARD:
-		add_option(argv, "PubkeyAuthentication=no");
-		add_option(argv,
-			   "PreferredAuthentications=keyboard-interactive");
-		break;
-	}
-	if (m->key_file)
-		add_option(argv, "IdentitiesOnly=yes");
-}
 
 static uint64_t
 timeout_ms(const struct openssh *o)
@@ -361,80 +317,16 @@ timeout_ms(const struct openssh *o)
 	return ms ? ms : DEFAULT_TIMEOUT_MS;
 }
 
-/* Nothing but a connection: no forwarding, no command, nothing local. */
-static void
-add_master_options(char ***argv, const struct openssh *o)
-{
-	const struct machine *m = o->config.machine;
-	uint64_t alive = (m->keep_alive + 999) / 1000;
-
-	add_option(argv, "ControlMaster=yes");
-	add_option(argv, "ControlPersist=no");
-	add_option(argv, "ClearAllForwardings=yes");
-	add_option(argv, "Tunnel=no");
-	add_option(argv, "ForwardAgent=%s", m->forward_agent ? "yes" : "no");
-	add_option(argv, "ForwardX11=no");
-	add_option(argv, "PermitLocalCommand=no");
-	add_option(argv, "RemoteCommand=none");
-	add_option(argv, "RequestTTY=no");
-	if (o->resolved.can_fork)
-		add_option(argv, "ForkAfterAuthentication=no");
-	add_option(argv, "StrictHostKeyChecking=%s",
-		   o->resolved.is_strict ? "yes" : "ask");
-	add_option(argv, "NoHostAuthenticationForLocalhost=no");
-	add_option(argv, "ConnectTimeout=%llu",
-		   (unsigned long long)(timeout_ms(o) + 999) / 1000);
-	if (alive) {
-		add_option(argv, "ServerAliveInterval=%llu",
-			   (unsigned long long)alive);
-		add_option(argv, "ServerAliveCountMax=%d", ALIVE_COUNT);
-	}
-	if (o->config.compress)
-		add_option(argv, "Compression=yes");
-	else if (m->compression == MACHINE_COMPRESSION_OFF)
-		add_option(argv, "Compression=no");
-	/* Its stages are told there, and nowhere else. */
-	add_option(argv, "LogLevel=DEBUG1");
-}
-
-/* A path as ssh reads it: it expands percent signs. */
-static char *
-escaped(const char *path)
-{
-	AUTO_BUF out = BUF_INIT(4096);
-
-	for (; *path; path++)
-		(void)buf_adds(&out,
-			       *path == '%' ? "%%" : (char[]){ *path, '\0' });
-	return buf_take(&out);
-}
-
-static char **
-master_argv(const struct openssh *o, struct err *err)
-{
-	char **argv = NULL;
-
-	strv_add(&argv, "ssh");
-	strv_add(&argv, "-M");
-	strv_add(&argv, "-N");
-	strv_add(&argv, "-S");
-	strv_give(&argv, escaped(o->socket));
-	add_master_options(&argv, o);
-	add_auth(&argv, o->config.machine);
-	if (resolve_add_destination(o->config.machine, &argv, err) == 0)
-		return argv;
-	strv_free(argv);
-	return NULL;
-}
-
-/* --- the beginning ---------------------------------------------------------
- */
-
 static void
 start_master(struct openssh *o)
 {
+	const struct openssh_way way = { .machine = o->config.machine,
+					 .resolved = &o->resolved,
+					 .socket = o->socket,
+					 .timeout_ms = timeout_ms(o),
+					 .compress = o->config.compress };
 	struct err err = ERR_INIT;
-	AUTO_STRV char **argv = master_argv(o, &err);
+	AUTO_STRV char **argv = openssh_argv(&way, &err);
 	AUTO_STRV char **env = strv_copy(environ);
 
 	askpass_environ(o->askpass, &env);

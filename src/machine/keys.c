@@ -77,30 +77,16 @@ check_token(void *at, struct err *err)
 
 	if (name)
 		return store_check_name(name, err);
-	for (const char *p = token; *p; p++) {
-		if (*p <= ' ' || *p > '~')
-			return err_set(err, ERR_CONFIG,
-				       "has a character that is not visible "
-				       "ASCII");
-	}
+	if (!str_is_visible(token))
+		return err_set(err, ERR_CONFIG,
+			       "has a character that is not visible ASCII");
 	return 0;
 }
 
 static int
 check_path(void *at, struct err *err)
 {
-	char **path = at;
-	AUTO_FREE char *full = path_expand(*path, err);
-
-	if (full == NULL)
-		return -1;
-	if (full[0] != '/')
-		return err_set(err, ERR_CONFIG,
-			       "\"%.128s\" is neither absolute nor below \"~\"",
-			       full);
-	free(*path);
-	*path = path_clean(full);
-	return 0;
+	return path_settle(at, err);
 }
 
 /* A text that must not be empty. */

@@ -6,11 +6,12 @@
  * Runs one test and proves that it leaves no process behind.  Whatever the
  * test starts, and however it detaches itself, becomes a child of this process
  * once its parents are gone (PR_SET_CHILD_SUBREAPER).  So when the command has
- * ended and there are no children, nothing is left.
+ * ended and there are no children, nothing is left.  And a daemon of which
+ * nobody would hear is seen to crash.
  *
- * Exit status: the command's; 97 when its time was over; 98 when something
- * still ran LEFT_MS after the command's end.  What still runs is shown, then
- * killed, in both cases.
+ * Exit status: the command's; 96 when something crashed; 97 when its time was
+ * over; 98 when something still ran LEFT_MS after the command's end.  What
+ * still runs is shown, then killed, in both cases.
  */
 
 #include <ctype.h>
@@ -29,6 +30,7 @@
 #include "core/clock.h"
 #include "core/parse.h"
 
+#define CRASHED 96
 #define TIMED_OUT 97
 #define LEFT_BEHIND 98
 #define FAILED 99
@@ -44,6 +46,8 @@ static struct {
 } table[MAX_PROCESSES];
 
 static volatile sig_atomic_t interrupted;
+
+static bool has_crash;
 
 static void
 on_interrupt(int sig)
@@ -153,6 +157,65 @@ kill_descendants(void)
 	}
 }
 
+/* Of its own doing; nobody sends these. */
+static bool
+is_crash(int sig)
+{
+	static const int crashes[] = { SIGSEGV, SIGBUS,	 SIGILL,
+				       SIGFPE,	SIGABRT, SIGSYS };
+
+	for (size_t i = 0; i < ARRAY_SIZE(crashes); i++) {
+		if (crashes[i] == sig)
+			return true;
+	}
+	return false;
+}
+
+/* ssh, for one, does crash now and then. */
+static bool
+is_ours(const char *name)
+{
+	return strncmp(name, "berth", 5) == 0 ||
+	       strncmp(name, "codex-", 6) == 0 || strcmp(name, "codexd") == 0;
+}
+
+/* One that is dead and not reaped has its name still. */
+static void
+note_end(const siginfo_t *info)
+{
+	char path[40], name[64];
+	ssize_t n;
+	int fd;
+
+	if (info->si_code == CLD_EXITED || !is_crash(info->si_status))
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/comm", info->si_pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, name, sizeof(name) - 1);
+	if (fd >= 0)
+		close(fd);
+	name[n > 0 ? n - 1 : 0] = '\0';
+	if (!is_ours(name))
+		return;
+	printf("# crashed: %d %s (%s)\n", info->si_pid, name,
+	       strsignal(info->si_status));
+	has_crash = true;
+}
+
+/* As waitpid for any child, without waiting. */
+static pid_t
+reap_one(int *ret_status)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+		return -1;
+	if (info.si_pid == 0)
+		return 0;
+	note_end(&info);
+	return waitpid(info.si_pid, ret_status, 0);
+}
+
 /*
  * Reap until `pid' has ended (or, with 0, until no child is left) or the time
  * is over; 1, 0, and in *ret_status how `pid' ended.
@@ -167,7 +230,7 @@ reap_until(pid_t pid, uint64_t deadline, int *ret_status)
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
 	while (!interrupted) {
-		pid_t got = waitpid(-1, &status, WNOHANG);
+		pid_t got = reap_one(&status);
 
 		if (got > 0 && got == pid) {
 			*ret_status = status;
@@ -234,5 +297,7 @@ main(int argc, char **argv)
 		kill_descendants();
 		return LEFT_BEHIND;
 	}
+	if (has_crash)
+		return CRASHED;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

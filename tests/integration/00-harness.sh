@@ -41,6 +41,16 @@ run_test <<<'ok "true" true; setsid tail -f /dev/null & disown'
 is 'test that leaves a process behind fails' $status 1
 like 'and the process is shown' "$out" 'left behind.*still running'
 
+cp "$(command -v dash)" "$TMP/berth-falls"
+run_test <<<'ok "true" true; (setsid '"$TMP"'/berth-falls -c "kill -SEGV \$\$" &)'
+is 'test in which a daemon crashes fails' $status 1
+like 'and the crash is shown' "$out" 'crashed: [0-9]+ berth-falls \(Segmentation fault\)'
+
+run_test BERTH_TEST_SANITIZED=1 <<<'ok "true" true; mkdir -p h/state
+	echo "==7==ERROR: AddressSanitizer: heap-use-after-free" >h/state/berthd.log'
+is 'test in which a sanitizer found something fails' $status 1
+like 'and what it found is shown' "$out" 'heap-use-after-free'
+
 run_test <<<'ok "true" true; false_command_that_is_not_there; exit 3'
 is 'test that ends early fails' $status 1
 like 'and says how' "$out" 'the test runs to its end'

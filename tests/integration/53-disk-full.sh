@@ -102,3 +102,15 @@ ok 'an end that could not be written is written later' \
 ok 'and durable' file_has "$(exec_dir "$short")/state.json" '"signalled"'
 ok 'starts are taken again' "$BERTH" exec run -- true
 stop_daemon
+
+# For one file a limit on its size is the same.
+use_home limited
+prlimit --fsize=100000 "$BERTHD" serve >limited.log 2>&1 &
+DAEMON_PID=$!
+ok 'a daemon whose files may not grow serves' wait_for 10 T_answers "$BERTH_HOME"
+id=$(start_exec '{"argv":["sh","-c","head -c 1000000 /dev/zero; echo the end"]}')
+ok 'a command that writes more runs to its end' wait_for 10 ended "$id"
+is 'by itself, too' "$(result_of "$id" exit_code)" 0
+is 'with what was lost' "$(result_of "$id" lost_bytes)" 900008
+is 'the daemon goes on' "$(api_status GET /v1/hello)" 200
+stop_daemon

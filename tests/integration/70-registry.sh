@@ -153,6 +153,17 @@ mv kept "$CONFIG"
 exits 78 'two files are one too many' berth machine ls
 rm "${CONFIG%.yaml}.json"
 
+# A machine takes twenty bytes here, and six hundred with all its keys.
+{
+	echo machines:
+	seq 16000 | sed 's/.*/- {name: m&, ssh: h}/'
+} >many.yaml
+is 'many machines are all shown' "$(berth config show --json --config many.yaml |
+	jq '.machines | map(select(.ssh == "h")) | length')" \
+	16000
+is 'and listed' "$(berth machine ls --own --json --config many.yaml |
+	jq '.machines | length')" 16000
+
 # --- encryption -------------------------------------------------------------
 
 echo 'pass phrase' >pass

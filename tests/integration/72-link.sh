@@ -158,3 +158,35 @@ is 'a command needs no link that ran' \
 pid=$(link_pid brief)
 ok 'idle, it ends' wait_for 20 is_gone "$pid"
 ok 'and leaves no socket' has_no_link brief
+
+# Clients that have not said all keep it half a second, and no longer; to close
+# so many takes it a while.
+ulimit -n "$(ulimit -Hn)"
+cat >half.js <<'SCRIPT'
+const net = require('node:net');
+let n = 0;
+const next = () => {
+	const socket = net.connect(process.argv[2], () => {
+		socket.write('GET /v1/link HTTP/1.1\r\n');
+		if (++n === 3000)
+			console.log('all are there');
+		else
+			next();
+	});
+	socket.on('error', () => {});
+};
+next();
+setInterval(() => {}, 1000);
+SCRIPT
+"$BERTH_LINK" --foreground here >foreground.log 2>&1 &
+pid=$!
+wait_for 10 state_is here disconnected
+node half.js "$BERTH_HOME/run/link/here.ctl" >half.log 2>&1 &
+clients=$!
+cleanup_at_exit kill "$clients"
+ok 'three thousand clients are in the middle of a question' \
+	wait_for 20 file_has half.log 'all are there'
+kill "$pid"
+wait "$pid"
+is 'a link that is ended then ends in order' $? 0
+kill "$clients"

@@ -39,7 +39,7 @@ rm "$TMP/l/plain.mux.another"
 kill -KILL "$MASTER"
 wait "$RUN"
 like 'a master that is killed is a lost connection' "$(said)" \
-	'down UNREACHABLE'
+	'down UNREACHABLE.*ssh was killed \(Killed\)'
 exec 9>&-
 ok 'which leaves no socket' test ! -e "$TMP/l/plain.mux"
 

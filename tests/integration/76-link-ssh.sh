@@ -16,6 +16,10 @@ YAML
 use_home "${BERTH_HOME#"$TMP"/}"
 export BERTH_BERTHD_DIR=$BUILD/src/berthd
 
+# A program of our own, to be replaced while it runs.
+cp "$BERTH_LINK" "$TMP/berth-link"
+export BERTH_LINK=$TMP/berth-link
+
 stop_far() {
 	local name
 	for name in far closed; do
@@ -78,12 +82,16 @@ go_on() { for _ in $(seq "$1"); do echo >&7; done; }
 has_lines() { [ "$(wc -l <"$TMP/out")" -ge "$1" ]; }
 go_on 5
 ok 'output comes' wait_for 10 has_lines 250
+cp "$BERTH_LINK" "$TMP/upgrade"
+mv "$TMP/upgrade" "$BERTH_LINK"
 sshd_cut far
 ok 'the link notices that the connection is cut' \
 	wait_for 10 state_is far reconnecting
 go_on 5
 sshd_run far
 ok 'and is back soon after the machine is' wait_for 10 state_is far active
+ok 'and has ssh ask by the program that an upgrade left there' \
+	test -x "$BERTH_HOME/run/link/berth-askpass"
 go_on 30
 exec 7>&-
 wait "$slow"

@@ -189,10 +189,21 @@ verify() {
 }
 ok 'all of it is on record, whole' verify
 like 'in the log of the system' "$(verify)" '/var/log/berth/audit.jsonl: ok, [3-9] records|, [1-9][0-9] rec'
-health=$(in_host runuser -u codex -- env HOME=/home/codex LOGNAME=codex berthd health --json)
+health() {
+	in_host runuser -u codex -- env HOME=/home/codex LOGNAME=codex berthd health --json
+}
+detail_of() { jq -r ".checks[]|select(.name==\"$1\").detail"; }
+health=$(health)
 is 'berthd health is content' "$(jq .ok <<<"$health")" true
-like 'and knows the agent' "$(jq -r '.checks[]|select(.name=="agent").detail' <<<"$health")" 'codex 1.2.3'
-like 'the drop-in' "$(jq -r '.checks[]|select(.name=="sshd").detail' <<<"$health")" '10-codex-ssh.conf'
+like 'and knows the agent' "$(detail_of agent <<<"$health")" 'codex 1.2.3'
+like 'the drop-in' "$(detail_of sshd <<<"$health")" '10-codex-ssh.conf'
+cp -p "$R/etc/codex-ssh/codex-ssh.env" "$TMP/env"
+echo 'CODEX_SSH_COMMAND=twice' >>"$R/etc/codex-ssh/codex-ssh.env"
+echo 'CODEX_SSH_COMMAND=twice' >>"$R/etc/codex-ssh/codex-ssh.env"
+like 'settings that are wrong are told of' "$(health | detail_of login)" \
+	'CODEX_SSH_COMMAND stands twice'
+like 'and no agent is guessed' "$(health | detail_of agent)" 'not known'
+cp -p "$TMP/env" "$R/etc/codex-ssh/codex-ssh.env"
 
 # --- and undone -------------------------------------------------------------------
 

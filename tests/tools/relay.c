@@ -131,6 +131,7 @@ take_one(void)
 		close(fd);
 		return;
 	}
+	end_wire(w, false); /* what was dropped on it is kept until now */
 	*w = (struct wire){
 		.fd = { fd, socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) }
 	};
@@ -393,5 +394,7 @@ main(int argc, char **argv)
 	printf("%u\n", ntohs(at.sin_port));
 	fflush(stdout);
 	run();
+	for (struct wire *w = wires; w < wires + MAX_WIRES; w++)
+		end_wire(w, true);
 	return 0;
 }

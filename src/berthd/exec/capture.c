@@ -76,23 +76,15 @@ capture_open(struct capture *capture, int dir_fd, uint64_t cap,
 	return 0;
 }
 
-static void
-close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
 void
 capture_close(struct capture *capture)
 {
 	for (unsigned i = 0; i < TIMELINE_STREAMS; i++) {
-		close_fd(&capture->streams[i].in_fd);
-		close_fd(&capture->streams[i].file_fd);
+		fd_close(&capture->streams[i].in_fd);
+		fd_close(&capture->streams[i].file_fd);
 	}
-	close_fd(&capture->timeline_fd);
-	close_fd(&capture->drops_fd);
+	fd_close(&capture->timeline_fd);
+	fd_close(&capture->drops_fd);
 	if (capture->buffer)
 		munmap(capture->buffer, CHUNK);
 	capture->buffer = NULL;
@@ -378,7 +370,7 @@ capture_read(struct capture *capture, enum timeline_stream stream, uint64_t max)
 			return false;
 		if (got <= 0) {
 			/* The end; EIO is how a terminal says it. */
-			close_fd(&s->in_fd);
+			fd_close(&s->in_fd);
 			return false;
 		}
 		store(capture, stream, capture->buffer, (size_t)got);

@@ -66,9 +66,7 @@ control_server_close(struct control_server *server, int dir_fd)
 {
 	/* The name first: who hears the hanging up finds nobody there. */
 	(void)unlinkat(dir_fd, CONTROL_SOCKET, 0);
-	if (server->listen_fd >= 0)
-		close(server->listen_fd);
-	server->listen_fd = -1;
+	fd_close(&server->listen_fd);
 	for (int i = 0; i < CONTROL_MAX_CONNS; i++) {
 		if (server->conns[i] >= 0)
 			hang_up(server, i);

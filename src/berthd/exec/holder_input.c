@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "berthd/exec/holder_own.h"
+#include "core/fs.h"
 
 void
 holder_close_input(struct holder *h)
@@ -14,9 +15,7 @@ holder_close_input(struct holder *h)
 				   .a = h->in_taken,
 				   .b = 1 };
 
-	if (h->in_fd >= 0)
-		close(h->in_fd);
-	h->in_fd = -1;
+	fd_close(&h->in_fd);
 	buf_clear(&h->in);
 	control_server_send_all(&h->control, &msg, NULL, 0);
 }

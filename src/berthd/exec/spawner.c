@@ -125,9 +125,7 @@ spawner_start(struct spawner *spawner, struct err *err)
 void
 spawner_stop(struct spawner *spawner)
 {
-	if (spawner->fd >= 0)
-		close(spawner->fd);
-	spawner->fd = -1;
+	fd_close(&spawner->fd);
 	if (spawner->pid > 0)
 		(void)waitpid((pid_t)spawner->pid, NULL, 0);
 	spawner->pid = -1;

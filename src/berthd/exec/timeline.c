@@ -52,20 +52,13 @@ timeline_init(struct timeline *t, int dir_fd)
 		t->stream_fd[s] = -1;
 }
 
-static void
-close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(TAKE_FD(*fd));
-}
-
 void
 timeline_fini(struct timeline *t)
 {
-	close_fd(&t->fd);
-	close_fd(&t->drops_fd);
+	fd_close(&t->fd);
+	fd_close(&t->drops_fd);
 	for (size_t s = 0; s < TIMELINE_STREAMS; s++)
-		close_fd(&t->stream_fd[s]);
+		fd_close(&t->stream_fd[s]);
 }
 
 /* Open `name' if it is not open yet, and say how long it is. */

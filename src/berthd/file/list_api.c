@@ -75,10 +75,8 @@ on_list_closed(uv_handle_t *handle)
 
 	walk_free(op->walk);
 	picked_free(op->picked);
-	if (op->root_fd >= 0)
-		close(op->root_fd);
-	if (op->sum_fd >= 0)
-		close(op->sum_fd);
+	fd_close(&op->root_fd);
+	fd_close(&op->sum_fd);
 	buf_fini(&op->names);
 	buf_fini(&op->out);
 	free(op);
@@ -112,8 +110,7 @@ step_sum(struct list_op *op)
 		sha1_add(&op->sum, op->piece, (size_t)got);
 	if (got == (ssize_t)sizeof(op->piece))
 		return;
-	close(op->sum_fd);
-	op->sum_fd = -1;
+	fd_close(&op->sum_fd);
 	sha1_end(&op->sum, sum);
 	hex_encode(hex, sum, sizeof(sum));
 	/* One that cannot be read has no sum. */
@@ -137,13 +134,9 @@ list_entry(struct list_op *op, const struct walk_entry *e)
 {
 	struct jsonw w = JSONW_INIT(&op->out);
 
-	if (S_ISREG(e->st.st_mode) && newfile_is_temporary(e->name, NULL)) {
-		if (op->sweeps && str_ends(e->name, ".tmp"))
-			newfile_sweep(e->dir_fd, e->name);
-		if (!op->sweeps || str_ends(e->name, ".tmp") ||
-		    newfile_is_busy(e->dir_fd, e->name))
-			return;
-	}
+	if (S_ISREG(e->st.st_mode) && newfile_is_temporary(e->name, NULL) &&
+	    !newfile_tidy(e->dir_fd, e->name, op->sweeps))
+		return;
 	jsonw_object(&w, NULL);
 	if (op->is_fetch)
 		info_add_state(&w, e->path, e->dir_fd, e->name, &e->st);

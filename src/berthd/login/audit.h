@@ -27,7 +27,7 @@
 
 /* NULL members are null. */
 struct audit_record {
-	const char *event; /* "login", "end", "refused" */
+	const char *event; /* "login", "end", "refused", "unrecorded" */
 	const char *login; /* the same in all records of one login */
 	const char *user;
 	const char *role;

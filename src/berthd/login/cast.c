@@ -22,29 +22,48 @@
 #define RESERVE 256
 
 static void
-end(struct cast *cast)
+cut(struct cast *cast, const struct err *why)
 {
-	if (cast->fd >= 0)
-		close(cast->fd);
-	cast->fd = -1;
+	if (cast->on_cut)
+		cast->on_cut(cast->owner, why);
 }
 
-static void
-put_line(struct cast *cast, struct buf *line)
+static int
+end(struct cast *cast)
+{
+	int fd = cast->fd;
+
+	cast->fd = -1;
+	return fd >= 0 ? close(fd) : 0;
+}
+
+/* All of it or nothing: what is there can be played. */
+static int
+put_line(struct cast *cast, struct buf *line, struct err *err)
 {
 	(void)buf_addc(line, '\n');
-	if (write_full(cast->fd, buf_bytes(line), line->len) < 0)
-		end(cast);
+	if (write_full(cast->fd, buf_bytes(line), line->len) < 0) {
+		err_sys(err, "write");
+		if (ftruncate(cast->fd, (off_t)cast->written) < 0)
+			err_wrap(err, "and a part of a line stays");
+		return -1;
+	}
 	cast->written += line->len;
+	return 0;
+}
+
+static uint64_t
+now_us(const struct cast *cast)
+{
+	return (clock_boot_ns() - cast->start_ns) / 1000;
 }
 
 /* [TIME, CODE, DATA] */
 static void
-compose(struct cast *cast, const char *code, const void *bytes, size_t n,
-	struct buf *line)
+compose(const struct cast *cast, uint64_t now, const char *code,
+	const void *bytes, size_t n, struct buf *line)
 {
 	struct jsonw w = JSONW_INIT(line);
-	uint64_t now = (clock_boot_ns() - cast->start_ns) / 1000;
 	uint64_t time = cast->version == 3 ? now - cast->last_us : now;
 	char text[32];
 
@@ -55,26 +74,39 @@ compose(struct cast *cast, const char *code, const void *bytes, size_t n,
 	jsonw_str(&w, NULL, code);
 	jsonw_strn(&w, NULL, bytes, n);
 	jsonw_array_end(&w);
-	cast->last_us = now;
+}
+
+/* With a word for who plays it, if there is space for one. */
+static void
+cut_short(struct cast *cast, const char *marker, const struct err *why)
+{
+	AUTO_BUF line = BUF_INIT(MAX_LINE);
+	struct err ignored = ERR_INIT;
+
+	compose(cast, now_us(cast), "m", marker, strlen(marker), &line);
+	(void)put_line(cast, &line, &ignored);
+	(void)end(cast);
+	cut(cast, why);
 }
 
 static void
 put_event(struct cast *cast, const char *code, const void *bytes, size_t n)
 {
-	static const char cut[] = "the recording is full";
 	AUTO_BUF line = BUF_INIT(MAX_LINE);
+	struct err err = ERR_INIT;
+	uint64_t now = now_us(cast);
 
 	if (cast->fd < 0)
 		return;
-	compose(cast, code, bytes, n, &line);
-	if (cast->written + line.len + RESERVE <= cast->max) {
-		put_line(cast, &line);
-		return;
+	compose(cast, now, code, bytes, n, &line);
+	if (cast->written + line.len + RESERVE > cast->max) {
+		err_set(&err, ERR_LIMIT, "it has its largest size");
+		cut_short(cast, "the recording is full", &err);
+	} else if (put_line(cast, &line, &err) < 0) {
+		cut_short(cast, "the rest could not be written", &err);
+	} else {
+		cast->last_us = now;
 	}
-	buf_clear(&line);
-	compose(cast, "m", cut, strlen(cut), &line);
-	put_line(cast, &line);
-	end(cast);
 }
 
 /* How many bytes at the end are the head of a character. */
@@ -159,6 +191,7 @@ cast_resize(struct cast *cast, unsigned cols, unsigned rows)
 void
 cast_close(struct cast *cast, int status)
 {
+	struct err err = ERR_INIT;
 	char text[16];
 
 	if (cast->n_held > 0)
@@ -167,11 +200,15 @@ cast_close(struct cast *cast, int status)
 	snprintf(text, sizeof(text), "%d", status);
 	if (cast->version == 3)
 		put_event(cast, "x", text, strlen(text));
-	end(cast);
+	/* Some file systems know only now that there was no space. */
+	if (end(cast) < 0) {
+		err_sys(&err, "close");
+		cut(cast, &err);
+	}
 }
 
-static void
-put_header(struct cast *cast, const struct cast_config *config)
+static int
+put_header(struct cast *cast, const struct cast_config *config, struct err *err)
 {
 	AUTO_BUF line = BUF_INIT(MAX_LINE);
 	struct jsonw w = JSONW_INIT(&line);
@@ -196,7 +233,7 @@ put_header(struct cast *cast, const struct cast_config *config)
 		jsonw_object_end(&w);
 	}
 	jsonw_object_end(&w);
-	put_line(cast, &line);
+	return put_line(cast, &line, err);
 }
 
 int
@@ -204,12 +241,18 @@ cast_open(struct cast *cast, const char *path, const struct cast_config *config,
 	  struct err *err)
 {
 	*cast = (struct cast)CAST_INIT;
-	cast->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	cast->fd = open(
+	    path, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (cast->fd < 0)
 		return err_sys(err, "record to %s", path);
 	cast->version = config->version;
 	cast->max = config->max_bytes;
+	cast->on_cut = config->on_cut;
+	cast->owner = config->owner;
 	cast->start_ns = clock_boot_ns();
-	put_header(cast, config);
-	return cast->fd < 0 ? err_sys(err, "record to %s", path) : 0;
+	if (put_header(cast, config, err) == 0)
+		return 0;
+	(void)end(cast);
+	(void)unlink(path);
+	return err_wrap(err, "record to %s", path);
 }

@@ -10,7 +10,9 @@
  * U+FFFD.  Times are since the start in v2, since the last event in v3.
  *
  * A recording has a largest size: behind it there is a marker that says so,
- * and nothing more.  A disk that is full ends a recording, not the session.
+ * and nothing more.  A disk that is full ends a recording, not the session:
+ * what was written stays, to its last whole line, with a marker if there is
+ * space for one.  Either is told to the owner, once.
  */
 
 #include <stddef.h>
@@ -18,12 +20,17 @@
 
 #include "core/err.h"
 
+/* The recording ended before what it records did.  `why' names no file. */
+typedef void cast_cut_fn(void *owner, const struct err *why);
+
 struct cast_config {
 	unsigned version; /* 2 or 3 */
 	unsigned cols, rows;
 	const char *term;  /* may be NULL */
 	const char *title; /* may be NULL */
 	uint64_t max_bytes;
+	cast_cut_fn *on_cut; /* may be NULL; called out of what writes */
+	void *owner;
 };
 
 struct cast {
@@ -32,6 +39,8 @@ struct cast {
 	uint64_t start_ns, last_us, written, max;
 	uint8_t held[4]; /* the head of a character of the output */
 	size_t n_held;
+	cast_cut_fn *on_cut;
+	void *owner;
 };
 
 #define CAST_INIT                                                              \
@@ -39,7 +48,7 @@ struct cast {
 		.fd = -1                                                       \
 	}
 
-/* Make `path' (0600), which must not be there yet. */
+/* Make `path' (0600), which must not be there yet, nor is after a failure. */
 int cast_open(struct cast *cast, const char *path,
 	      const struct cast_config *config, struct err *err);
 

@@ -134,24 +134,25 @@ checks_tmux(const struct places *places, struct check_words *words)
 	return true;
 }
 
-/* What the settings say of the agent: NULL if nothing, or they are broken. */
-static char *
-chosen_agent(void)
+/* What the settings say of the agent: *ret is NULL if nothing. */
+static int
+choose_agent(char **ret, struct err *err)
 {
-	struct err err = ERR_INIT;
 	AUTO_FREE char *own = path_expand("~/.config/codex-ssh/codex-ssh.env",
-					  &err);
+					  err);
 	struct env_file file;
-	char *program = NULL;
+	int rc;
 
-	if (own && env_file_init(&file, &err) == 0) {
-		if (env_file_load(&file, LOGIN_ETC "/codex-ssh.env", &err) ==
-			0 &&
-		    env_file_load(&file, own, &err) == 0 && file.command)
-			program = xstrdup(file.command[0]);
-		env_file_fini(&file);
-	}
-	return program;
+	*ret = NULL;
+	if (own == NULL || env_file_init(&file, err) < 0)
+		return -1;
+	rc = env_file_load(&file, LOGIN_ETC "/codex-ssh.env", err);
+	if (rc == 0)
+		rc = env_file_load(&file, own, err);
+	if (rc == 0 && file.command)
+		*ret = xstrdup(file.command[0]);
+	env_file_fini(&file);
+	return rc;
 }
 
 /* Where a login would find it. */
@@ -201,10 +202,18 @@ ask_version(char *program, struct check_words *words)
 bool
 checks_agent(struct check_words *words)
 {
-	AUTO_FREE char *chosen = chosen_agent();
-	const char *name = chosen ? chosen : "codex";
-	AUTO_FREE char *program = find_agent(name);
+	AUTO_FREE char *chosen = NULL;
+	AUTO_FREE char *program = NULL;
+	struct err err = ERR_INIT;
+	const char *name;
 
+	/* What is wrong with them is told as such, by another check. */
+	if (choose_agent(&chosen, &err) < 0) {
+		say(words, "not known, as the settings are wrong");
+		return true;
+	}
+	name = chosen ? chosen : "codex";
+	program = find_agent(name);
 	if (program && tells_version(program))
 		return ask_version(program, words);
 	say(words, "%.200s is %s", name, program ? "there" : "not installed");

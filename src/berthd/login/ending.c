@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "berthd/login/ending.h"
-#include "berthd/session/agent.h"
 #include "berthd/session/tmux.h"
 #include "core/buf.h"
 #include "core/mem.h"
+#include "core/proc.h"
 #include "core/strv.h"
 #include "core/text.h"
 #include "wire/places.h"
@@ -89,7 +89,7 @@ ending_show(const struct tmux *tmux, const struct tmux_session *session)
 char *
 ending_words(const char *session, struct err *err)
 {
-	AUTO_FREE char *program = agent_program(err);
+	AUTO_FREE char *program = proc_own_path(err);
 	AUTO_BUF text = BUF_INIT(MAX_WORDS);
 
 	if (program == NULL)

@@ -34,6 +34,7 @@
 #include "core/fs.h"
 #include "core/mem.h"
 #include "core/path.h"
+#include "core/proc.h"
 #include "core/rand.h"
 #include "core/strv.h"
 #include "core/text.h"
@@ -57,6 +58,7 @@ struct login {
 	const char *session;
 	char id[ID_SIZE];
 	bool is_ssh;
+	struct err no_dir; /* why the log has no directory, if it has none */
 };
 
 static void
@@ -117,16 +119,15 @@ own_dir(struct err *err)
 
 /* The system's log where we may write it, else our own. */
 static char *
-usual_log(struct err *err)
+usual_log(struct login *login, struct err *err)
 {
 	AUTO_PLACES places = PLACES_INIT;
-	struct err ignored = ERR_INIT;
 
 	if (access(SYSTEM_LOG_DIR, W_OK) == 0)
 		return xstrdup(SYSTEM_LOG_DIR "/audit.jsonl");
 	if (places_find(&places, err) < 0)
 		return NULL;
-	(void)fs_mkdir_private(places.state, &ignored);
+	(void)fs_mkdir_private(places.state, &login->no_dir);
 	return path_join(places.state, "audit.jsonl");
 }
 
@@ -138,7 +139,7 @@ find_log(struct login *login, struct err *err)
 
 	if (given && str_eq(given, "off"))
 		return 0;
-	login->audit = given ? xstrdup(given) : usual_log(err);
+	login->audit = given ? xstrdup(given) : usual_log(login, err);
 	return login->audit ? 0 : -1;
 }
 
@@ -310,6 +311,19 @@ user_name(void)
 	return name ? name : getenv("USER");
 }
 
+/* That there is no directory says less than why there is none. */
+static int
+append(const struct login *login, const struct audit_record *record, bool sync,
+       struct err *err)
+{
+	if (audit_append(login->audit, record, sync ? AUDIT_SYNC : 0, err) == 0)
+		return 0;
+	if (login->no_dir.code == ERR_NONE || err->sys != ENOENT)
+		return -1;
+	*err = login->no_dir;
+	return err_wrap(err, "audit log %s", login->audit);
+}
+
 static int
 write_record(const struct login *login, struct audit_record *record, bool sync,
 	     struct err *err)
@@ -335,7 +349,7 @@ write_record(const struct login *login, struct audit_record *record, bool sync,
 	record->from = peer;
 	record->command = login->shown;
 	record->session = login->session;
-	return audit_append(login->audit, record, sync ? AUDIT_SYNC : 0, err);
+	return append(login, record, sync, err);
 }
 
 /* "restricted" is the default of both: strict where a key is restricted. */
@@ -497,17 +511,66 @@ record_path(const struct login *login, struct err *err)
 	return path_join(dir, name);
 }
 
+/* A recording that ended early, if `cut' says so. */
+struct tape {
+	const struct login *login;
+	const char *path;
+	struct err cut;
+	bool is_on_record; /* that it was cut */
+};
+
+static void
+write_cut(struct tape *tape, struct err *err)
+{
+	AUTO_FREE char *what = xasprintf("%s: %s", tape->path, tape->cut.msg);
+	struct audit_record record = { .event = "unrecorded", .result = what };
+
+	tape->is_on_record = write_record(tape->login, &record, true, err) == 0;
+}
+
+/* The person looks at the session: the log is told now, the person later. */
+static void
+on_cut(void *owner, const struct err *why)
+{
+	struct tape *tape = owner;
+	struct err failure = ERR_INIT;
+
+	tape->cut = *why;
+	write_cut(tape, &failure);
+}
+
+/* There may be space again for what could not be written down. */
+static void
+tell_cut(struct tape *tape)
+{
+	struct err failure = ERR_INIT;
+
+	if (tape->cut.code == ERR_NONE)
+		return;
+	fprintf(stderr,
+		"codex-ssh: the recording of this session is not whole: %s\n",
+		tape->cut.msg);
+	if (!tape->is_on_record)
+		write_cut(tape, &failure);
+	if (!tape->is_on_record)
+		fprintf(stderr, "codex-ssh: this is not on record: %s\n",
+			failure.msg);
+}
+
 /* Who is to be recorded, and cannot be, does not come in. */
 static int
 do_recorded(const struct login *login, const struct errand *errand,
 	    const char *format, struct err *err)
 {
 	AUTO_FREE char *path = record_path(login, err);
+	struct tape tape = { .login = login, .path = path, .cut = ERR_INIT };
 	struct winsize size = { 0 };
 	struct cast_config config = { .version = str_eq(format, "v2") ? 2 : 3,
 				      .term = getenv("TERM"),
 				      .title = login->session,
-				      .max_bytes = login->policy.record_max };
+				      .max_bytes = login->policy.record_max,
+				      .on_cut = on_cut,
+				      .owner = &tape };
 	struct cast cast = CAST_INIT;
 	uint64_t duration;
 	int status;
@@ -519,6 +582,7 @@ do_recorded(const struct login *login, const struct errand *errand,
 		return -1;
 	status = relay_run(errand, &cast, login->policy.record_input, &duration,
 			   err);
+	tell_cut(&tape);
 	if (status >= 0)
 		write_end(login, status, duration);
 	return status;
@@ -551,25 +615,14 @@ do_attach(const struct login *login, struct err *err)
 	return do_errand(login, &errand, login->policy.audit_ends, err);
 }
 
-static char *
-own_program(void)
-{
-	char path[4096];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-
-	if (n < 0)
-		return xstrdup("berthd");
-	path[n] = '\0';
-	return xstrdup(path);
-}
-
 static int
 do_stdio(const struct login *login, struct err *err)
 {
 	AUTO_STRV char **env = environment_base(environ);
 	AUTO_STRV char **argv = NULL;
+	AUTO_FREE char *own = proc_own_path(&(struct err)ERR_INIT);
 
-	strv_give(&argv, own_program());
+	strv_give(&argv, own ? TAKE(own) : xstrdup("berthd"));
 	strv_add(&argv, "stdio");
 	return do_errand(login, &(struct errand){ .argv = argv, .env = env },
 			 true, err);

@@ -20,16 +20,13 @@
 #include "core/fs.h"
 #include "core/mem.h"
 #include "core/parse.h"
+#include "core/proc.h"
 #include "core/rand.h"
 #include "core/clock.h"
 #include "core/strv.h"
-#include "core/text.h"
 
 #define MAX_ORDER (4u << 20)
 #define MAX_WORDS 65536
-
-/* What the kernel appends when the program's file was replaced. */
-static const char deleted[] = " (deleted)";
 
 /* What tmux says to its panes; agents look at it. */
 static const char *const from_pane[] = { "TERM", "TERM_PROGRAM",
@@ -98,27 +95,10 @@ agent_write(const char *dir, const struct agent_order *order, char **ret_path,
 	return rc;
 }
 
-char *
-agent_program(struct err *err)
-{
-	char program[4096];
-	ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
-
-	if (n < 0) {
-		err_sys(err, "find our own program");
-		return NULL;
-	}
-	program[n] = '\0';
-	/* After an upgrade the new one lies under the old name. */
-	if (str_ends(program, deleted))
-		program[strlen(program) - strlen(deleted)] = '\0';
-	return xstrdup(program);
-}
-
 char **
 agent_words(const char *path, struct err *err)
 {
-	AUTO_FREE char *program = agent_program(err);
+	AUTO_FREE char *program = proc_own_path(err);
 	char **words = NULL;
 
 	if (program == NULL)

@@ -29,9 +29,6 @@ void agent_order_fini(struct agent_order *order);
 int agent_write(const char *dir, const struct agent_order *order,
 		char **ret_path, struct err *err);
 
-/* The path of this program, also after an upgrade; the caller frees. */
-char *agent_program(struct err *err);
-
 /* The words for tmux: this program, AGENT_COMMAND, `path'. */
 char **agent_words(const char *path, struct err *err);
 

@@ -211,10 +211,7 @@ tree_read(struct tree *tree, int dir_fd, const struct exclude *exclude,
 
 		if (S_ISREG(e.st.st_mode) &&
 		    newfile_is_temporary(e.name, NULL)) {
-			if ((flags & TREE_SWEEP) && str_ends(e.name, ".tmp"))
-				newfile_sweep(e.dir_fd, e.name);
-			if (!(flags & TREE_SWEEP) || str_ends(e.name, ".tmp") ||
-			    newfile_is_busy(e.dir_fd, e.name))
+			if (!newfile_tidy(e.dir_fd, e.name, flags & TREE_SWEEP))
 				continue;
 		} else if (exclude_has(exclude, e.path, is_dir)) {
 			continue;

@@ -198,6 +198,34 @@ links_do_not_replace_directories(void **state UNUSED)
 	assert_int_equal(n_entries(dir), 2);
 }
 
+/* What is being written, what a killed program left, and what is resumed. */
+static void
+leftovers_are_swept_and_what_can_go_on_is_seen(void **state UNUSED)
+{
+	static const char key[] = "0123456789abcdef";
+	static const char dead[] = ".berth-fedcba9876543210.tmp";
+	AUTO_CLOSE int dir = fresh_dir();
+	struct newfile live = NEWFILE_INIT, part = NEWFILE_INIT;
+	struct err err = ERR_INIT;
+	char name[32];
+
+	newfile_key_name(name, key);
+	assert_int_equal(newfile_open(&live, dir, 0, &err), 0);
+	assert_int_equal(newfile_resume(&part, dir, key, 0, &err), 0);
+	write_new(dir, dead, "", 0600);
+	assert_false(newfile_tidy(dir, dead, false));
+	assert_int_equal(n_entries(dir), 3);
+	assert_false(newfile_tidy(dir, dead, true));
+	assert_false(newfile_tidy(dir, live.tmp, true));
+	assert_false(newfile_tidy(dir, name, true));
+	assert_int_equal(n_entries(dir), 2);
+	newfile_fini(&part);
+	assert_false(newfile_tidy(dir, name, false));
+	assert_true(newfile_tidy(dir, name, true));
+	newfile_fini(&live);
+	assert_int_equal(n_entries(dir), 1);
+}
+
 static int
 with_a_name(void **state UNUSED)
 {
@@ -281,6 +309,8 @@ main(void)
 		BOTH(links_do_not_replace_directories),
 		cmocka_unit_test(the_files_of_a_series_have_names_of_their_own),
 		cmocka_unit_test(a_series_gives_way_to_a_name_that_is_taken),
+		cmocka_unit_test(
+		    leftovers_are_swept_and_what_can_go_on_is_seen),
 	};
 
 	return RUN_TESTS(tests);

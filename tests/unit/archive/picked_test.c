@@ -157,8 +157,10 @@ a_walk_names_a_directory_before_what_is_in_it(void **state UNUSED)
 			assert_string_equal(e.name, "f");
 			saw_file = true;
 		}
-		if (S_ISDIR(e.st.st_mode))
+		if (S_ISDIR(e.st.st_mode)) {
 			assert_int_equal(walk_enter(walk), 0);
+			assert_string_equal(e.path, "d");
+		}
 	}
 	assert_true(saw_file);
 	assert_int_equal(n, 4);

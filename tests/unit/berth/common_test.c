@@ -7,6 +7,8 @@
 #include <pty.h>
 #include <unistd.h>
 
+#include "core/jsonw.h"
+
 static const struct cli_call berth = { .invoked = "berth" };
 static const struct cli_call codex = { .invoked = "codex-remote" };
 
@@ -50,12 +52,40 @@ a_wrong_line_has_two_statuses(void **state UNUSED)
 	assert_int_equal(usage_status(&codex), 2);
 }
 
+/* Nobody is to take a half for the whole. */
+static void
+an_answer_that_does_not_fit_is_not_written(void **state UNUSED)
+{
+	AUTO_BUF out = BUF_INIT(64);
+	struct jsonw w = JSONW_INIT(&out);
+	struct err err = ERR_INIT;
+	int fds[2], rc, aside = dup(STDOUT_FILENO);
+	ssize_t got;
+	char c;
+
+	jsonw_object(&w, NULL);
+	for (int i = 0; i < 10; i++)
+		jsonw_str(&w, "key", "value");
+	assert_int_equal(pipe(fds), 0);
+	dup2(fds[1], STDOUT_FILENO);
+	rc = print_answer(&w, &err);
+	dup2(aside, STDOUT_FILENO);
+	close(aside);
+	close(fds[1]);
+	got = read(fds[0], &c, 1);
+	close(fds[0]);
+	assert_int_equal(rc, -1);
+	assert_int_equal(got, 0);
+	assert_err(err, ERR_LIMIT, "too long");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(json_is_for_programs),
 		cmocka_unit_test(a_wrong_line_has_two_statuses),
+		cmocka_unit_test(an_answer_that_does_not_fit_is_not_written),
 	};
 
 	return RUN_TESTS(tests);

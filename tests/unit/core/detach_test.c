@@ -18,8 +18,8 @@
 
 /* What the children do, and what they saw; in memory that all share. */
 struct scene {
-	enum { SERVES, REFUSES, DIES } act;
-	int n_starts;
+	enum { SERVES, REFUSES, DIES, DIES_ONCE } act;
+	int n_starts, n_deaths;
 	pid_t pid, session;
 	char directory[64];
 	bool has_input, has_more;
@@ -73,8 +73,11 @@ serve(void *owner, int ready_fd, struct err *err)
 {
 	int lock;
 
-	if (owner != &t || t.scene->act == DIES)
+	if (owner != &t || t.scene->act == DIES ||
+	    (t.scene->act == DIES_ONCE && t.scene->n_deaths == 0)) {
+		t.scene->n_deaths++;
 		_exit(7);
+	}
 	t.scene->n_starts++;
 	if (t.scene->act == REFUSES)
 		return err_set(err, ERR_LIMIT, "no room");
@@ -175,6 +178,24 @@ why_it_does_not_is_told(void **state UNUSED)
 	err = (struct err)ERR_INIT;
 	assert_int_equal(detach_ensure(&ops, &t, &err), -1);
 	assert_err(err, ERR_SYSTEM, "the servant died while starting");
+	assert_int_equal(t.scene->n_deaths, 3);
+}
+
+static void
+who_is_killed_while_starting_is_started_again(void **state UNUSED)
+{
+	struct detach_ops hearing = ops;
+	struct err err = ERR_INIT;
+
+	t.scene->act = DIES_ONCE;
+	assert_int_equal(detach_ensure(&ops, &t, &err), 0);
+	assert_int_equal(t.scene->n_deaths, 1);
+	dismiss();
+	/* What it was to hear has been heard by the dead one. */
+	t.scene->n_deaths = 0;
+	hearing.keeps_input = true;
+	assert_int_equal(detach_ensure(&hearing, &t, &err), -1);
+	assert_int_equal(t.scene->n_deaths, 1);
 }
 
 /* Each thinks that none serves, and all but one are wrong. */
@@ -242,6 +263,7 @@ main(void)
 		TEST(one_serves_for_all_who_come),
 		TEST(it_has_nothing_of_who_started_it),
 		TEST(why_it_does_not_is_told),
+		TEST(who_is_killed_while_starting_is_started_again),
 		TEST(who_loses_the_race_waits_for_the_winner),
 		TEST(a_long_log_is_begun_anew),
 		TEST(an_answer_is_asked_for),

@@ -343,6 +343,18 @@ flags_are_set_on_descriptors(void **state UNUSED)
 	close(ends[1]);
 }
 
+static void
+what_is_closed_is_not_closed_again(void **state UNUSED)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC), was = fd;
+
+	fd_close(&fd);
+	assert_int_equal(fd, -1);
+	assert_int_equal(fcntl(was, F_GETFD), -1);
+	fd_close(&fd);
+	assert_int_equal(fd, -1);
+}
+
 /* What is not known to keep names must not be trusted with them. */
 static void
 only_journals_of_names_keep_names(void **state UNUSED)
@@ -408,6 +420,7 @@ main(void)
 		    tree_is_removed_though_its_directories_are_read_only),
 		cmocka_unit_test(tree_is_removed_however_deep_it_is),
 		cmocka_unit_test(flags_are_set_on_descriptors),
+		cmocka_unit_test(what_is_closed_is_not_closed_again),
 		cmocka_unit_test(lock_keeps_others_out_until_it_is_closed),
 		cmocka_unit_test(replaced_file_is_whole_and_private),
 	};

@@ -167,6 +167,31 @@ home_is_what_the_environment_says(void **state UNUSED)
 }
 
 static void
+configured_paths_are_absolute_when_settled(void **state UNUSED)
+{
+	static const char *const rows[][2] = {
+		{ "/a/../b/", "/b" },
+		{ "~", "/somewhere" },
+		{ "~/x/.", "/somewhere/x" },
+		{ "x", NULL },
+		{ "", NULL },
+		{ "~user/x", NULL },
+	};
+
+	assert_return_code(setenv("HOME", "/somewhere", 1), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_FREE char *path = xstrdup(rows[i][0]);
+		struct err err = ERR_INIT;
+		int rc = path_settle(&path, &err);
+
+		assert_int_equal(rc, rows[i][1] ? 0 : -1);
+		assert_string_equal(path, rows[i][rc == 0]);
+		if (rc < 0)
+			assert_err(err, ERR_CONFIG, "neither absolute nor");
+	}
+}
+
+static void
 home_without_environment_is_read_from_the_user_table(void **state UNUSED)
 {
 	static const char *const useless[] = { NULL, "", "relative" };
@@ -204,6 +229,7 @@ main(void)
 		cmocka_unit_test(joining_keeps_absolute_names),
 		cmocka_unit_test(only_what_lies_below_is_within),
 		cmocka_unit_test(home_is_what_the_environment_says),
+		cmocka_unit_test(configured_paths_are_absolute_when_settled),
 		cmocka_unit_test(
 		    home_without_environment_is_read_from_the_user_table),
 		cmocka_unit_test(base_is_what_follows_the_last_slash),

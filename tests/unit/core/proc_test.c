@@ -8,12 +8,17 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/buf.h"
 #include "core/fs.h"
 #include "core/mem.h"
+#include "core/run.h"
+
+/* The word that makes this program one that is replaced while it runs. */
+#define REPLACED "be-replaced"
 
 /* A child that waits to be killed, under a name of its own. */
 static pid_t
@@ -163,8 +168,50 @@ title_replaces_the_command_line(void **state UNUSED)
 	proc_title_init(0, NULL);
 }
 
+/* A copy of this program runs, and is replaced meanwhile. */
+static void
+program_has_its_name_after_an_upgrade(void **state UNUSED)
+{
+	AUTO_FREE char *path = xasprintf("%s/program", unit_temp_dir());
+	AUTO_BUF program = BUF_INIT(64u << 20);
+	AUTO_BUF out = BUF_INIT(4096), errors = BUF_INIT(4096);
+	char word[] = REPLACED;
+	char *argv[] = { path, word, NULL };
+	struct err err = ERR_INIT;
+	int status;
+
+	assert_int_equal(
+	    fs_read_file(AT_FDCWD, "/proc/self/exe", &program, &err), 0);
+	assert_int_equal(fs_write_atomic(AT_FDCWD, path, buf_bytes(&program),
+					 program.len, 0, &err),
+			 0);
+	assert_return_code(chmod(path, 0700), 0);
+	assert_int_equal(run_program(argv, 20000, &out, &errors, &status, &err),
+			 0);
+	assert_int_equal(status, 0);
+	assert_string_equal(buf_text(&out), path);
+}
+
+static int
+be_replaced(const char *path)
+{
+	struct err err = ERR_INIT;
+	AUTO_FREE char *own = NULL;
+	AUTO_FREE char *dir = NULL;
+
+	if (fs_write_atomic(AT_FDCWD, path, "new", 3, 0, &err) < 0)
+		return 1;
+	own = proc_own_path(&err);
+	dir = proc_own_dir();
+	if (own == NULL || dir == NULL || strncmp(own, dir, strlen(dir)) != 0 ||
+	    own[strlen(dir)] != '/')
+		return 2;
+	fputs(own, stdout);
+	return 0;
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(we_recognise_ourselves),
@@ -174,7 +221,10 @@ main(void)
 		cmocka_unit_test(impossible_pids_name_nobody),
 		cmocka_unit_test(boot_and_host_have_names_that_stay),
 		cmocka_unit_test(title_replaces_the_command_line),
+		cmocka_unit_test(program_has_its_name_after_an_upgrade),
 	};
 
+	if (argc == 2 && strcmp(argv[1], REPLACED) == 0)
+		return be_replaced(argv[0]);
 	return RUN_TESTS(tests);
 }

@@ -24,6 +24,14 @@ prefixes_and_suffixes_are_seen(void **state UNUSED)
 }
 
 static void
+visible_ascii_has_no_space_and_ends_before_delete(void **state UNUSED)
+{
+	assert_true(str_is_visible("") && str_is_visible("!a~"));
+	assert_false(str_is_visible("a b") || str_is_visible("a\n"));
+	assert_false(str_is_visible("a\x7f") || str_is_visible("\xc3\xa4"));
+}
+
+static void
 utf8_is_read_as_the_standard_says(void **state UNUSED)
 {
 	static const struct {
@@ -375,6 +383,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(prefixes_and_suffixes_are_seen),
+		cmocka_unit_test(
+		    visible_ascii_has_no_space_and_ends_before_delete),
 		cmocka_unit_test(utf8_is_read_as_the_standard_says),
 		cmocka_unit_test(bad_byte_is_found_wherever_it_stands),
 		cmocka_unit_test(terminal_is_shown_text_and_obeys_none),

@@ -3,6 +3,7 @@
 #include "link/ssh_report.h"
 #include "tests/unit/unit.h"
 
+#include <signal.h>
 #include <string.h>
 
 static struct err
@@ -116,6 +117,27 @@ stages_only_go_forward(void **state)
 }
 
 static void
+an_end_without_a_reason_has_no_other_words(void **state)
+{
+	static const char *const routine[] = {
+		"Authenticated to h ([1.2.3.4]:22) using \"publickey\".",
+		"Transferred: sent 3004, received 2856 bytes, in 0.1 seconds",
+		"Bytes per second: sent 1.0, received 2.0",
+	};
+	struct ssh_report r;
+	struct err err = ERR_INIT;
+
+	ssh_report_init(&r);
+	for (size_t i = 0; i < ARRAY_SIZE(routine); i++)
+		ssh_report_add(&r, routine[i], strlen(routine[i]));
+	assert_int_equal(ssh_report_error(&r, "gpu", "h", &err), -1);
+	assert_err(err, ERR_UNREACHABLE, "ssh ended without a word");
+	r.signal = SIGKILL;
+	assert_int_equal(ssh_report_error(&r, "gpu", "h", &err), -1);
+	assert_err(err, ERR_UNREACHABLE, "ssh was killed (Killed)");
+}
+
+static void
 what_is_kept_obeys_no_terminal(void **state)
 {
 	struct err err = error_of(LINES("evil \033[2J"));
@@ -132,6 +154,7 @@ main(void)
 		cmocka_unit_test(a_changed_key_is_told_with_its_place),
 		cmocka_unit_test(a_machine_cannot_speak_of_its_host_key),
 		cmocka_unit_test(stages_only_go_forward),
+		cmocka_unit_test(an_end_without_a_reason_has_no_other_words),
 		cmocka_unit_test(what_is_kept_obeys_no_terminal),
 	};
 

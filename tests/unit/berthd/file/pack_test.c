@@ -11,6 +11,7 @@
 #include "core/mem.h"
 #include "core/path.h"
 #include "core/strv.h"
+#include "core/text.h"
 #include "archive/tar.h"
 #include "archive/untar.h"
 
@@ -256,6 +257,39 @@ what_cannot_be_read_is_skipped_and_counted(void **state UNUSED)
 	unit_as_nobody(skips_as_nobody, dir);
 }
 
+/* The names in it are known, what they name is not. */
+static bool
+tells_dir_as_nobody(void *arg)
+{
+	AUTO_BUF archive = BUF_INIT(MAX_ARCHIVE), names = BUF_INIT(1000);
+	struct err err = ERR_INIT;
+	struct pack *pack = pack_new(
+	    open(arg, O_RDONLY | O_DIRECTORY | O_CLOEXEC), NULL, &err);
+	uint64_t n_skipped;
+
+	if (pack == NULL)
+		return false;
+	while (pack_read(pack, &archive, &err) > 0)
+		;
+	n_skipped = pack_n_skipped(pack);
+	pack_free(pack);
+	list_names(&archive, &names);
+	return n_skipped == 1 && str_eq(buf_text(&names), "dir\n");
+}
+
+static void
+a_directory_that_can_only_be_listed_is_there(void **state UNUSED)
+{
+	AUTO_FREE char *dir = fresh_dir();
+	AUTO_FREE char *sub = path_join(dir, "dir");
+
+	put_dir(dir, "dir");
+	put_file(sub, "file", 1);
+	assert_int_equal(chmod(sub, 0444), 0);
+	assert_int_equal(chmod(dir, 0755), 0);
+	unit_as_nobody(tells_dir_as_nobody, dir);
+}
+
 static void
 depth_has_a_limit(void **state UNUSED)
 {
@@ -288,6 +322,7 @@ main(void)
 		cmocka_unit_test(
 		    a_file_that_shrinks_keeps_its_size_in_the_archive),
 		cmocka_unit_test(what_cannot_be_read_is_skipped_and_counted),
+		cmocka_unit_test(a_directory_that_can_only_be_listed_is_there),
 		cmocka_unit_test(depth_has_a_limit),
 	};
 
