@@ -11,12 +11,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/fs.h"
 #include "core/macros.h"
 #include "core/rand.h"
@@ -58,28 +60,67 @@ newfile_is_temporary(const char *name, const char *key)
 }
 
 static void
+number_name(char out[32], uint64_t number)
+{
+	snprintf(out, 32, PREFIX "%016" PRIx64 WHOLE, number);
+}
+
+static void
 random_name(char out[32])
 {
-	uint8_t random[8];
-	char hex[2 * sizeof(random) + 1];
+	uint64_t random;
 
-	rand_bytes(random, sizeof(random));
-	hex_encode(hex, random, sizeof(random));
-	snprintf(out, 32, PREFIX "%s" WHOLE, hex);
+	rand_bytes(&random, sizeof(random));
+	number_name(out, random);
+}
+
+/* No name is used twice, so that who sweeps one up cannot mean the next. */
+static void
+next_name(struct newfile *file)
+{
+	if (file->next == 0)
+		rand_bytes(&file->next, sizeof(file->next));
+	number_name(file->tmp, file->next++);
+}
+
+static int
+create(struct newfile *file)
+{
+	return openat(file->dir_fd, file->tmp,
+		      O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+}
+
+/* Names that count up can be foreseen: one that is taken ends the count. */
+static int
+create_next(struct newfile *file, int dir_fd)
+{
+	int fd;
+
+	file->dir_fd = dir_fd;
+	file->borrows = true;
+	next_name(file);
+	fd = create(file);
+	if (fd >= 0 || errno != EEXIST)
+		return fd;
+	file->next = 0;
+	next_name(file);
+	return create(file);
 }
 
 /* Begin under a temporary name. */
 static int
-open_named(struct newfile *file, int dir_fd)
+open_named(struct newfile *file, int dir_fd, unsigned flags)
 {
-	int fd;
+	int fd = -1;
 
-	random_name(file->tmp);
-	file->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
-	if (file->dir_fd < 0)
-		return -1;
-	fd = openat(dir_fd, file->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-		    0600);
+	if (flags & NEWFILE_SERIES) {
+		fd = create_next(file, dir_fd);
+	} else {
+		random_name(file->tmp);
+		file->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+		if (file->dir_fd >= 0)
+			fd = create(file);
+	}
 	/* For newfile_tidy; a file system without locks is as good. */
 	if (fd >= 0)
 		(void)flock(fd, LOCK_EX | LOCK_NB);
@@ -89,12 +130,14 @@ open_named(struct newfile *file, int dir_fd)
 int
 newfile_open(struct newfile *file, int dir_fd, unsigned flags, struct err *err)
 {
-	*file = (struct newfile)NEWFILE_INIT;
+	uint64_t next = flags & NEWFILE_SERIES ? file->next : 0;
+
+	*file = (struct newfile){ .dir_fd = -1, .fd = -1, .next = next };
 	if (flags & NEWFILE_NAMELESS)
 		file->fd = openat(dir_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC,
 				  0600);
 	if (file->fd < 0)
-		file->fd = open_named(file, dir_fd);
+		file->fd = open_named(file, dir_fd, flags);
 	if (file->fd >= 0)
 		return 0;
 	err_sys(err, "failed to create temp file");
@@ -205,8 +248,7 @@ newfile_set_mtime(struct newfile *file, int64_t mtime_ns)
 {
 	const struct timespec times[2] = {
 		{ .tv_nsec = UTIME_OMIT },
-		{ .tv_sec = mtime_ns / 1000000000,
-		  .tv_nsec = mtime_ns % 1000000000 },
+		clock_timespec(mtime_ns),
 	};
 
 	return futimens(file->fd, times);
@@ -316,7 +358,7 @@ newfile_fini(struct newfile *file)
 		close(file->fd);
 	if (file->tmp[0] && !file->keeps)
 		unlinkat(file->dir_fd, file->tmp, 0);
-	if (file->dir_fd >= 0)
+	if (file->dir_fd >= 0 && !file->borrows)
 		close(file->dir_fd);
-	*file = (struct newfile)NEWFILE_INIT;
+	*file = (struct newfile){ .dir_fd = -1, .fd = -1, .next = file->next };
 }

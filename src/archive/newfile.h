@@ -26,7 +26,9 @@ struct newfile {
 	int fd;
 	char tmp[32]; /* its name; empty if it has none */
 	bool keeps;   /* without commit the temporary file stays */
+	bool borrows; /* dir_fd is the caller's */
 	uint64_t size;
+	uint64_t next; /* of a series: what the next name is made of, or 0 */
 };
 
 #define NEWFILE_INIT                                                           \
@@ -41,6 +43,13 @@ enum newfile_flags {
 	 * temporary name, which costs half the time: for many small files.
 	 */
 	NEWFILE_NAMELESS = 1u << 0,
+	/*
+	 * The file is one of many that are written by the same struct, one
+	 * after another: `dir_fd' stays open until commit or fini, and names
+	 * are counted up from a random one.  `file' is NEWFILE_INIT, or was
+	 * used before.
+	 */
+	NEWFILE_SERIES = 1u << 1,
 };
 
 /* `dir_fd' is any directory on the file system of the final place; borrowed. */

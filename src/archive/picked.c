@@ -28,6 +28,7 @@
 
 struct picked {
 	int root_fd;
+	unsigned flags;
 	const char *at, *end; /* names still to come */
 	const char *name;     /* the current one */
 	uint64_t n;
@@ -38,15 +39,19 @@ struct picked {
 };
 
 struct picked *
-picked_new(int dir_fd, const char *names, size_t n)
+picked_new(int dir_fd, const char *names, size_t n, unsigned flags)
 {
 	struct picked *p = xcalloc(1, sizeof(*p));
 
 	p->root_fd = dir_fd;
+	p->flags = flags;
 	p->at = names;
 	p->end = names + n;
 	p->parent_fd = -1;
-	tar_put_init(&p->put, TAR_PUT_NSEC | TAR_PUT_SPOILT, PIECE);
+	tar_put_init(&p->put,
+		     TAR_PUT_SPOILT |
+			 (flags & PICKED_SECONDS ? 0u : TAR_PUT_NSEC),
+		     PIECE);
 	return p;
 }
 
@@ -98,8 +103,12 @@ add_name(struct picked *p, struct buf *out)
 
 	if (p->name[0] == '\0' || p->name[0] == '/' ||
 	    strlen(p->name) > TAR_NAME_MAX || str_eq(e.name, "..") ||
-	    str_eq(e.name, ".") || !enter_parent(p) ||
-	    fstatat(p->parent_fd, e.name, &e.st, AT_SYMLINK_NOFOLLOW) < 0)
+	    str_eq(e.name, ".") || !enter_parent(p))
+		return skip(p);
+	/* A device is not to be opened. */
+	if (p->flags & PICKED_FILES)
+		e.st.st_mode = S_IFREG;
+	else if (fstatat(p->parent_fd, e.name, &e.st, AT_SYMLINK_NOFOLLOW) < 0)
 		return skip(p);
 	e.dir_fd = p->parent_fd;
 	return tar_put_entry(&p->put, out, &e);

@@ -7,7 +7,7 @@
  *
  * What is not there, cannot be read, or is neither file, directory nor link, is
  * left out and counted; so is what would be reached through a link.  A
- * directory is packed without what is in it.  Times are whole (tar.h).  A file
+ * directory is packed without what is in it.  Times are exact (tar.h).  A file
  * that shrinks while it is read is filled with zeros, as its size was
  * announced, and told as spoilt.
  */
@@ -20,11 +20,22 @@
 
 struct picked;
 
+enum picked_flags {
+	/*
+	 * All were regular files when they were looked at: they are opened
+	 * at once, and left out if they are none any more.
+	 */
+	PICKED_FILES = 1u << 0,
+	/* Times are told in seconds: that is 1 KiB less for each. */
+	PICKED_SECONDS = 1u << 1,
+};
+
 /*
  * `dir_fd' may be O_PATH and is taken.  `names' are `n' bytes of relative clean
  * paths, each ended by a NUL; borrowed until picked_free.
  */
-struct picked *picked_new(int dir_fd, const char *names, size_t n);
+struct picked *picked_new(int dir_fd, const char *names, size_t n,
+			  unsigned flags);
 void picked_free(struct picked *picked);
 
 /*

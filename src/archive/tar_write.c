@@ -65,7 +65,10 @@ add_mtime(struct buf *out, const struct tar_attr *attr)
 	char record[64];
 	int n;
 
-	/* "30 mtime=1700000000.123456789\n": the length counts itself. */
+	/*
+	 * "30 mtime=1700000000.123456789\n": the length counts itself, two
+	 * digits however many the seconds have.
+	 */
 	n = snprintf(record, sizeof(record), "%lld.%09ld",
 		     (long long)attr->mtime, attr->mtime_nsec);
 	n += (int)strlen("30 mtime=\n");
@@ -86,9 +89,9 @@ tar_add_header(struct buf *out, const struct tar_entry *entry,
 	};
 	struct tar_header h = { .type = flags[entry->type] };
 
-	/* Ten digits of seconds: what the length of the record counts on. */
-	if (attr->mtime_nsec && attr->mtime >= 1000000000 &&
-	    attr->mtime <= MAX_MTIME && add_mtime(out, attr) < 0)
+	/* Who reads knows no times before 1970. */
+	if (attr->mtime_nsec && attr->mtime >= 0 && attr->mtime <= MAX_MTIME &&
+	    add_mtime(out, attr) < 0)
 		return -1;
 	if (strlen(entry->name) > sizeof(h.name) &&
 	    add_long_text(out, 'L', entry->name) < 0)

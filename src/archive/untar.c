@@ -5,7 +5,8 @@
  *
  * Most entries share their directory with the one before, so the descriptor of
  * the last directory is kept, with its name.  No entry can put anything else
- * under that name: rename replaces a directory by a directory only.
+ * under that name: rename replaces a directory by a directory only.  A file is
+ * done with, one way or the other, before the descriptor changes.
  */
 
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/fs.h"
 #include "core/macros.h"
 #include "core/mem.h"
@@ -161,8 +163,7 @@ static void
 split_time(int64_t ns, struct timespec out[2])
 {
 	out[0] = (struct timespec){ .tv_nsec = UTIME_OMIT };
-	out[1] = (struct timespec){ .tv_sec = ns / 1000000000,
-				    .tv_nsec = ns % 1000000000 };
+	out[1] = clock_timespec(ns);
 }
 
 /* Would the next entry fare no better? */
@@ -266,7 +267,7 @@ make_dir(struct untar *u, const struct tar_entry *entry, struct err *err)
 static int
 make_file(struct untar *u, const struct tar_entry *entry, struct err *err)
 {
-	if (newfile_open(&u->file, u->parent_fd, 0, err) < 0)
+	if (newfile_open(&u->file, u->parent_fd, NEWFILE_SERIES, err) < 0)
 		return err_wrap(err, "failed to create file: %.256s",
 				entry->name);
 	free(u->base);
@@ -345,7 +346,7 @@ end_file(struct untar *u, struct err *err)
 }
 
 static int
-begin_entry(struct untar *u, const struct tar_entry *entry, struct err *err)
+begin_entry(struct untar *u, struct tar_entry *entry, struct err *err)
 {
 	int rc = 0;
 

@@ -40,10 +40,10 @@ void untar_keep(struct untar *untar);
 struct untar_events {
 	/*
 	 * Before an entry: 1 leaves it out, -1 with an error refuses it and
-	 * all that follows.  NULL: all are welcome.
+	 * all that follows.  It may be given another mtime_ns.  NULL: all are
+	 * welcome as they are.
 	 */
-	int (*on_entry)(const struct tar_entry *entry, void *owner,
-			struct err *err);
+	int (*on_entry)(struct tar_entry *entry, void *owner, struct err *err);
 	/* It is there, under its name; a directory that is kept: at last. */
 	void (*on_done)(const char *name, void *owner);
 	/*

@@ -10,6 +10,7 @@
 #include "berthd/file/bulk_api.h"
 #include "berthd/file/content_api.h"
 #include "berthd/file/file_api.h"
+#include "berthd/file/list_api.h"
 #include "berthd/file/sync_api.h"
 #include "berthd/file/tree_api.h"
 #include "berthd/reply.h"
@@ -32,7 +33,7 @@ static own_file_fn *const own_file_handlers[ROUTES] = {
 	[ROUTE_FILE_GET] = content_api_get,
 	[ROUTE_FILE_PUT] = content_api_put,
 	[ROUTE_FILE_UPLOAD] = content_api_upload,
-	[ROUTE_FILE_LIST] = tree_api_list,
+	[ROUTE_FILE_LIST] = list_api_list,
 	[ROUTE_FILE_STAT] = tree_api_stat,
 	[ROUTE_FILE_MKDIR] = tree_api_mkdir,
 	[ROUTE_FILE_REMOVE] = tree_api_remove,
@@ -40,6 +41,7 @@ static own_file_fn *const own_file_handlers[ROUTES] = {
 	[ROUTE_FILE_COPY] = bulk_api_copy,
 	[ROUTE_FILE_LINK] = tree_api_link,
 	[ROUTE_FILE_SET] = tree_api_set,
+	[ROUTE_SYNC_FETCH] = list_api_fetch,
 	[ROUTE_SYNC_PACK] = bulk_api_pack,
 	[ROUTE_SYNC_UNPACK] = bulk_api_unpack,
 };

@@ -38,6 +38,21 @@ clock_wall_ns(void)
 	return read_ns(CLOCK_REALTIME);
 }
 
+struct timespec
+clock_timespec(int64_t wall_ns)
+{
+	const int64_t ns_per_s = NS_PER_S;
+	struct timespec time = { .tv_sec = wall_ns / ns_per_s,
+				 .tv_nsec = wall_ns % ns_per_s };
+
+	/* The fraction counts up, whatever the sign. */
+	if (time.tv_nsec < 0) {
+		time.tv_nsec += ns_per_s;
+		time.tv_sec--;
+	}
+	return time;
+}
+
 void
 clock_base_init(struct clock_base *base)
 {

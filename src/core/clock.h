@@ -11,6 +11,7 @@
  */
 
 #include <stdint.h>
+#include <time.h>
 
 #include "core/err.h"
 
@@ -23,6 +24,9 @@
 uint64_t clock_mono_ms(void);
 uint64_t clock_boot_ns(void);
 uint64_t clock_wall_ns(void);
+
+/* For the kernel; before 1970, too. */
+struct timespec clock_timespec(int64_t wall_ns);
 
 /* Wall time that never steps: where it stood at init, plus boot time since. */
 struct clock_base {

@@ -164,6 +164,62 @@ for via in daemon sftp shell; do
 done 2>"$TMP/errors"
 unset BERTH_FILE_VIA
 
+# Where nothing is, all comes with the list; a pattern has it asked for by name.
+mkdir -p first/a/b first/ro first/empty first/old "$HOME/outside"
+for i in {1..50}; do echo "$i" >"first/a/f$i"; done
+head -c 9000000 /dev/urandom >first/a/b/large
+: >first/nothing
+ln -s a/f1 first/link
+ln -s ../nothing first/ro/up
+ln -s "$HOME/outside" first/out
+ln -s ../../x first/above
+mkfifo first/fifo
+chmod 700 first/a/f3
+touch -d '2001-02-03 04:05:06.789' first/a/f4 first/a/b
+touch -h -d '2002-03-04 05:06:07.891' first/link
+touch -d '1960-01-02 03:04:05.678' first/a/f5 first/old
+chmod 555 first/ro
+touch -d '2003-04-05 06:07:08.912' first/ro first/empty
+exactly() { # DIR
+	(cd "$1" && find . -mindepth 1 -printf '%p %y%m %T@ %l\n' | LC_ALL=C sort)
+}
+for how in 'in one go' 'by name'; do
+	more=''
+	[ "$how" = 'in one go' ] || more='-x no-such-thing'
+	# Neither what deletes nor what compares makes a difference.
+	for with in '' --delete --checksum; do
+		rm -rf got
+		exits 1 "$how: a first pull $with skips some" \
+			sync pull first got $more $with --jsonl
+		sync pull first got $more --jsonl -n | jq -cS 'del(.seconds)' |
+			LC_ALL=C sort >"$TMP/then"
+		rm -rf got
+		sync pull first got $more $with --jsonl | jq -cS 'del(.seconds)' |
+			LC_ALL=C sort >"$TMP/steps.$how"
+		ok "$how: ... and tells the same" \
+			cmp "$TMP/steps.$how" "$TMP/steps.in one go"
+		exactly got >"$TMP/got.$how"
+		ok "$how: ... and brings the same" \
+			cmp "$TMP/got.$how" "$TMP/got.in one go"
+	done
+	is "$how: what is skipped" "$(jq -r 'select(.type == "skip") | .path' \
+		"$TMP/steps.$how" | xargs)" 'above out fifo'
+	is "$how: what is counted" "$(jq -r 'select(.type == "end") |
+		"\(.files) \(.skipped) \(.changed) \(.deleted) \(.unchanged)"' \
+		"$TMP/steps.$how")" '54 3 0 0 0'
+	is "$how: nothing is left to be done" "$(jq -r 'select(.type == "end") |
+		"\(.files) \(.changed)"' "$TMP/then")" '0 0'
+	rm -r got
+	sync pull first got $more -n >/dev/null 2>&1
+	ok "$how: a dry run makes nothing" test ! -e got
+	ok "$how: no source" fails_with NOT_FOUND sync pull nowhere got $more
+	ok "$how: a file is none" fails_with INVALID sync pull first/nothing got $more
+	mkdir -p got/d
+	sync pull first got $more --delete >/dev/null 2>&1
+	ok "$how: into what is not empty" test ! -e got/d -a -e got/a/f1
+done
+chmod -R u+w . && rm -rf first got "$HOME/outside"
+
 # Many.
 mkdir many
 (cd many && seq 10000 | split -l 1 -a 4)

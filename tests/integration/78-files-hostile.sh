@@ -47,38 +47,59 @@ pull() { # WAY
 		>"$TMP/lines" 2>"$TMP/errors"
 	status=$?
 }
-before=$(around)
-for way in $(<"$TMP/ways"); do
-	case $way in
-	honest | larger | smaller | kind | setuid | spoilt) continue ;;
-	esac
+# Where nothing is, the archive comes behind the list, elsewhere for names.
+begin() { # FETCH | PACK
 	rm -rf in
-	pull "$way"
-	ok "$way: it ends, and not well" [ $status -gt 0 -a $status -ne 124 -a $status -lt 126 ]
-	is "... and nothing is written outside" "$(around)" "$before"
-	[ $way = backwards ] || unlike "... nor what nobody asked for inside" "$(inside)" \
-		'(^|,)(z|l|escaped|unasked|n+|x|pax|\.berth.*) [^,]*'
-	ok "... nor anything through a link" [ -z "$(ls -A out)" ]
+	mkdir in
+	[ "$1" = fetch ] || : >in/mine
+}
+before=$(around)
+for how in fetch pack; do
+	# What of d and l is not in the archive comes with the list.
+	if [ $how = fetch ]; then
+		mine='' d=d755 partial='a f644,d d755,l l777 d/f z'
+	else
+		mine=',mine f644' d=d777 partial='a f644,mine f644 d d/f l z'
+	fi
+	for way in $(<"$TMP/ways"); do
+		case $way in
+		honest | larger | smaller | kind | setuid | spoilt) continue ;;
+		esac
+		begin $how
+		pull "$way"
+		ok "$how: $way: it ends, and not well" \
+			[ $status -gt 0 -a $status -ne 124 -a $status -lt 126 ]
+		is "... and nothing is written outside" "$(around)" "$before"
+		[ $way = backwards ] || unlike "... nor what nobody asked for inside" \
+			"$(inside)" '(^|,)(z|l|escaped|unasked|n+|x|pax|\.berth.*) [^,]*'
+		ok "... nor anything through a link" [ -z "$(ls -A out)" ]
+	done
+
+	begin $how
+	pull honest
+	is "$how: an honest one is taken" "$status $(inside)" \
+		"0 a f644,d d755,d/f f644,l l777$mine,z f644"
+	for way in larger smaller kind; do
+		begin $how
+		pull $way
+		is "$how: $way than was listed: left out by name" \
+			"$status $(inside) $(jq -r 'select(.type == "skip") |
+				.path' "$TMP/lines" | sort | xargs)" "1 $partial"
+	done
+	begin $how
+	pull setuid
+	is "$how: setuid, setgid and sticky bits are not taken over" \
+		"$status $(inside)" "0 a f755,d $d,d/f f644,l l777$mine,z f644"
+	begin $how
+	pull spoilt
+	is "$how: what is said to be spoilt is left out by name" \
+		"$status $(inside) $(jq -r 'select(.type == "skip") |
+			.path + ": " + .reason' "$TMP/lines")" \
+		"1 d d755,d/f f644,l l777$mine,z f644 a: it changed while it was read"
 done
 
-rm -rf in
-pull honest
-is 'an honest one is taken' "$status $(inside)" \
-	'0 a f644,d d755,d/f f644,l l777,z f644'
-for way in larger smaller kind; do
-	rm -rf in
-	pull $way
-	is "$way than was listed: left out by name" \
-		"$status $(inside) $(jq -r 'select(.type == "skip") |
-			.path' "$TMP/lines" | sort | xargs)" '1 a f644 d d/f l z'
-done
-rm -rf in
-pull setuid
-is 'setuid, setgid and sticky bits are not taken over' "$status $(inside)" \
-	'0 a f755,d d777,d/f f644,l l777,z f644'
-rm -rf in
-pull spoilt
-is 'what is said to be spoilt is left out by name' "$status $(inside) $(jq -r '
-	select(.type == "skip") | .path + ": " + .reason' "$TMP/lines")" \
-	'1 d d755,d/f f644,l l777,z f644 a: it changed while it was read'
+begin fetch
+pull older
+is 'a daemon that knows no fetch is asked for a list, and for names' \
+	"$status $(inside)" '0 a f644,d d755,d/f f644,l l777,z f644'
 is 'nothing happened around' "$(around)" "$before"

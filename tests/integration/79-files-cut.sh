@@ -86,6 +86,34 @@ for via in daemon sftp shell; do
 	done
 done
 
+# Many small ones that come behind their list: the rest is asked for by name.
+mkdir -p many/{a,b}
+for d in a b; do
+	head -c 16000000 /dev/urandom | (cd many/$d && split -b 8000 -a 3)
+done
+some_came() { [ "$(find there -type f -name 'x*' 2>&1 | wc -l)" -gt 20 ]; }
+unset BERTH_FILE_VIA
+for who in link wire; do
+	rm -rf there
+	"$BERTH" file stat -m far "$TMP/many" >/dev/null
+	"$BERTH" sync pull -m far "$TMP/many" "$TMP/there" >answer 2>errors &
+	client=$!
+	wait_for 20 some_came
+	kill -STOP $client
+	came=$(find there -name 'x*' | wc -l)
+	ok "many: its $who is cut off before all came" [ "$came" -lt 4000 ]
+	ok '... none is half there' [ -z "$(find there -name 'x*' ! -size 8000c)" ]
+	cut_off $who
+	kill -CONT $client
+	wait $client
+	is '... it goes on by itself' $? 0 || note <errors
+	ok '... to the same' diff -r many there
+	is '... counts each once' "$(jq -c '[.files, .bytes, .unchanged, .skipped]' \
+		answer)" '[4000,32000000,0,0]'
+	is '... and leaves nothing' "$(find there -name '.berth-*')" ''
+done
+rm -rf many there
+
 # One file goes on by itself.  Who stands still takes no more than fits on the
 # way, so that it is not over before it is cut off.
 cut_off_in_the_middle() {

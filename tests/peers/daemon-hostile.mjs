@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: ISC
 //
 // A daemon that means no good: it passes requests on to a real one, but what
-// is packed for a pull it makes up itself.
+// is packed for a pull it makes up itself, be it asked for by names, or sent behind
+// the list.  The way "older" is honest: it does not know of the latter.
 //
 //	daemon-hostile.mjs SOCKET REAL-SOCKET WAY-FILE
 //
@@ -53,10 +54,14 @@ const long = (type, text) => entry(type, '././@LongLink', text + '\0')
 const good = (name, content = 'evil!') => entry(T.file, name, content)
 const end = Buffer.alloc(1024)
 const a = good('a')
+// Those are not in the archive that comes behind the list, which has told of them.
+const d = entry(T.dir, 'd', '', { mode: 0o755 })
+const dTooOpen = entry(T.dir, 'd', '', { mode: 0o7777 })
+const l = entry(T.link, 'l', '', { link: 'd/f' })
+const listed = [d, dTooOpen, l]
 
 const ways = {
-	honest: [a, entry(T.dir, 'd', '', { mode: 0o755 }), good('d/f'),
-		entry(T.link, 'l', '', { link: 'd/f' }), good('z'), end],
+	honest: [a, d, good('d/f'), l, good('z'), end],
 	absolute: [a, good('/escaped'), end],
 	absolute_long: [a, long('L', '/escaped'), good('x'), end],
 	absolute_pax: [a, pax('path', '/escaped'), good('d/f'), end],
@@ -110,21 +115,45 @@ const ways = {
 	larger: [a, good('z', 'evil'.repeat(100)), end],
 	smaller: [a, good('z', 'e'), end],
 	kind: [a, entry(T.dir, 'z', '', { mode: 0o755 }), end],
-	setuid: [entry(T.file, 'a', 'evil!', { mode: 0o6755 }),
-		entry(T.dir, 'd', '', { mode: 0o7777 }), good('d/f'),
-		entry(T.link, 'l', '', { link: 'd/f' }), good('z'), end],
-	spoilt: [a, pax('BERTH.spoilt', '1', 'g'), entry(T.dir, 'd', '', { mode: 0o755 }),
-		good('d/f'), entry(T.link, 'l', '', { link: 'd/f' }), good('z'), end],
+	setuid: [entry(T.file, 'a', 'evil!', { mode: 0o6755 }), dTooOpen,
+		good('d/f'), l, good('z'), end],
+	spoilt: [a, pax('BERTH.spoilt', '1', 'g'), d, good('d/f'), l, good('z'), end],
 }
+const way = () => readFileSync(wayFile, 'utf8').trim()
+const chosen = () => ways[way()]
 
-createServer((req, res) => {
-	if (req.url.startsWith('/v1/sync/pack')) {
-		req.resume().on('end', () => {
-			res.writeHead(200, { 'Content-Type': 'application/x-tar' })
-			for (const part of ways[readFileSync(wayFile, 'utf8').trim()])
+function fetched(req, res) {
+	const url = new URL(req.url, 'http://x')
+	const list = '/v1/file/list?recursive=true&path=' +
+		encodeURIComponent(url.searchParams.get('path'))
+	request({ socketPath: real, path: list, headers: req.headers }, answer => {
+		res.writeHead(200, { 'Content-Type': 'application/octet-stream' })
+		answer.pipe(res, { end: false })
+		answer.on('end', () => {
+			for (const part of chosen().filter(part => !listed.includes(part)))
 				res.write(part)
 			res.end()
 		})
+	}).end()
+}
+
+createServer((req, res) => {
+	if (way() === 'older' && req.url.startsWith('/v1/sync/fetch')) {
+		res.writeHead(404, { 'Content-Type': 'application/json' })
+		res.end('{"error":{"code":"NOT_FOUND","message":"no such route"}}')
+		return
+	}
+	if (way() !== 'older' && req.url.startsWith('/v1/sync/pack')) {
+		req.resume().on('end', () => {
+			res.writeHead(200, { 'Content-Type': 'application/x-tar' })
+			for (const part of chosen())
+				res.write(part)
+			res.end()
+		})
+		return
+	}
+	if (req.url.startsWith('/v1/sync/fetch')) {
+		fetched(req, res)
 		return
 	}
 	const on = request({ socketPath: real, method: req.method, path: req.url,

@@ -499,6 +499,11 @@ async function own_files() {
   await remove(404, at(none));
   await remove(409, at(join(dir, 'own')));
 
+  const fetchTree = (status, query) => call(status, 'GET', `/v1/sync/fetch${query}`, {});
+  await fetchTree(200, at(join(dir, 'own'), '&below=1000'));
+  await fetchTree(400, at(dir, '&below=x'));
+  await fetchTree(403, at('/etc'));
+  await fetchTree(404, at(none));
   const pack = (status, query) =>
     call(status, 'POST', `/v1/sync/pack${query}`, { body: Buffer.from('file\0file-link\0d\0'), headers: octets });
   const { bytes } = await pack(200, at(join(dir, 'own')));

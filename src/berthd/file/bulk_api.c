@@ -165,7 +165,7 @@ on_pack_body(struct http_exchange *x, const struct buf *body, void *owner)
 	}
 	op->names = xmalloc(body->len + 1);
 	memcpy(op->names, buf_bytes(body), body->len);
-	op->picked = picked_new(fd, op->names, body->len);
+	op->picked = picked_new(fd, op->names, body->len, 0);
 	http_reply_on_drain(x, on_pack_drain);
 	http_reply_start(x, 200, TAR_TYPE, -1);
 	uv_idle_start(&op->idle, on_pack_idle);

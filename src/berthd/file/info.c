@@ -70,22 +70,31 @@ add_target(struct jsonw *w, int dir_fd, const char *base)
 }
 
 void
-info_add(struct jsonw *w, const char *name, int dir_fd, const char *base,
-	 const struct stat *st)
+info_add_state(struct jsonw *w, const char *name, int dir_fd, const char *base,
+	       const struct stat *st)
 {
-	char mode[8], etag[ETAG_SIZE];
-	int64_t mtime = ns_of(&st->st_mtim);
+	char mode[8];
 
 	snprintf(mode, sizeof(mode), "%04o", st->st_mode & 07777);
 	info_add_bytes(w, "name", "name_bytes", name);
 	jsonw_str(w, "type", type_of(st->st_mode));
 	jsonw_str(w, "mode", mode);
 	jsonw_u64(w, "size", (uint64_t)st->st_size);
+	jsonw_int(w, "mtime_ns", ns_of(&st->st_mtim));
+	if (S_ISLNK(st->st_mode) && dir_fd >= 0)
+		add_target(w, dir_fd, base);
+}
+
+void
+info_add(struct jsonw *w, const char *name, int dir_fd, const char *base,
+	 const struct stat *st)
+{
+	char etag[ETAG_SIZE];
+	int64_t mtime = ns_of(&st->st_mtim);
+
+	info_add_state(w, name, dir_fd, base, st);
 	jsonw_time(w, "mtime", mtime > 0 ? (uint64_t)mtime : 0);
-	jsonw_int(w, "mtime_ns", mtime);
 	jsonw_int(w, "uid", st->st_uid);
 	jsonw_int(w, "gid", st->st_gid);
 	jsonw_str(w, "etag", etag_of(etag, st));
-	if (S_ISLNK(st->st_mode) && dir_fd >= 0)
-		add_target(w, dir_fd, base);
 }

@@ -28,4 +28,8 @@ void info_add_bytes(struct jsonw *w, const char *key, const char *as_bytes,
 void info_add(struct jsonw *w, const char *name, int dir_fd, const char *base,
 	      const struct stat *st);
 
+/* Likewise, but only what trees are compared by: no mtime, no etag. */
+void info_add_state(struct jsonw *w, const char *name, int dir_fd,
+		    const char *base, const struct stat *st);
+
 #endif

@@ -57,6 +57,7 @@ enum file_op {
 	FILE_SET,    /* mode and mtime_ns */
 
 	/* Only where `has_bulk' is set. */
+	FILE_FETCH,  /* LIST with all below, then an archive: on_data */
 	FILE_PACK,   /* `names' below `path' as an archive: on_data */
 	FILE_UNPACK, /* on_ready, then file_write an archive; on_refused */
 };
@@ -82,6 +83,7 @@ struct file_request {
 	uint64_t offset;      /* READ: from here */
 	uint64_t length;      /* READ: so many at most; 0: all */
 	uint64_t size;	      /* WRITE: how many come; UINT64_MAX: not known */
+	uint64_t below;	      /* FETCH: of files that are smaller */
 	const char *if_match; /* READ, WRITE: ERR_CONFLICT if it has another */
 
 	/*

@@ -54,7 +54,8 @@ static const char *const targets[] = {
 	[FILE_MKDIR] = "/v1/file/mkdir",   [FILE_REMOVE] = "/v1/file/remove",
 	[FILE_RENAME] = "/v1/file/rename", [FILE_COPY] = "/v1/file/copy",
 	[FILE_LINK] = "/v1/file/link",	   [FILE_SET] = "/v1/file/set",
-	[FILE_PACK] = "/v1/sync/pack",	   [FILE_UNPACK] = "/v1/sync/unpack",
+	[FILE_FETCH] = "/v1/sync/fetch",   [FILE_PACK] = "/v1/sync/pack",
+	[FILE_UNPACK] = "/v1/sync/unpack",
 };
 
 static const char *
@@ -62,8 +63,10 @@ method_of(enum file_op op)
 {
 	if (op == FILE_WRITE)
 		return "PUT";
-	return op == FILE_READ || op == FILE_LIST || op == FILE_STAT ? "GET"
-								     : "POST";
+	return op == FILE_READ || op == FILE_LIST || op == FILE_STAT ||
+		       op == FILE_FETCH
+		   ? "GET"
+		   : "POST";
 }
 
 static bool
@@ -164,11 +167,34 @@ on_http_head(struct client_call *http UNUSED, const struct http_head *head,
 	give_info(&info, call);
 }
 
+/* Lines; behind the last one there may be an archive, if that was asked for. */
 static void
-on_http_data(struct client_call *http, const void *bytes, size_t n, void *owner)
+take_list(struct daemon_call *call, const char *bytes, size_t n)
+{
+	while (n > 0 && !(call->op == FILE_FETCH && call->is_complete)) {
+		const char *end = memchr(bytes, '\n', n);
+		size_t len = end ? (size_t)(end - bytes) + 1 : n;
+		struct err why;
+
+		if (lines_feed(&call->lines, bytes, len, &call->err) < 0) {
+			why = call->err;
+			client_call_cancel(call->http);
+			end_call(call, &why);
+			return;
+		}
+		bytes += len;
+		n -= len;
+	}
+	if (n > 0)
+		call->base.events->on_data(&call->base, bytes, n,
+					   call->base.owner);
+}
+
+static void
+on_http_data(struct client_call *http UNUSED, const void *bytes, size_t n,
+	     void *owner)
 {
 	struct daemon_call *call = owner;
-	struct err why;
 
 	switch (call->op) {
 	case FILE_READ:
@@ -177,11 +203,8 @@ on_http_data(struct client_call *http, const void *bytes, size_t n, void *owner)
 					   call->base.owner);
 		return;
 	case FILE_LIST:
-		if (lines_feed(&call->lines, bytes, n, &call->err) == 0)
-			return;
-		client_call_cancel(http);
-		why = call->err;
-		end_call(call, &why);
+	case FILE_FETCH:
+		take_list(call, bytes, n);
 		return;
 	default:
 		(void)buf_add(&call->answer, bytes, n);
@@ -204,7 +227,8 @@ judge(struct daemon_call *call, struct err *err)
 {
 	uint64_t skipped;
 
-	if (call->op == FILE_LIST && !call->is_complete)
+	if ((call->op == FILE_LIST || call->op == FILE_FETCH) &&
+	    !call->is_complete)
 		return err_set(err, ERR_PROTO, "the list is cut off");
 	if (call->op == FILE_UNPACK)
 		return file_refused_decode(buf_text(&call->answer),
@@ -396,6 +420,8 @@ make_target(struct daemon_call *call, const struct file_request *r)
 	if (r->mtime_ns >= 0)
 		target_add_number(&call->target, "mtime",
 				  (uint64_t)r->mtime_ns);
+	if (r->op == FILE_FETCH)
+		target_add_number(&call->target, "below", r->below);
 	if (r->op == FILE_WRITE && r->size != UINT64_MAX)
 		target_add_number(&call->target, "size", r->size);
 }

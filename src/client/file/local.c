@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/macros.h"
 #include "core/mem.h"
 #include "core/path.h"
@@ -69,6 +70,13 @@ local_read(int root_fd, const char *path, struct err *err)
 	return err_set(err, ERR_CONFLICT, "it is no file any more");
 }
 
+static void
+split_time(int64_t ns, struct timespec out[2])
+{
+	out[0] = (struct timespec){ .tv_nsec = UTIME_OMIT };
+	out[1] = clock_timespec(ns);
+}
+
 int
 local_delete(int root_fd, const struct tree_entry *e, struct err *err)
 {
@@ -99,10 +107,13 @@ int
 local_link(int root_fd, const struct tree_entry *e, struct err *err)
 {
 	AUTO_CLOSE int fd = local_parent(root_fd, e->path);
+	struct timespec times[2];
 
-	if (fd >= 0 && newfile_symlink(e->target, fd, path_base(e->path)) == 0)
-		return 0;
-	return err_sys(err, "failed to make");
+	if (fd < 0 || newfile_symlink(e->target, fd, path_base(e->path)) < 0)
+		return err_sys(err, "failed to make");
+	split_time(e->mtime_ns, times);
+	(void)utimensat(fd, path_base(e->path), times, AT_SYMLINK_NOFOLLOW);
+	return 0;
 }
 
 int
@@ -110,12 +121,9 @@ local_set(int root_fd, const struct tree_entry *e, struct err *err)
 {
 	AUTO_CLOSE int fd = beneath_open(root_fd, e->path,
 					 O_RDONLY | O_NONBLOCK | O_NOCTTY);
-	const struct timespec times[2] = {
-		{ .tv_nsec = UTIME_OMIT },
-		{ .tv_sec = e->mtime_ns / 1000000000,
-		  .tv_nsec = e->mtime_ns % 1000000000 },
-	};
+	struct timespec times[2];
 
+	split_time(e->mtime_ns, times);
 	if (fd < 0 || futimens(fd, times) < 0 ||
 	    (e->mode >= 0 && fchmod(fd, (mode_t)e->mode) < 0))
 		return err_sys(err, "failed to set mode");

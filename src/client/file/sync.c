@@ -3,7 +3,7 @@
 /*
  * A sync from its beginning to its end; see sync.h.  Both trees are looked at,
  * a plan is made of what differs, and sync_push.c or sync_pull.c carries it
- * out.
+ * out.  What is pulled to where nothing is comes with the list (sync_fetch.c).
  */
 
 #include <errno.h>
@@ -15,6 +15,7 @@
 #include "core/macros.h"
 #include "core/mem.h"
 #include "core/path.h"
+#include "core/strv.h"
 #include "core/text.h"
 #include "archive/newfile.h"
 #include "client/file/exclude.h"
@@ -166,26 +167,43 @@ batch_run(struct batch *batch)
 }
 
 static int
-look_at_both(struct sync *sync, struct tree *local, struct tree *remote,
-	     const struct exclude *exclude, struct err *err)
+look_here(struct sync *sync, const struct exclude *exclude, struct err *err)
 {
 	const struct sync_config *c = sync->config;
-	unsigned sums = c->checksum ? TREE_SUMS : 0;
-	unsigned sweep = c->dry_run ? 0 : TREE_SWEEP;
+	unsigned flags = c->checksum ? TREE_SUMS : 0;
 
+	if (!c->is_push && !c->dry_run)
+		flags |= TREE_SWEEP;
 	sync->fd = local_open(c->local, !c->is_push && !c->dry_run, err);
-	if (sync->fd < 0 &&
-	    (c->is_push || !c->dry_run || err->code != ERR_NOT_FOUND))
-		return -1;
-	if (sync->fd >= 0 &&
-	    tree_read(local, sync->fd, exclude, sums | (c->is_push ? 0 : sweep),
-		      err) < 0)
-		return -1;
-	if (tree_list(remote, c->files, c->remote, exclude,
-		      sums | (c->is_push ? sweep : 0), err) == 0)
+	if (sync->fd >= 0)
+		return tree_read(&sync->local, sync->fd, exclude, flags, err);
+	return c->is_push || !c->dry_run || err->code != ERR_NOT_FOUND ? -1 : 0;
+}
+
+static int
+look_there(struct sync *sync, const struct exclude *exclude, struct err *err)
+{
+	const struct sync_config *c = sync->config;
+	unsigned flags = c->checksum ? TREE_SUMS : 0;
+
+	if (c->is_push && !c->dry_run)
+		flags |= TREE_SWEEP;
+	if (tree_list(&sync->remote, c->files, c->remote, exclude, flags,
+		      err) == 0)
 		return 0;
 	/* A push makes it. */
 	return c->is_push && err->code == ERR_NOT_FOUND ? 0 : -1;
+}
+
+/* Is all of the machine's directory wanted? */
+static bool
+wants_all(const struct sync *sync)
+{
+	const struct sync_config *c = sync->config;
+
+	return !c->is_push && !c->dry_run && sync->files->ops->has_bulk &&
+	       strv_len(c->excludes) == 0 && sync->local.n == 0 &&
+	       sync->local.n_skipped == 0;
 }
 
 static void
@@ -236,32 +254,53 @@ target_root(const struct sync *sync)
 	return c->remote[0] == '/' ? path_clean(c->remote) : NULL;
 }
 
-static int
-run(struct sync *sync, struct err *err)
+void
+sync_plan(struct sync *sync)
 {
 	const struct sync_config *c = sync->config;
-	struct exclude *exclude = exclude_new(c->excludes, err);
-	AUTO_TREE local = TREE_INIT;
-	AUTO_TREE remote = TREE_INIT;
-	AUTO_FREE char *root = NULL;
-	int rc;
+	AUTO_FREE char *root = target_root(sync);
+	const struct tree *source = c->is_push ? &sync->local : &sync->remote;
+	const struct tree *target = c->is_push ? &sync->remote : &sync->local;
 
-	if (exclude == NULL)
-		return -1;
-	rc = look_at_both(sync, &local, &remote, exclude, err);
-	exclude_free(exclude);
-	if (rc < 0)
-		return -1;
-	root = target_root(sync);
 	plan_make(&sync->plan, &(struct plan_config){
-				   .source = c->is_push ? &local : &remote,
-				   .target = c->is_push ? &remote : &local,
+				   .source = source,
+				   .target = target,
 				   .root = root,
 				   .deletes = c->deletes,
 				   .checksum = c->checksum,
 			       });
 	count_plan(sync);
-	sync->counts.skipped += c->is_push ? local.n_skipped : remote.n_skipped;
+	sync->counts.skipped += source->n_skipped;
+}
+
+static int
+look(struct sync *sync, const struct exclude *exclude, struct err *err)
+{
+	if (look_here(sync, exclude, err) < 0)
+		return -1;
+	if (wants_all(sync) && sync_fetch(sync, err) < 0)
+		return -1;
+	if (sync->is_fetched)
+		return 0;
+	if (look_there(sync, exclude, err) < 0)
+		return -1;
+	sync_plan(sync);
+	return 0;
+}
+
+static int
+run(struct sync *sync, struct err *err)
+{
+	const struct sync_config *c = sync->config;
+	struct exclude *exclude = exclude_new(c->excludes, err);
+	int rc;
+
+	if (exclude == NULL)
+		return -1;
+	rc = look(sync, exclude, err);
+	exclude_free(exclude);
+	if (rc < 0)
+		return -1;
 	if (c->dry_run)
 		tell_plan(sync);
 	else if (c->is_push)
@@ -279,10 +318,14 @@ sync_run(const struct sync_config *config, struct sync_counts *ret,
 {
 	struct sync sync = { .config = config,
 			     .files = config->files,
-			     .fd = -1 };
+			     .fd = -1,
+			     .local = TREE_INIT,
+			     .remote = TREE_INIT };
 	int rc = run(&sync, err);
 
 	plan_fini(&sync.plan);
+	tree_fini(&sync.local);
+	tree_fini(&sync.remote);
 	if (sync.fd >= 0)
 		close(sync.fd);
 	*ret = sync.counts;

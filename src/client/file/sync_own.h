@@ -14,7 +14,9 @@ struct sync {
 	const struct sync_config *config;
 	struct files *files;
 	int fd; /* the directory of this host */
+	struct tree local, remote;
 	struct plan plan;
+	bool is_fetched; /* the plan is made; its small files are there */
 	struct sync_counts counts;
 	bool failed; /* for good: */
 	struct err err;
@@ -56,6 +58,18 @@ const struct plan_step *sync_find(const struct sync *sync, const char *path);
 
 /* Does a step go with the archive? */
 bool sync_is_bulk(const struct sync *sync, const struct plan_step *step);
+
+/* Both trees are there, in order: make the plan. */
+void sync_plan(struct sync *sync);
+
+/* The directories of the plan, to be filled. */
+void sync_make_dirs(struct sync *sync);
+
+/*
+ * Nothing is there: have the files brought with the list, and is_fetched set;
+ * or not, then the tree has to be listed.  -1: the machine cannot be asked.
+ */
+int sync_fetch(struct sync *sync, struct err *err);
 
 void sync_push(struct sync *sync);
 void sync_pull(struct sync *sync);

@@ -3,9 +3,9 @@
 /*
  * A directory fetched from a machine; see sync.h.
  *
- * The machine is not trusted with names: what it sends is accepted under a name
- * that was asked for, and unpacked by archive/untar.h, which never leaves the
- * directory.
+ * Names are those of the plan, and an archive is let in by sync_arrival.c.
+ * Where nothing was there, sync_fetch.c has brought most of it before: what is
+ * left then are large files, links, and what directories get at last.
  */
 
 #include <string.h>
@@ -19,9 +19,8 @@
 #include "core/path.h"
 #include "core/text.h"
 #include "archive/newfile.h"
-#include "archive/tar.h"
-#include "archive/untar.h"
 #include "client/file/local.h"
+#include "client/file/sync_arrival.h"
 #include "client/file/sync_own.h"
 
 /* What a daemon takes of names in one request is twice that. */
@@ -224,169 +223,59 @@ start_file(struct batch *batch, const struct plan_step *step, struct err *err)
  * As one archive
  */
 
-struct bulk {
-	struct sync *sync;
-	struct buf names;
-	const struct plan_step *first, *end; /* what was asked for is between */
-	const struct plan_step *seen; /* what stands before it was told of */
-	struct untar *untar;
-};
-
-/* The step of a name that was asked for, or NULL. */
-static const struct plan_step *
-find_step(const struct bulk *bulk, const char *name)
-{
-	const struct plan_step *step = sync_find(bulk->sync, name);
-
-	return step && step >= bulk->first && step < bulk->end &&
-		       sync_is_bulk(bulk->sync, step)
-		   ? step
-		   : NULL;
-}
-
-/* Those that were asked for and did not come. */
 static void
-tell_missing(struct bulk *bulk, const struct plan_step *until)
+on_archive(struct file_call *call UNUSED, const void *bytes, size_t n,
+	   void *owner)
 {
-	for (; bulk->seen < until; bulk->seen++) {
-		if (sync_is_bulk(bulk->sync, bulk->seen))
-			sync_tell(bulk->sync, SYNC_SKIP, bulk->seen->entry,
-				  "it cannot be read, or is gone");
-	}
-}
-
-/* Is it what was listed?  It may have changed since. */
-static bool
-is_as_listed(const struct plan_step *step, const struct tar_entry *entry)
-{
-	switch (entry->type) {
-	case TAR_FILE:
-		return step->kind == PLAN_FILE &&
-		       step->entry->size == entry->size;
-	case TAR_DIR:
-		return step->kind == PLAN_DIR;
-	case TAR_SYMLINK:
-		return step->kind == PLAN_LINK;
-	default:
-		return false;
-	}
-}
-
-static int
-bulk_on_entry(const struct tar_entry *entry, void *owner, struct err *err)
-{
-	struct bulk *bulk = owner;
-	const struct plan_step *step = find_step(bulk, entry->name);
-
-	if (step == NULL || step < bulk->seen || entry->type == TAR_HARDLINK)
-		return err_set(err, ERR_PROTO,
-			       "the machine sends %.200s, which nobody asked "
-			       "for",
-			       entry->name);
-	tell_missing(bulk, step);
-	bulk->seen = step + 1;
-	if (is_as_listed(step, entry))
-		return 0;
-	sync_tell(bulk->sync, SYNC_SKIP, step->entry,
-		  "it changed while it was read");
-	return 1;
-}
-
-static void
-bulk_on_done(const char *name, void *owner)
-{
-	struct bulk *bulk = owner;
-	const struct plan_step *step = find_step(bulk, name);
-
-	if (step == NULL)
-		return;
-	bulk->sync->counts.bytes += step->entry->size;
-	sync_tell(bulk->sync,
-		  step->kind == PLAN_DIR && !step->is_new ? SYNC_CHANGE
-							  : SYNC_SEND,
-		  step->entry, NULL);
-}
-
-static void
-bulk_on_refused(const char *name, const struct err *why, void *owner)
-{
-	struct bulk *bulk = owner;
-	const struct plan_step *step = find_step(bulk, name);
-
-	if (step)
-		sync_tell(bulk->sync, SYNC_SKIP, step->entry, why->msg);
-}
-
-static void
-bulk_on_data(struct file_call *call UNUSED, const void *bytes, size_t n,
-	     void *owner)
-{
-	struct bulk *bulk = owner;
-	const uint8_t *in = bytes;
-	struct err err = ERR_INIT;
-	int rc = bulk->sync->failed ? 0 : 1;
-
-	while (rc > 0)
-		rc = untar_step(bulk->untar, &in, &n, &err);
-	if (rc < 0)
-		sync_give_up(bulk->sync, &err);
+	arrival_take(owner, bytes, n);
 }
 
 /* Ask for what is in `names' and unpack it. */
 static void
-pull_archive(struct bulk *bulk)
+pull_archive(struct sync *sync, const struct buf *names,
+	     struct arrival *arrival)
 {
-	static const struct untar_events watched = {
-		.on_entry = bulk_on_entry,
-		.on_done = bulk_on_done,
-		.on_refused = bulk_on_refused,
-	};
-	static const struct file_events events = { .on_data = bulk_on_data };
-	struct sync *sync = bulk->sync;
-	AUTO_FREE char *root = realpath(sync->config->local, NULL);
+	static const struct file_events events = { .on_data = on_archive };
 	const struct file_request request = FILE_REQUEST(
-	    FILE_PACK, sync->config->remote, .names = buf_text(&bulk->names),
-	    .names_len = bulk->names.len);
+	    FILE_PACK, sync->config->remote, .names = buf_text(names),
+	    .names_len = names->len);
 	struct err err = ERR_INIT;
 
-	bulk->untar = untar_new(dup(sync->fd), root, 0);
-	untar_keep(bulk->untar);
-	untar_watch(bulk->untar, &watched, bulk);
-	bulk->seen = bulk->first;
-	if (file_do(sync->files, &request, &events, bulk, &err) < 0 ||
-	    (!sync->failed && untar_finish(bulk->untar, &err) < 0))
+	if (file_do(sync->files, &request, &events, arrival, &err) < 0)
 		sync_give_up(sync, &err);
-	if (!sync->failed)
-		tell_missing(bulk, bulk->end);
-	untar_free(bulk->untar);
+	else
+		arrival_end(arrival);
+}
+
+/* As many of the steps as fit into a request; how many it was. */
+static size_t
+pull_some(struct sync *sync, const struct plan_step *step, size_t n)
+{
+	struct arrival *arrival = arrival_new(sync);
+	AUTO_BUF names = BUF_INIT(MAX_NAMES);
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (!sync_is_bulk(sync, &step[i]))
+			continue;
+		if (buf_add(&names, step[i].entry->path,
+			    strlen(step[i].entry->path) + 1) < 0)
+			break;
+		arrival_expect(arrival, &step[i]);
+	}
+	if (names.len > 0)
+		pull_archive(sync, &names, arrival);
+	arrival_free(arrival);
+	return i;
 }
 
 static void
 pull_bulk(struct sync *sync)
 {
-	struct bulk bulk = { .sync = sync, .names = BUF_INIT(MAX_NAMES) };
-	const struct plan_step *step = sync->plan.steps, *end;
+	const struct plan *plan = &sync->plan;
 
-	if (sync->plan.n == 0)
-		return;
-	end = step + sync->plan.n;
-	/* Deletions stand first, in another order. */
-	while (step < end && step->kind == PLAN_DELETE)
-		step++;
-	while (step < end && !sync->failed) {
-		buf_clear(&bulk.names);
-		bulk.first = step;
-		for (; step < end; step++) {
-			if (sync_is_bulk(sync, step) &&
-			    buf_add(&bulk.names, step->entry->path,
-				    strlen(step->entry->path) + 1) < 0)
-				break;
-		}
-		bulk.end = step;
-		if (bulk.names.len > 0)
-			pull_archive(&bulk);
-	}
-	buf_fini(&bulk.names);
+	for (size_t i = 0; i < plan->n && !sync->failed;)
+		i += pull_some(sync, &plan->steps[i], plan->n - i);
 }
 
 /*
@@ -407,35 +296,44 @@ do_local(struct sync *sync, const struct plan_step *step, enum sync_act act,
 		sync_tell(sync, act, step->entry, NULL);
 }
 
+void
+sync_make_dirs(struct sync *sync)
+{
+	for (size_t i = 0; i < sync->plan.n; i++) {
+		const struct plan_step *step = &sync->plan.steps[i];
+
+		if (step->kind == PLAN_DIR && step->is_new)
+			do_local(sync, step, SYNC_SEND, local_mkdir);
+	}
+}
+
 static void
-before_files(struct sync *sync, bool has_bulk)
+make_room(struct sync *sync)
 {
 	for (size_t i = 0; i < sync->plan.n; i++) {
 		const struct plan_step *step = &sync->plan.steps[i];
 
 		if (step->kind == PLAN_DELETE)
 			do_local(sync, step, SYNC_DELETE, local_delete);
-		else if (step->kind == PLAN_DIR && step->is_new && !has_bulk)
-			do_local(sync, step, SYNC_SEND, local_mkdir);
 	}
 }
 
 static void
-after_files(struct sync *sync, bool has_bulk)
+after_files(struct sync *sync, bool are_packed)
 {
 	for (size_t i = sync->plan.n; i-- > 0 && !sync->failed;) {
 		const struct plan_step *step = &sync->plan.steps[i];
 
 		if (step->kind == PLAN_SET)
 			do_local(sync, step, SYNC_CHANGE, local_set);
-		else if (step->kind == PLAN_LINK && !has_bulk)
+		else if (step->kind == PLAN_LINK && !are_packed)
 			do_local(sync, step, SYNC_SEND, local_link);
 	}
 	for (size_t i = sync->plan.n; i-- > 0 && !sync->failed;) {
 		const struct plan_step *step = &sync->plan.steps[i];
 		struct err err = ERR_INIT;
 
-		if (step->kind != PLAN_DIR || has_bulk)
+		if (step->kind != PLAN_DIR || are_packed)
 			continue;
 		if (local_set(sync->fd, step->entry, &err) < 0)
 			sync_fail(sync, step->entry, &err);
@@ -448,12 +346,16 @@ void
 sync_pull(struct sync *sync)
 {
 	bool has_bulk = sync->files->ops->has_bulk;
+	/* Links and directories go with an archive that was asked for. */
+	bool are_packed = has_bulk && !sync->is_fetched;
 	struct batch files = { sync, wants_file, start_file,
 			       has_bulk ? FILES_APART : FILES_TOGETHER };
 
-	before_files(sync, has_bulk);
+	make_room(sync);
+	if (!has_bulk)
+		sync_make_dirs(sync);
 	batch_run(&files);
-	if (has_bulk && !sync->failed)
+	if (are_packed && !sync->failed)
 		pull_bulk(sync);
-	after_files(sync, has_bulk);
+	after_files(sync, are_packed);
 }

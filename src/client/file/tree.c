@@ -229,27 +229,21 @@ tree_read(struct tree *tree, int dir_fd, const struct exclude *exclude,
  * A machine
  */
 
-struct listing {
-	struct tree *tree;
-	struct err err;
-	bool failed;
-};
-
-static void
-on_entry(struct file_call *call UNUSED, const struct file_info *info,
-	 void *owner)
+void
+tree_on_entry(struct file_call *call UNUSED, const struct file_info *info,
+	      void *owner)
 {
-	struct listing *listing = owner;
+	struct tree_listing *listing = owner;
 
 	if (!listing->failed)
 		listing->failed = tree_add(listing->tree, info, &listing->err) <
 				  0;
 }
 
-static void
-on_closed(struct file_call *call UNUSED, const char *name, void *owner)
+void
+tree_on_closed(struct file_call *call UNUSED, const char *name, void *owner)
 {
-	struct listing *listing = owner;
+	struct tree_listing *listing = owner;
 
 	if (listing->failed)
 		return;
@@ -296,9 +290,11 @@ int
 tree_list(struct tree *tree, struct files *files, const char *path,
 	  const struct exclude *exclude, unsigned flags, struct err *err)
 {
-	static const struct file_events events = { .on_entry = on_entry,
-						   .on_closed = on_closed };
-	struct listing listing = { .tree = tree };
+	static const struct file_events events = {
+		.on_entry = tree_on_entry,
+		.on_closed = tree_on_closed,
+	};
+	struct tree_listing listing = { .tree = tree };
 	const struct file_request request = FILE_REQUEST(
 	    FILE_LIST, path,
 	    .flags = FILE_RECURSIVE | (flags & TREE_SUMS ? FILE_SUMS : 0) |

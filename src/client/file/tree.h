@@ -62,6 +62,17 @@ enum tree_flags {
 int tree_read(struct tree *tree, int dir_fd, const struct exclude *exclude,
 	      unsigned flags, struct err *err);
 
+/* What a list brings, for file_events; the owner is the listing. */
+struct tree_listing {
+	struct tree *tree;
+	bool failed;
+	struct err err;
+};
+
+void tree_on_entry(struct file_call *call, const struct file_info *info,
+		   void *listing);
+void tree_on_closed(struct file_call *call, const char *name, void *listing);
+
 /* List `path' of a machine, in order.  ERR_NOT_FOUND. */
 int tree_list(struct tree *tree, struct files *files, const char *path,
 	      const struct exclude *exclude, unsigned flags, struct err *err);

@@ -6,8 +6,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/fs.h"
 
@@ -237,6 +240,55 @@ without_a_name(void **state UNUSED)
 	return 0;
 }
 
+static void
+the_files_of_a_series_have_names_of_their_own(void **state UNUSED)
+{
+	static const char *const names[] = { "a", "b", "c" };
+	AUTO_CLOSE int dir = fresh_dir();
+	struct newfile file = NEWFILE_INIT;
+	char last[sizeof(file.tmp)] = "";
+	struct err err = ERR_INIT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		assert_int_equal(newfile_open(&file, dir, NEWFILE_SERIES, &err),
+				 0);
+		assert_true(newfile_is_temporary(file.tmp, NULL));
+		assert_string_not_equal(file.tmp, last);
+		memcpy(last, file.tmp, sizeof(last));
+		assert_int_equal(newfile_write(&file, names[i], 1, &err), 0);
+		assert_int_equal(
+		    newfile_commit(&file, dir, names[i], 0600, 0, &err), 0);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		assert_content(dir, names[i], names[i]);
+	assert_int_equal(newfile_open(&file, dir, NEWFILE_SERIES, &err), 0);
+	newfile_fini(&file);
+	newfile_fini(&file);
+	/* Nor is the directory closed. */
+	assert_int_equal(n_entries(dir), ARRAY_SIZE(names));
+}
+
+static void
+a_series_gives_way_to_a_name_that_is_taken(void **state UNUSED)
+{
+	AUTO_CLOSE int dir = fresh_dir();
+	struct newfile file = NEWFILE_INIT;
+	struct err err = ERR_INIT;
+	char foreseen[32];
+
+	assert_int_equal(newfile_open(&file, dir, NEWFILE_SERIES, &err), 0);
+	newfile_fini(&file);
+	snprintf(foreseen, sizeof(foreseen), ".berth-%016" PRIx64 ".tmp",
+		 file.next);
+	assert_int_equal(symlinkat("outside", dir, foreseen), 0);
+	assert_int_equal(newfile_open(&file, dir, NEWFILE_SERIES, &err), 0);
+	assert_string_not_equal(file.tmp, foreseen);
+	newfile_fini(&file);
+	/* What was in the way is another's. */
+	assert_int_equal(unlinkat(dir, foreseen, 0), 0);
+	assert_int_equal(n_entries(dir), 0);
+}
+
 /* Each must hold for both kinds of unfinished files. */
 #define BOTH(test)                                                             \
 	cmocka_unit_test_setup(test, with_a_name),                             \
@@ -255,6 +307,8 @@ main(void)
 		BOTH(the_final_place_may_be_another_directory),
 		BOTH(links_replace_what_has_their_name),
 		BOTH(links_do_not_replace_directories),
+		cmocka_unit_test(the_files_of_a_series_have_names_of_their_own),
+		cmocka_unit_test(a_series_gives_way_to_a_name_that_is_taken),
 		cmocka_unit_test(
 		    leftovers_are_swept_and_what_can_go_on_is_seen),
 	};

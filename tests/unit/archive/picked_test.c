@@ -49,7 +49,7 @@ what_is_picked_comes_out_with_its_time(void **state UNUSED)
 	AUTO_FREE char *file = path_join(to, "d/f");
 	AUTO_BUF tar = BUF_INIT(1u << 20);
 	struct picked *picked = picked_new(open(from, O_PATH | O_DIRECTORY),
-					   names, sizeof(names));
+					   names, sizeof(names), 0);
 	struct untar *untar;
 	struct err err = ERR_INIT;
 	const uint8_t *in;
@@ -86,7 +86,7 @@ a_file_that_shrinks_while_it_is_read_is_spoilt(void **state UNUSED)
 	AUTO_FREE char *file = path_join(from, "d/f");
 	AUTO_BUF tar = BUF_INIT(1u << 20);
 	struct picked *picked = picked_new(open(from, O_PATH | O_DIRECTORY),
-					   "d/f", 4);
+					   "d/f", 4, 0);
 	struct tar_reader *reader = tar_reader_new(NULL);
 	struct tar_event event = { .kind = TAR_EVENT_END };
 	struct err err = ERR_INIT;
@@ -106,6 +106,36 @@ a_file_that_shrinks_while_it_is_read_is_spoilt(void **state UNUSED)
 		is_spoilt |= event.kind == TAR_EVENT_SPOILT;
 	} while (event.kind != TAR_EVENT_END);
 	assert_true(is_spoilt);
+	tar_reader_free(reader);
+}
+
+static void
+what_is_no_file_any_more_is_left_out(void **state UNUSED)
+{
+	static const char names[] = "d\0d/f\0fifo\0l\0out/passwd";
+	AUTO_FREE char *from = make_tree();
+	AUTO_FREE char *fifo = path_join(from, "fifo");
+	AUTO_BUF tar = BUF_INIT(1u << 20);
+	struct picked *picked = picked_new(open(from, O_PATH | O_DIRECTORY),
+					   names, sizeof(names), PICKED_FILES);
+	struct tar_reader *reader = tar_reader_new(NULL);
+	struct tar_event event;
+	struct err err = ERR_INIT;
+	const uint8_t *in;
+	size_t n;
+
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	while (picked_read(picked, &tar, &err) > 0)
+		;
+	assert_int_equal(picked_n_skipped(picked), 4);
+	picked_free(picked);
+	in = buf_bytes(&tar);
+	n = tar.len;
+	assert_int_equal(tar_read(reader, &in, &n, &event, &err), 1);
+	assert_string_equal(event.entry.name, "d/f");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(tar_read(reader, &in, &n, &event, &err), 1);
+	assert_int_equal(event.kind, TAR_EVENT_END);
 	tar_reader_free(reader);
 }
 
@@ -145,6 +175,7 @@ main(void)
 		cmocka_unit_test(what_is_picked_comes_out_with_its_time),
 		cmocka_unit_test(
 		    a_file_that_shrinks_while_it_is_read_is_spoilt),
+		cmocka_unit_test(what_is_no_file_any_more_is_left_out),
 		cmocka_unit_test(a_walk_names_a_directory_before_what_is_in_it),
 	};
 

@@ -565,6 +565,38 @@ sizes_beyond_octal_are_written(void **state UNUSED)
 	tar_reader_free(reader);
 }
 
+static void
+exact_times_are_read_again(void **state UNUSED)
+{
+	static const struct tar_attr attrs[] = {
+		{ .mtime = 0, .mtime_nsec = 1 },
+		{ .mtime = 981173106, .mtime_nsec = 789000000 },
+		{ .mtime = 1700000000, .mtime_nsec = 123456789 },
+		{ .mtime = 1700000000 },
+		{ .mtime = 9000000000, .mtime_nsec = 999999999 },
+	};
+	const struct tar_entry entry = { .name = "f" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(attrs); i++) {
+		AUTO_BUF archive = BUF_INIT(MAX_ARCHIVE);
+		struct tar_reader *reader = tar_reader_new(NULL);
+		struct tar_event event;
+		struct err err = ERR_INIT;
+		const uint8_t *in;
+		size_t n;
+
+		assert_int_equal(tar_add_header(&archive, &entry, &attrs[i]),
+				 0);
+		in = buf_bytes(&archive);
+		n = archive.len;
+		assert_int_equal(tar_read(reader, &in, &n, &event, &err), 1);
+		assert_int_equal(event.entry.mtime_ns,
+				 attrs[i].mtime * 1000000000 +
+				     attrs[i].mtime_nsec);
+		tar_reader_free(reader);
+	}
+}
+
 int
 main(void)
 {
@@ -594,6 +626,7 @@ main(void)
 		cmocka_unit_test(what_follows_the_end_is_not_looked_at),
 		cmocka_unit_test(what_is_written_is_read_again),
 		cmocka_unit_test(sizes_beyond_octal_are_written),
+		cmocka_unit_test(exact_times_are_read_again),
 	};
 
 	return RUN_TESTS(tests);

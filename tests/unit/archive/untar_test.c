@@ -381,8 +381,7 @@ on_refused(const char *name, const struct err *why, void *owner)
 
 /* Without what is named "unwanted". */
 static int
-on_entry(const struct tar_entry *entry, void *owner UNUSED,
-	 struct err *err UNUSED)
+on_entry(struct tar_entry *entry, void *owner UNUSED, struct err *err UNUSED)
 {
 	return strcmp(entry->name, "unwanted") == 0;
 }

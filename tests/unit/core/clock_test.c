@@ -185,6 +185,29 @@ clocks_go_forward(void **state UNUSED)
 	assert_true(clock_mono_ms() >= mono && clock_boot_ns() > boot);
 }
 
+static void
+times_before_1970_have_a_fraction_that_counts_up(void **state UNUSED)
+{
+	static const struct {
+		int64_t ns;
+		struct timespec is;
+	} rows[] = {
+		{ 0, { 0, 0 } },
+		{ 1500000000, { 1, 500000000 } },
+		{ -1, { -1, 999999999 } },
+		{ -1000000000, { -1, 0 } },
+		{ -1500000000, { -2, 500000000 } },
+		{ INT64_MIN, { -9223372037, 145224192 } },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct timespec is = clock_timespec(rows[i].ns);
+
+		assert_int_equal(is.tv_sec, rows[i].is.tv_sec);
+		assert_int_equal(is.tv_nsec, rows[i].is.tv_nsec);
+	}
+}
+
 int
 main(void)
 {
@@ -196,6 +219,8 @@ main(void)
 		cmocka_unit_test(random_moments_survive_writing_and_reading),
 		cmocka_unit_test(moment_is_a_time_or_so_long_ago),
 		cmocka_unit_test(clocks_go_forward),
+		cmocka_unit_test(
+		    times_before_1970_have_a_fraction_that_counts_up),
 	};
 
 	return RUN_TESTS(tests);
