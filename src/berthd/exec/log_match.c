@@ -20,6 +20,8 @@
 #define REBUILD_NS (50 * NS_PER_MS)
 #define MAX_DEPTH 32
 
+#define EMPTY_TIMES 8 /* see weight */
+
 struct log_match {
 	char *pattern;
 	size_t len;
@@ -29,16 +31,20 @@ struct log_match {
 	uint64_t spent_ns; /* since it was compiled */
 };
 
-/*
- * The length of an expression with repetitions written out.  `atom' is the
- * length of what a repetition would repeat.
- */
+/* Where the expression is read. */
 struct measure {
 	const char *p;
 	unsigned depth;
 };
 
-static int measure_alternatives(struct measure *m, uint64_t *ret,
+/* Of a part of it. */
+struct extent {
+	uint64_t atoms; /* with repetitions written out */
+	bool can_be_empty;
+	bool has_anchor;
+};
+
+static int measure_alternatives(struct measure *m, struct extent *ret,
 				struct err *err);
 
 static int
@@ -69,42 +75,66 @@ skip_bracket(const char *p)
 	return p + (*p == ']');
 }
 
-/* "{2,7}" at the cursor: how often it is written out. */
+/*
+ * How much more the repetition of an atom counts.  Where an expression has an
+ * anchor, the time to compile it explodes with repetitions of what can be
+ * empty, if they are written out or have the anchor in them.
+ */
 static uint64_t
-measure_interval(struct measure *m)
+weight(const struct extent *atom, bool is_written_out)
 {
-	uint64_t n = 0, most = 0;
+	bool explodes = atom->can_be_empty &&
+			(is_written_out || atom->has_anchor);
+
+	return explodes ? EMPTY_TIMES : 1;
+}
+
+/* "{2,7}" at the cursor: how often it is written out. */
+static void
+measure_interval(struct measure *m, struct extent *atom)
+{
+	uint64_t n = 0, most = 0, least = UINT64_MAX;
 
 	for (m->p++; *m->p && *m->p != '}'; m->p++) {
-		if (*m->p >= '0' && *m->p <= '9')
+		if (*m->p >= '0' && *m->p <= '9') {
 			n = MIN(n * 10 + (uint64_t)(*m->p - '0'), 1000000u);
-		else
+		} else {
+			least = MIN(least, n);
 			n = 0;
+		}
 		most = MAX(most, n);
 	}
 	m->p += *m->p == '}';
-	return most + 1;
+	least = MIN(least, most);
+	atom->atoms *= (most + 1) * weight(atom, true);
+	atom->can_be_empty |= least == 0;
 }
 
 /*
- * The factor of the repetition at the cursor.  x+ is written out as xx*; x* and
- * x? are not, but compiling them takes time that doubles when they are nested.
+ * The repetition at the cursor.  x+ is written out as xx*; x* and x? are not,
+ * but compiling them takes time that doubles when they are nested.
  */
-static uint64_t
-measure_repetition(struct measure *m)
+static void
+measure_repetition(struct measure *m, struct extent *atom)
 {
-	if (*m->p == '{')
-		return measure_interval(m);
+	char c = *m->p;
+
+	if (c == '{') {
+		measure_interval(m, atom);
+		return;
+	}
 	m->p++;
-	return 2;
+	atom->atoms *= 2 * weight(atom, c == '+');
+	atom->can_be_empty |= c != '+';
 }
 
 static int
-measure_atom(struct measure *m, uint64_t *ret, struct err *err)
+measure_atom(struct measure *m, struct extent *ret, struct err *err)
 {
 	char c = *m->p++;
 
-	*ret = 1;
+	*ret = (struct extent){ .atoms = 1,
+				.has_anchor = c == '^' || c == '$' };
 	if (c == '[') {
 		m->p = skip_bracket(m->p);
 	} else if (c == '\\' && *m->p) {
@@ -113,6 +143,7 @@ measure_atom(struct measure *m, uint64_t *ret, struct err *err)
 				       "the expression refers back with \\%c, "
 				       "which is not supported",
 				       *m->p);
+		ret->has_anchor = strchr("<>bB`'", *m->p) != NULL;
 		m->p++;
 	} else if (c == '(') {
 		if (++m->depth > MAX_DEPTH)
@@ -121,27 +152,49 @@ measure_atom(struct measure *m, uint64_t *ret, struct err *err)
 			return -1;
 		m->p += *m->p == ')';
 		m->depth--;
+		return 0;
+	}
+	ret->can_be_empty = ret->has_anchor;
+	return 0;
+}
+
+/* An atom with what repeats it. */
+static int
+measure_piece(struct measure *m, struct extent *ret, struct err *err)
+{
+	if (measure_atom(m, ret, err) < 0)
+		return -1;
+	while (*m->p && strchr("*+?{", *m->p)) {
+		measure_repetition(m, ret);
+		if (ret->atoms > LOG_MATCH_MAX_ATOMS)
+			return too_long(err);
 	}
 	return 0;
 }
 
 static int
-measure_alternatives(struct measure *m, uint64_t *ret, struct err *err)
+measure_alternatives(struct measure *m, struct extent *ret, struct err *err)
 {
-	uint64_t total = 1, atom;
+	struct extent total = { .atoms = 1 }, piece;
+	bool is_empty = true; /* this alternative so far */
 
 	while (*m->p && !(*m->p == ')' && m->depth > 0)) {
-		if (measure_atom(m, &atom, err) < 0)
-			return -1;
-		while (*m->p && strchr("*+?{", *m->p)) {
-			atom *= measure_repetition(m);
-			if (atom > LOG_MATCH_MAX_ATOMS)
-				return too_long(err);
+		if (*m->p == '|') {
+			m->p++;
+			piece.atoms = 1;
+			total.can_be_empty |= is_empty;
+			is_empty = true;
+		} else {
+			if (measure_piece(m, &piece, err) < 0)
+				return -1;
+			is_empty = is_empty && piece.can_be_empty;
+			total.has_anchor |= piece.has_anchor;
 		}
-		total += atom;
-		if (total > LOG_MATCH_MAX_ATOMS)
+		total.atoms += piece.atoms;
+		if (total.atoms > LOG_MATCH_MAX_ATOMS)
 			return too_long(err);
 	}
+	total.can_be_empty |= is_empty;
 	*ret = total;
 	return 0;
 }
@@ -167,7 +220,7 @@ log_match_new(const char *pattern, bool is_regex, struct err *err)
 {
 	struct measure measure = { .p = pattern };
 	struct log_match *match;
-	uint64_t atoms;
+	struct extent whole;
 
 	if (strchr(pattern, '\n')) {
 		err_set(err, ERR_INVALID,
@@ -175,7 +228,7 @@ log_match_new(const char *pattern, bool is_regex, struct err *err)
 			"hold a line end");
 		return NULL;
 	}
-	if (is_regex && measure_alternatives(&measure, &atoms, err) < 0)
+	if (is_regex && measure_alternatives(&measure, &whole, err) < 0)
 		return NULL;
 	match = xcalloc(1, sizeof(*match));
 	match->pattern = xstrdup(pattern);

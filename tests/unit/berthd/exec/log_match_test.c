@@ -75,6 +75,11 @@ what_is_wrong_with_a_pattern_is_said(void **state UNUSED)
 		{ "a++++++++++++++++++++", "repeats too much" },
 		{ "a*???????????????????", "repeats too much" },
 		{ "((((((((a+)+)+)+)+)+)+)+)+", "repeats too much" },
+		{ "^a*+++++", "repeats too much" },
+		{ "^a?{2}+++++", "repeats too much" },
+		{ "((((((^|a)+)+)+)+)+)", "repeats too much" },
+		{ "(\\<|a)+++++", "repeats too much" },
+		{ "((((a{0,2})+)+)+)+$", "repeats too much" },
 		{ "((((((((((((((((((((((((((((((((((a)))))))))))))))))))))))))"
 		  ")"
 		  "))))))))",
@@ -88,6 +93,31 @@ what_is_wrong_with_a_pattern_is_said(void **state UNUSED)
 		assert_int_equal(err.code, ERR_INVALID);
 		if (strstr(err.msg, rows[i].says) == NULL)
 			fail_msg("%s: %s", rows[i].pattern, err.msg);
+	}
+}
+
+static void
+usual_expressions_are_welcome(void **state UNUSED)
+{
+	static const char *const patterns[] = {
+		"^[0-9]+-[0-9]+-[0-9]+T[0-9]+:[0-9]+:[0-9]+(\\.[0-9]+)? "
+		"+(WARN|ERROR)",
+		"^([a-z]+ ?)+$",
+		"^(([a-z0-9]+)(\\.[a-z0-9]+)*)+$",
+		"^ *(a*|b*)+ *$",
+		"([0-9]{1,3}\\.){3}[0-9]{1,3}",
+		"^$|^#",
+		"a+b+c+d+e+f+g+h+i+j+k+l+m+n+o+p+q+r+s+t+u+v+w+x+y+z+",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
+		struct err err = ERR_INIT;
+		struct log_match *match = log_match_new(patterns[i], true,
+							&err);
+
+		if (match == NULL)
+			fail_msg("%s: %s", patterns[i], err.msg);
+		log_match_free(match);
 	}
 }
 
@@ -133,6 +163,7 @@ main(void)
 		cmocka_unit_test(a_text_is_found_as_it_is),
 		cmocka_unit_test(an_expression_is_found),
 		cmocka_unit_test(what_is_wrong_with_a_pattern_is_said),
+		cmocka_unit_test(usual_expressions_are_welcome),
 		cmocka_unit_test(only_the_start_of_a_line_is_looked_at),
 		cmocka_unit_test(an_expression_that_explodes_is_held_down),
 	};
