@@ -100,8 +100,7 @@ static void
 usual_expressions_are_welcome(void **state UNUSED)
 {
 	static const char *const patterns[] = {
-		"^[0-9]+-[0-9]+-[0-9]+T[0-9]+:[0-9]+:[0-9]+(\\.[0-9]+)? "
-		"+(WARN|ERROR)",
+		"^[0-9]+-[0-9]+T[0-9]+:[0-9]+(\\.[0-9]+)? +(WARN|ERROR)",
 		"^([a-z]+ ?)+$",
 		"^(([a-z0-9]+)(\\.[a-z0-9]+)*)+$",
 		"^ *(a*|b*)+ *$",
