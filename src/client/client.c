@@ -425,6 +425,13 @@ client_call_write(struct client_call *call, const void *bytes, size_t n)
 	return call->http && http_call_write(call->http, bytes, n);
 }
 
+bool
+client_call_write_file(struct client_call *call, int fd, uint64_t offset,
+		       uint64_t n)
+{
+	return call->http && http_call_write_file(call->http, fd, offset, n);
+}
+
 void
 client_call_write_end(struct client_call *call)
 {

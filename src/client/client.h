@@ -83,6 +83,8 @@ struct client_call *client_call_start(struct client *client,
 
 /* A streamed body; true: stop until on_drain. */
 bool client_call_write(struct client_call *call, const void *bytes, size_t n);
+bool client_call_write_file(struct client_call *call, int fd, uint64_t offset,
+			    uint64_t n);
 void client_call_write_end(struct client_call *call);
 
 /* Back-pressure on the answer. */

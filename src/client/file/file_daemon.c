@@ -479,6 +479,14 @@ daemon_write(struct file_call *call, const void *bytes, size_t n)
 	return http && client_call_write(http, bytes, n);
 }
 
+static bool
+daemon_write_file(struct file_call *call, int fd, uint64_t offset, uint64_t n)
+{
+	struct client_call *http = of(call)->http;
+
+	return http && client_call_write_file(http, fd, offset, n);
+}
+
 static void
 daemon_write_end(struct file_call *call)
 {
@@ -521,6 +529,7 @@ static const struct file_ops daemon_ops = {
 	.has_bulk = true,
 	.start = daemon_start,
 	.write = daemon_write,
+	.write_file = daemon_write_file,
 	.write_end = daemon_write_end,
 	.pause = daemon_pause,
 	.resume = daemon_resume,
