@@ -68,6 +68,7 @@ struct client_call_events {
 enum client_flags {
 	CLIENT_REPEAT = 1u << 0,  /* may reach the daemon twice */
 	CLIENT_PATIENT = 1u << 1, /* the answer may take for ever */
+	CLIENT_BULK = 1u << 2,	  /* much is said: worth a shorter way */
 };
 
 /*

@@ -149,7 +149,9 @@ show_link(struct control *control, struct http_exchange *x)
 	jsonw_str(&w, "transport", status.transport);
 	jsonw_int(&w, "pid", getpid());
 	add_numbers(&w, &status);
-	jsonw_u64(&w, "streams", front_n_visitors(config->front));
+	jsonw_u64(&w, "streams",
+		  front_n_visitors(config->front) + status.n_near);
+	jsonw_u64(&w, "near", status.n_near);
 	jsonw_u64(&w, "spare", status.n_spare);
 	add_hello(&w, status.hello);
 	add_daemon(&w, status.daemon);
