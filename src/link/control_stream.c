@@ -13,7 +13,7 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "core/text.h"
-#include "http/server.h"
+#include "link/control_parts.h"
 #include "link/control_stream.h"
 #include "link/front.h"
 #include "link/link.h"
