@@ -437,6 +437,17 @@ come_again(struct exec_stream *s, const struct err *why)
 	s->n_attempts++;
 }
 
+/*
+ * Does it show all from where it began?  Of the end of two streams, one may
+ * still have to come, and where that begins only the daemon knows.
+ */
+static bool
+is_whole(const struct exec_view *view)
+{
+	return view->tail == UINT64_MAX && view->tail_lines == UINT64_MAX &&
+	       view->since == NULL && view->until == NULL;
+}
+
 /* Go on by a shorter way, if there is one now. */
 static void
 move(struct exec_stream *s, struct client_call *call)
@@ -444,8 +455,8 @@ move(struct exec_stream *s, struct client_call *call)
 	struct err err = ERR_INIT;
 
 	s->is_bulk = true;
-	if (s->is_start || s->answer != ANSWER_FRAMES || !can_resume(s) ||
-	    !reach_is_near(client_reach(s->client)))
+	if (s->is_start || s->answer != ANSWER_FRAMES || !is_whole(&s->view) ||
+	    !can_resume(s) || !reach_is_near(client_reach(s->client)))
 		return;
 	client_call_cancel(call);
 	s->call = NULL;

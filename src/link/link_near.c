@@ -33,6 +33,8 @@
 
 #define LOOK_MS 2000
 
+#define MAX_LEASES 1024
+
 struct lease {
 	struct list link;
 	struct link *owner;
@@ -160,6 +162,6 @@ bool
 link_is_near(const struct link *link)
 {
 	return link->state == LINK_ACTIVE && link->streams &&
-	       link->near.is_there &&
+	       link->near.is_there && link->near.n_leases < MAX_LEASES &&
 	       str_eq(link->near.remote, streams_socket(link->streams));
 }

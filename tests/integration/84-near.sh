@@ -54,7 +54,7 @@ cmp_rest() { cat "$TMP/much" - <&7 | cmp - "$TMP/big"; }
 # --- what goes there ---------------------------------------------------------
 
 ok 'a command runs' "$BERTH" run -m far --raw -- true
-ok 'a near machine has a way past the link' wait_for 10 test -S "$links/far.near"
+ok 'a near machine has a way past the link' wait_for 30 test -S "$links/far.near"
 is 'for its user only' "$(stat -c %a "$links/far.near")" 600
 like 'which is the daemon there' "$(curl -sS --unix-socket "$links/far.near" \
 	http://localhost/v1/hello)" "$(link far .hello.nonce)"
@@ -69,6 +69,17 @@ ok '... past the link, but for its beginning' test "$(since)" -lt 8
 ok 'the output of a command comes' eval \
 	'"$BERTH" run -m far --raw -- cat "$TMP/big" | cmp - "$TMP/big"'
 ok '... past the link, but for its beginning' test "$(since)" -lt 8
+id=$("$BERTH" exec start -m far -o text -- cat "$TMP/big")
+ok 'a log is read while it grows' eval \
+	'"$BERTH" logs -m far -f --full --raw "$id" | cmp - "$TMP/big"'
+ok '... and its end later' eval 'tail -c 3000000 "$TMP/big" >"$TMP/end" &&
+	"$BERTH" logs -m far --tail 3000000 --raw "$id" | cmp - "$TMP/end"'
+"$BERTH" run -m far --raw -- sh -c "head -c 4000000 $TMP/big
+	head -c 4000000 $TMP/big >&2" >/dev/null 2>&1
+"$BERTH" logs -m far --tail 2000000 --raw last >"$TMP/out" 2>"$TMP/err"
+is 'of the end of both no more is shown than was asked for' \
+	"$(wc -c <"$TMP/out") $(wc -c <"$TMP/err")" '0 2000000'
+since >"$TMP/out"
 mkdir "$TMP/tree"
 head -c 5000000 "$TMP/big" >"$TMP/tree/a"
 ok 'a tree is sent' "$BERTH" sync push -q -m far "$TMP/tree" "$TMP/sent"
@@ -87,7 +98,7 @@ is 'who asks for a way is given a lease' "$(curl -sS -o /dev/null \
 	-d '{"kind":"near"}' http://localhost/v1/link/stream)" 101
 ok 'it ends with its connection' wait_for 10 is_now far .streams 0
 ok 'another link idles soon' "$BERTH" run -m brief --raw -- true
-wait_for 10 test -S "$links/brief.near"
+wait_for 30 test -S "$links/brief.near"
 mkfifo "$TMP/slow"
 "$BERTH" run -m brief --raw -- cat "$TMP/big" >"$TMP/slow" &
 reader=$!
@@ -121,7 +132,7 @@ sshd_run far
 ok 'no byte is lost or doubled' cmp_rest
 exec 7<&-
 ok '... and the command ends well' wait $reader
-ok 'the way is there again' wait_for 10 test -S "$links/far.near"
+ok 'the way is there again' wait_for 30 test -S "$links/far.near"
 
 "$BERTH" file read -m far "$TMP/big" >"$TMP/slow" 2>"$TMP/err" &
 reader=$!
@@ -136,7 +147,7 @@ ok '... and the command ends well' wait $reader
 : >"$links/far.near"
 ok 'what a killed link left is no hindrance' \
 	"$BERTH" file write -q -m far "$TMP/there" "$TMP/big"
-ok '... and replaced' wait_for 10 test -S "$links/far.near"
+ok '... and replaced' wait_for 30 test -S "$links/far.near"
 
 # --- no such way -------------------------------------------------------------
 
