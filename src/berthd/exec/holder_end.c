@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,7 +22,7 @@
 
 #define OOM_AGE_MS 500
 
-/* Before the command started; a holder has it from the process it came from. */
+/* Before the command started. */
 static uint64_t oom_kills_before;
 
 void
@@ -144,21 +143,6 @@ was_oom(struct holder *h, int sig)
 	return read_oom_kills() > oom_kills_before;
 }
 
-static void
-describe_usage(struct holder *h)
-{
-	struct rusage usage;
-	uint64_t peak = h->cgroup_fd >= 0 ? cgroup_peak(h->cgroup_fd) : 0;
-
-	if (getrusage(RUSAGE_CHILDREN, &usage) < 0)
-		return;
-	h->state.cpu_user_us = (int64_t)usage.ru_utime.tv_sec * 1000000 +
-			       usage.ru_utime.tv_usec;
-	h->state.cpu_system_us = (int64_t)usage.ru_stime.tv_sec * 1000000 +
-				 usage.ru_stime.tv_usec;
-	h->state.max_rss = (int64_t)MAX((uint64_t)usage.ru_maxrss * 1024, peak);
-}
-
 /* Kind, exit code and words for the status that wait gave. */
 static void
 describe_end(struct holder *h)
@@ -232,7 +216,9 @@ conclude(struct holder *h)
 	if (h->in_fd >= 0)
 		holder_close_input(h);
 	capture_drain(&h->capture);
-	describe_usage(h);
+	if (h->cgroup_fd >= 0)
+		h->state.max_rss = MAX(h->state.max_rss,
+				       (int64_t)cgroup_peak(h->cgroup_fd));
 	collect_artifacts(h);
 	if (h->workdir)
 		checkout_remove(&checkout);
