@@ -221,7 +221,7 @@ on_time(struct holder *h)
 	if (now >= h->retry_at)
 		holder_publish(h);
 	if (now >= h->idle_at) {
-		capture_idle(&h->capture);
+		capture_idle();
 		h->idle_at = HOLDER_NEVER;
 	}
 }
