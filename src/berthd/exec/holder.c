@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "berthd/exec/cgroup.h"
+#include "berthd/exec/command.h"
 #include "berthd/exec/control.h"
 #include "berthd/exec/holder.h"
 #include "berthd/exec/holder_own.h"
@@ -43,9 +44,7 @@ take_signals(void)
 	sigaddset(&set, SIGTERM);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	(void)signal(SIGCHLD, SIG_DFL);
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGHUP, SIG_IGN);
-	(void)signal(SIGINT, SIG_IGN);
+	command_ignore_signals();
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 

@@ -21,6 +21,7 @@
 #include "berthd/exec/control.h"
 #include "berthd/exec/holder.h"
 #include "berthd/exec/spawner.h"
+#include "core/clock.h"
 #include "core/fs.h"
 #include "core/proc.h"
 #include "core/sock.h"
@@ -82,14 +83,16 @@ keep_only(int daemon_fd)
 	return kept;
 }
 
-static void __attribute__((noreturn)) run(int daemon_fd)
+static void __attribute__((noreturn)) run(int daemon_fd, uint64_t forked_ns)
 {
+	proc_start_check(forked_ns);
 	proc_title_set("berthd: spawner");
 	/* Orders hold secrets, and so do those that are made of them. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	daemon_fd = keep_only(daemon_fd);
 	/* What is typed at the daemon's terminal ends the daemon, not this. */
 	(void)setsid();
+	proc_ignore_nothing();
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* Nobody waits for holders. */
 	(void)signal(SIGCHLD, SIG_IGN);
@@ -115,6 +118,7 @@ static void __attribute__((noreturn)) run(int daemon_fd)
 int
 spawner_start(struct spawner *spawner, struct err *err)
 {
+	uint64_t now = clock_boot_ns();
 	int ends[2];
 	pid_t pid;
 
@@ -123,7 +127,7 @@ spawner_start(struct spawner *spawner, struct err *err)
 	pid = fork();
 	if (pid == 0) {
 		close(ends[0]);
-		run(ends[1]);
+		run(ends[1], now);
 	}
 	close(ends[1]);
 	if (pid < 0) {
