@@ -18,10 +18,11 @@
 
 enum control_type {
 	/* holder to daemon */
-	CONTROL_STATE = 1,   /* text: the content of state.json */
+	CONTROL_STATE = 1,   /* text: a line of state.json */
 	CONTROL_FAILED,	     /* a: enum err_code; text: why nothing started */
 	CONTROL_STDIN_TAKEN, /* a: bytes of stdin taken in all; b: 1 if closed
 			      */
+	CONTROL_BEGUN,	     /* a: when; the state "starting" in short */
 	CONTROL_FREE,	     /* the end was told; may be given a LAUNCH */
 	/* daemon to holder */
 	CONTROL_CANCEL = 100, /* a: grace in ms, or UINT64_MAX; b: signal */

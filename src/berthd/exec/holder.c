@@ -76,18 +76,45 @@ own_id(void)
  * names along, with one flush of the disk: everything was made before.
  */
 static int
-sync_start(const struct holder *h, int root, struct err *err)
+sync_start(const struct holder *h, int root, int spec, struct err *err)
 {
-	AUTO_CLOSE int spec = openat(h->dir_fd, SPEC_FILE,
-				     O_RDONLY | O_CLOEXEC);
-
-	if (spec < 0 || fdatasync(spec) < 0)
+	if (fdatasync(spec) < 0)
 		return err_sys(err, "sync " SPEC_FILE);
 	if (fs_syncs_names(spec))
 		return 0;
 	if (fsync(h->dir_fd) < 0 || fsync(root) < 0)
 		return err_sys(err, "sync %s", h->launch.root);
 	return 0;
+}
+
+/* Whoever finds the name finds all of it. */
+static int
+put_spec(const struct holder *h, struct err *err)
+{
+	static const char draft[] = SPEC_FILE ".tmp";
+	const char *text = h->launch.spec;
+	AUTO_CLOSE int fd = openat(
+	    h->dir_fd, draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0 || write_full(fd, text, strlen(text)) < 0 ||
+	    renameat(h->dir_fd, draft, h->dir_fd, SPEC_FILE) < 0)
+		return err_sys(err, "write " SPEC_FILE);
+	return TAKE_FD(fd);
+}
+
+static int
+fill_dir(struct holder *h, int root, struct err *err)
+{
+	AUTO_CLOSE int spec = put_spec(h, err);
+
+	if (spec < 0)
+		return -1;
+	h->state_fd = exec_state_create(h->dir_fd, err);
+	if (h->state_fd < 0 ||
+	    capture_open(&h->capture, h->dir_fd, h->launch.max_log, &h->clock,
+			 err) < 0)
+		return -1;
+	return sync_start(h, root, spec, err);
 }
 
 /* The exec's directory with its spec, durable. */
@@ -106,12 +133,7 @@ make_dir(struct holder *h, struct err *err)
 			   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (h->dir_fd < 0)
 		return err_sys(err, "open its directory");
-	if (fs_write_atomic(h->dir_fd, SPEC_FILE, h->launch.spec,
-			    strlen(h->launch.spec), 0, err) < 0 ||
-	    exec_state_create(h->dir_fd, err) < 0 ||
-	    capture_open(&h->capture, h->dir_fd, h->launch.max_log, &h->clock,
-			 err) < 0 ||
-	    sync_start(h, root, err) < 0) {
+	if (fill_dir(h, root, err) < 0) {
 		(void)fs_remove_tree(root, h->launch.id, &(struct err)ERR_INIT);
 		return -1;
 	}
@@ -259,6 +281,7 @@ let_go(struct holder *h)
 	launch_fini(&h->launch);
 	buf_fini(&h->in);
 	fd_close(&h->dir_fd);
+	fd_close(&h->state_fd);
 	fd_close(&h->prepare_fd);
 	fd_close(&h->in_fd);
 	fd_close(&h->cgroup_fd);
@@ -327,6 +350,7 @@ holder_run(int channel, const struct holder_order *first)
 
 		h = (struct holder){
 			.dir_fd = -1,
+			.state_fd = -1,
 			.phase = PREPARING,
 			.state = EXEC_STATE_INIT,
 			.signal_fd = signal_fd,

@@ -34,6 +34,12 @@ holder_tell_state(struct holder *h, int conn)
 	/* Told and then forgotten, an end would become a loss. */
 	if (exec_state_is_end(h->state.kind) && !h->is_durable)
 		return;
+	if (h->state.kind == EXEC_STARTING && conn < 0) {
+		msg = (struct control_msg){ .type = CONTROL_BEGUN,
+					    .a = h->state.started_ns };
+		control_server_send_all(&h->control, &msg, NULL, 0);
+		return;
+	}
 	if (exec_state_encode(&h->state, &text) < 0)
 		return;
 	if (conn < 0)
@@ -65,7 +71,7 @@ holder_publish(struct holder *h)
 	h->state.lost_bytes = (int64_t)h->capture.lost;
 	/* An end says that the records before it are complete. */
 	h->is_durable = (is_flushed || !is_end) &&
-			exec_state_write(h->dir_fd, &h->state, is_end, &err) ==
+			exec_state_add(h->state_fd, &h->state, is_end, &err) ==
 			    0;
 	h->is_durable = h->is_durable || is_removed(h);
 	h->retry_at = h->is_durable ? HOLDER_NEVER : clock_mono_ms() + RETRY_MS;

@@ -30,7 +30,7 @@ enum holder_phase { PREPARING, RUNNING, ENDED };
 
 struct holder {
 	struct launch launch;
-	int dir_fd;
+	int dir_fd, state_fd;
 	enum holder_phase phase;
 	struct exec_state state;
 	struct clock_base clock;

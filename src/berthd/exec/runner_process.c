@@ -60,6 +60,15 @@ on_state_text(struct process_run *p, const void *text, size_t n)
 }
 
 static void
+on_begun(struct process_run *p, uint64_t started_ns)
+{
+	struct exec_state state = EXEC_STATE_INIT;
+
+	state.started_ns = started_ns;
+	p->run.events->on_state(&p->run, &state, p->run.owner);
+}
+
+static void
 on_refusal(struct process_run *p, uint64_t code, const void *text, size_t n)
 {
 	struct err err = ERR_INIT;
@@ -86,6 +95,8 @@ on_message(struct control_client *control UNUSED, const struct control_msg *msg,
 
 	if (msg->type == CONTROL_STATE)
 		on_state_text(p, data, n);
+	else if (msg->type == CONTROL_BEGUN)
+		on_begun(p, msg->a);
 	else if (msg->type == CONTROL_FAILED)
 		on_refusal(p, msg->a, data, n);
 	else if (msg->type == CONTROL_STDIN_TAKEN)
