@@ -527,6 +527,7 @@ on_closed(uv_handle_t *handle)
 	buf_fini(&link->hello);
 	link_clear_daemon(&link->daemon);
 	free(link->near.remote);
+	free(link->near.hidden_path);
 	free(link);
 }
 

@@ -12,11 +12,13 @@
  * counts as a stream, and for whose sake the machine is asked for a sign of
  * life as often as for an answer that is late.
  *
- * The socket lives as long as ssh's master.  A daemon that comes back elsewhere
- * than it was is not reached by it, and then there is none until the next
- * connection.
+ * The socket lives as long as ssh's master.  While the machine is not near any
+ * more it has another name, which nobody looks for.  A daemon that comes back
+ * elsewhere than it was is not reached by it, and then there is none until the
+ * next connection.
  */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -30,6 +32,9 @@
 
 /* ssh's window of 2 MiB in this time is more than a processor encrypts. */
 #define NEAR_US 4000
+
+/* A busy machine does not answer at once either, and is near all the same. */
+#define FAR_US 8000
 
 #define LOOK_MS 2000
 
@@ -93,13 +98,30 @@ link_lease(struct link *link, struct stream *client)
 	uv_timer_start(&link->near.look, on_look, LOOK_MS, LOOK_MS);
 	stream_set_events(client, &lease_events, lease);
 	stream_resume(client);
+	/* It may be farther than it was. */
+	vigil_probe(&link->vigil);
 }
 
 static void
 remove_socket(struct link *link)
 {
 	(void)unlink(link->config.near_path);
-	link->near.is_there = false;
+	(void)unlink(link->near.hidden_path);
+	link->near.is_there = link->near.is_hidden = false;
+}
+
+/* Show the socket or hide it, as the round trip has become. */
+static void
+follow_rtt(struct link *link)
+{
+	const char *shown = link->config.near_path;
+	const char *hidden = link->near.hidden_path;
+	uint64_t rtt_us = link->traffic.meter.rtt_us;
+
+	if (!link->near.is_hidden && rtt_us > FAR_US)
+		link->near.is_hidden = rename(shown, hidden) == 0;
+	else if (link->near.is_hidden && rtt_us <= NEAR_US)
+		link->near.is_hidden = rename(hidden, shown) != 0;
 }
 
 static void
@@ -124,6 +146,8 @@ ask_for_it(struct link *link)
 	link->near.is_asked = true;
 	free(link->near.remote);
 	link->near.remote = xstrdup(streams_socket(link->streams));
+	free(link->near.hidden_path);
+	link->near.hidden_path = xasprintf("%s-", link->config.near_path);
 	remove_socket(link);
 	if (transport->ops->forward(transport, link->config.near_path,
 				    link->near.remote, on_forwarded, &err) < 0)
@@ -142,6 +166,8 @@ link_near_look(struct link *link)
 	if (link->near.is_there &&
 	    !str_eq(link->near.remote, streams_socket(link->streams)))
 		remove_socket(link);
+	if (link->near.is_there)
+		follow_rtt(link);
 	if (!link->near.is_asked && streams_are_forwarded(link->streams) &&
 	    rtt_us > 0 && rtt_us <= NEAR_US)
 		ask_for_it(link);
@@ -162,6 +188,7 @@ bool
 link_is_near(const struct link *link)
 {
 	return link->state == LINK_ACTIVE && link->streams &&
-	       link->near.is_there && link->near.n_leases < MAX_LEASES &&
+	       link->near.is_there && !link->near.is_hidden &&
+	       link->near.n_leases < MAX_LEASES &&
 	       str_eq(link->near.remote, streams_socket(link->streams));
 }

@@ -81,9 +81,10 @@ struct link {
 		struct list leases;
 		size_t n_leases;
 		uv_timer_t look;
-		char *remote;  /* where it leads */
-		bool is_asked; /* in this connection */
-		bool is_there;
+		char *remote;	   /* where it leads */
+		char *hidden_path; /* its name while the machine is far */
+		bool is_asked;	   /* in this connection */
+		bool is_there, is_hidden;
 	} near;
 
 	struct err why;

@@ -149,6 +149,53 @@ ok 'what a killed link left is no hindrance' \
 	"$BERTH" file write -q -m far "$TMP/there" "$TMP/big"
 ok '... and replaced' wait_for 30 test -S "$links/far.near"
 
+# --- near and far ------------------------------------------------------------
+
+mkfifo "$TMP/commands" "$TMP/answers"
+"$BUILD/tests/tools/relay" "${SSHD_PORT[far]}" <"$TMP/commands" \
+	>"$TMP/answers" 2>"$TMP/relay-err" &
+exec 8>"$TMP/commands" 9<"$TMP/answers"
+read -r wire <&9
+say() {
+	echo "$*" >&8
+	read -r _ <&9
+}
+printf 'Host moves\n\tHostName 127.0.0.1\n\tPort %s\n' "$wire" >>"$SSHD/hosts"
+echo "[127.0.0.1]:$wire $(cut -d' ' -f1,2 "$SSHD/far/host_key.pub")" \
+	>>"$SSHD/known_hosts"
+cleanup_at_exit "$BERTH" link stop moves
+"$BERTH" run -m moves --raw -- true
+ok 'a machine is near' wait_for 30 test -S "$links/moves.near"
+say delay 40000
+ok '... until it is far' wait_for 30 test ! -e "$links/moves.near"
+ok '... and is used by the link' "$BERTH" file write -q -m moves \
+	"$TMP/there" "$TMP/tree/a"
+ok '... all of it' test "$(link moves .bytes_out)" -gt 5000000
+say delay 0
+ok '... and near again' wait_for 60 test -S "$links/moves.near"
+ok '... with the same daemon' "$BERTH" file write -q -m moves \
+	"$TMP/there" "$TMP/tree/a"
+ok '... past the link' test "$(link moves .bytes_out)" -lt 6000000
+truncate -s 500M "$TMP/huge"
+cut_while() { # NAME COMMAND...: in the middle
+	"${@:2}" >"$TMP/out" 2>"$TMP/err" &
+	local runs=$!
+	wait_for 20 is_now moves .near 1
+	say reset
+	ok "$1" wait $runs || note <"$TMP/err"
+	wait_for 20 test -S "$links/moves.near"
+}
+cut_while 'a write that is cut goes on' "$BERTH" file write -q -m moves \
+	"$TMP/there" "$TMP/huge"
+ok '... to the same' cmp "$TMP/there" "$TMP/huge"
+cut_while 'a read that is cut goes on' "$BERTH" file read -m moves \
+	"$TMP/huge" -o "$TMP/here"
+ok '... to the same' cmp "$TMP/here" "$TMP/huge"
+ok 'they were cut' test "$(link moves .reconnects)" -eq 2
+rm -f "$TMP/huge" "$TMP/here" "$TMP/there"
+"$BERTH" link stop moves
+ok 'nothing is left of it' wait_for 10 eval '! ls "$links"/moves.near*'
+
 # --- no such way -------------------------------------------------------------
 
 BERTH_HOME=$TMP/far "$BERTHD" stop
