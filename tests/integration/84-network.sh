@@ -5,6 +5,7 @@
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"
+. "$ROOT/tests/wire.sh"
 
 mkdir -p "$BERTH_HOME/config"
 cat >"$BERTH_HOME/config/config.yaml" <<YAML
@@ -19,28 +20,14 @@ export BERTH_BERTHD_DIR=$BUILD/src/berthd
 sshd_start real "SetEnv BERTH_HOME=$TMP/real"
 cleanup_at_exit T_stop_home "$TMP/real"
 
-# A wire to it that can be cut, in descriptors 8 (commands) and 9 (answers).
-mkfifo "$TMP/commands" "$TMP/answers"
-"$BUILD/tests/tools/relay" "${SSHD_PORT[real]}" <"$TMP/commands" \
-	>"$TMP/answers" &
-exec 8>"$TMP/commands" 9<"$TMP/answers"
-read -r port <&9
-wire() {
-	local n
-	echo "$*" >&8
-	read -r n <&9
-}
-SSHD_PORT[far]=$port
-sshd_host far far
-echo "[127.0.0.1]:$port $(cut -d' ' -f1,2 "$SSHD/real/host_key.pub")" \
-	>>"$SSHD/known_hosts"
+# A wire to it that can be cut.
+wire_start far real
 
 end_links() {
 	local name
 	for name in far short silent; do
 		"$BERTH" link stop "$name"
 	done
-	exec 8>&-
 }
 cleanup_at_exit end_links
 link() {
