@@ -4,6 +4,7 @@
 # Timeout: 240
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"
+. "$ROOT/tests/wire.sh"
 
 [ -e "$BUILD/tests/unit/link/link_transport_libssh_test" ] ||
 	skip_all 'built without libssh'
@@ -20,17 +21,40 @@ sshd_host listed plain "RevokedHostKeys $TMP/none"
 down 'a list of revoked keys' UNSUPPORTED RevokedHostKeys listed
 
 library=$(ldconfig -p | sed -n 's/.*libssh\.so\.4 .*=> //p' | head -n 1)
-if [ -n "$library" ] && unshare -m true 2>/dev/null; then
-	run_without() {
-		unshare -m sh -c 'mount --bind /dev/null "$1" && shift && exec "$@"' \
-			- "$library" timeout 60 "$@" </dev/null 2>"$TMP/said"
-	}
-	run_without "$BUILD/tests/tools/link_run" -T libssh -s "$TMP/l" \
-		-m plain exec true
+if [ -n "$library" ] && can_mount; then
+	RUN_WRAP=$(with_file /dev/null "$library") run plain exec true </dev/null
 	like 'where libssh is missing its package is named' "$(said)" \
 		'down UNSUPPORTED libssh is not installed'
 else
 	cannot 'where libssh is missing' 'needs root and namespaces'
+fi
+
+# --- addresses --------------------------------------------------------------
+
+# A name with two, of which the first swallows packets.
+if can_mount; then
+	wire_start swallows plain
+	wire full
+	port=${SSHD_PORT[swallows]}
+	sshd_start second_address "ListenAddress 127.0.0.3:$port"
+	SSHD_PORT[two]=$port
+	sshd_know two second_address two.test
+	printf '%s two.test\n' 127.0.0.1 127.0.0.3 >"$TMP/addresses"
+	RUN_WRAP=$(with_file "$TMP/addresses" /etc/hosts)
+	began=${EPOCHREALTIME/./}
+	works 'an address that swallows packets is not the last' two \
+		-d two.test -p "$port"
+	took=$(((${EPOCHREALTIME/./} - began) / 1000))
+	note "after $took ms"
+	ok 'nor waited for' test $took -le $((10000 * ${BERTH_TEST_SLOW:-1}))
+	sshd_cut second_address
+	down 'when none is left each is named with its cause' UNREACHABLE \
+		"no connection in 1 s .*: 127.0.0.1 port $port: no answer; 127.0.0.3: Connection refused" \
+		two -d two.test -p "$port" -t 1000
+	RUN_WRAP=
+	wire_end
+else
+	cannot 'addresses that swallow packets' 'needs root and namespaces'
 fi
 
 # --- host keys --------------------------------------------------------------
@@ -155,8 +179,8 @@ cp "$TMP/known" "$SSHD/known_hosts"
 sed -i "s#transport: libssh#&, auth: key, key_file: $TMP/locked#" \
 	"$BERTH_HOME/config/config.yaml"
 answers 'a passphrase is asked for' passphrase 'open sesame'
-if [ -x "$TMP/wrap" ]; then
-	SSHD_WRAP="unshare -m $TMP/wrap" sshd_start secretly 'UsePAM yes' \
+if can_mount; then
+	SSHD_WRAP=$own_pam sshd_start secretly 'UsePAM yes' \
 		'PasswordAuthentication yes' 'AuthenticationMethods password' \
 		"SetEnv BERTH_HOME=$TMP/there"
 	sed -i 's#ssh: there, .*#ssh: secretly, transport: libssh, auth: password}#' \
