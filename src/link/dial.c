@@ -38,8 +38,9 @@ struct attempt {
 };
 
 struct dial {
-	char **addresses;
+	char **addresses, *from;
 	uint16_t port;
+	int family;
 	struct attempt *attempts;
 	size_t n_attempts, next;
 	dial_done_fn *done;
@@ -60,6 +61,7 @@ on_closed(uv_handle_t *handle)
 	if (--dial->n_handles > 0)
 		return;
 	strv_free(dial->addresses);
+	free(dial->from);
 	free(dial->attempts);
 	free(dial);
 }
@@ -109,7 +111,11 @@ fail(struct dial *dial)
 	AUTO_FREE char *report = dial_describe(dial);
 	struct err err = ERR_INIT;
 
-	err_set(&err, ERR_UNREACHABLE, "connect to %s", report);
+	if (dial->n_attempts == 0)
+		err_set(&err, ERR_UNREACHABLE, "the host has no IPv%d address",
+			dial->family == AF_INET ? 4 : 6);
+	else
+		err_set(&err, ERR_UNREACHABLE, "connect to %s", report);
 	dial->done(-1, &err, dial->owner);
 }
 
@@ -133,8 +139,9 @@ on_answer(uv_poll_t *poll, int status, int events UNUSED)
 	socklen_t size = sizeof(attempt->error);
 	int fd = take_socket(attempt);
 
-	attempt->error = -status;
 	(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &attempt->error, &size);
+	if (attempt->error == 0 && status < 0)
+		attempt->error = -status;
 	if (attempt->error == 0) {
 		stop(dial);
 		dial->done(fd, NULL, dial->owner);
@@ -146,20 +153,24 @@ on_answer(uv_poll_t *poll, int status, int events UNUSED)
 
 /* A socket that connects; -1 with errno. */
 static int
-connect_to(const char *address, uint16_t port)
+connect_to(const char *address, const struct dial *dial)
 {
 	AUTO_CLOSE int fd = -1;
-	struct sockaddr_storage addr;
-	socklen_t size;
+	struct sockaddr_storage to, from;
+	socklen_t to_len, from_len;
 
-	if (!sock_address(address, port, &addr, &size)) {
+	if (!sock_address(address, dial->port, &to, &to_len) ||
+	    (dial->from && !sock_address(dial->from, 0, &from, &from_len))) {
 		errno = EAFNOSUPPORT;
 		return -1;
 	}
-	fd = socket(addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+	fd = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
 		    0);
-	if (fd < 0 || (connect(fd, (struct sockaddr *)&addr, size) < 0 &&
-		       errno != EINPROGRESS))
+	if (fd < 0 ||
+	    (dial->from && bind(fd, (struct sockaddr *)&from, from_len) < 0))
+		return -1;
+	if (connect(fd, (struct sockaddr *)&to, to_len) < 0 &&
+	    errno != EINPROGRESS)
 		return -1;
 	return TAKE_FD(fd);
 }
@@ -169,7 +180,7 @@ attempt_begin(struct attempt *attempt)
 {
 	struct dial *dial = attempt->dial;
 
-	attempt->fd = connect_to(attempt->address, dial->port);
+	attempt->fd = connect_to(attempt->address, dial);
 	if (attempt->fd < 0) {
 		attempt->error = errno;
 		return;
@@ -218,6 +229,25 @@ next_of(char *const *addresses, size_t *i, bool v6)
 	return addresses[*i] ? addresses[(*i)++] : NULL;
 }
 
+static int
+family_of(const char *address)
+{
+	return is_v6(address) ? AF_INET6 : AF_INET;
+}
+
+/* Those of the family that counts, or of that of our own address. */
+static void
+add_addresses(struct dial *dial, const struct dial_config *config)
+{
+	dial->family = config->family;
+	if (dial->family == AF_UNSPEC && config->from)
+		dial->family = family_of(config->from);
+	for (char *const *p = config->addresses; *p; p++) {
+		if (dial->family == AF_UNSPEC || dial->family == family_of(*p))
+			strv_add(&dial->addresses, *p);
+	}
+}
+
 /* The families take turns, beginning with that of the first. */
 static void
 add_attempts(struct dial *dial)
@@ -241,8 +271,9 @@ dial_new(const struct dial_config *config, dial_done_fn *done, void *owner)
 {
 	struct dial *dial = xcalloc(1, sizeof(*dial));
 
-	dial->addresses = strv_copy(config->addresses);
+	add_addresses(dial, config);
 	dial->port = config->port;
+	dial->from = config->from ? xstrdup(config->from) : NULL;
 	dial->done = done;
 	dial->owner = owner;
 	add_attempts(dial);

@@ -24,8 +24,10 @@ struct uv_loop_s;
 
 struct dial_config {
 	struct uv_loop_s *loop;
-	char *const *addresses; /* numeric; borrowed during dial_new */
+	char *const *addresses; /* numeric; borrowed, as all, during dial_new */
 	uint16_t port;
+	int family;	  /* the only one: AF_INET, AF_INET6; or AF_UNSPEC */
+	const char *from; /* numeric, of this host; or NULL: any */
 };
 
 /*

@@ -48,6 +48,8 @@ start_dialling(struct session *s, char *const *addresses)
 		.loop = s->config.loop,
 		.addresses = addresses,
 		.port = (uint16_t)s->resolved.port,
+		.family = s->resolved.address_family,
+		.from = s->resolved.bind_address,
 	};
 
 	s->state = SESSION_DIALLING;
@@ -147,11 +149,17 @@ refuse_what_is_not_ours(const struct session *s, struct err *err)
 {
 	const struct resolved *r = &s->resolved;
 	const struct machine *m = s->config.machine;
+	struct sockaddr_storage addr;
+	socklen_t len;
+	bool has_name = r->bind_address &&
+			!sock_address(r->bind_address, 0, &addr, &len);
 	const char *what = r->proxy_jump	  ? "ProxyJump"
 			   : r->proxy_command	  ? "ProxyCommand"
 			   : r->revoked_host_keys ? "RevokedHostKeys"
-			   : m->forward_agent	  ? "forwarding an agent"
-						  : NULL;
+			   : r->bind_interface	  ? "BindInterface"
+			   : has_name	      ? "a BindAddress that is a name"
+			   : m->forward_agent ? "forwarding an agent"
+					      : NULL;
 
 	if (what == NULL)
 		return 0;

@@ -57,6 +57,15 @@ else
 	cannot 'addresses that swallow packets' 'needs root and namespaces'
 fi
 
+sshd_host bound plain 'BindAddress 127.0.0.5' 'AddressFamily inet'
+is 'BindAddress is honoured' \
+	"$(run bound exec 'echo "${SSH_CONNECTION%% *}"' </dev/null)" 127.0.0.5
+sshd_host six plain 'AddressFamily inet6'
+down 'AddressFamily, too' UNREACHABLE 'the host has no IPv6 address' six
+sshd_host by_name plain 'BindAddress localhost'
+down 'an address of ours by its name is refused' UNSUPPORTED \
+	'a BindAddress that is a name' by_name
+
 # --- host keys --------------------------------------------------------------
 
 sshd_host hashed plain 'HashKnownHosts yes' \

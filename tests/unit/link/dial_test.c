@@ -352,6 +352,59 @@ the_families_take_turns(void **state UNUSED)
 }
 
 static void
+run_from(struct rig *rig, int family, const char *from,
+	 const char *const *addresses)
+{
+	const struct dial_config config = {
+		.loop = &rig->loop,
+		.addresses = (char *const *)(uintptr_t)addresses,
+		.port = rig->port,
+		.family = family,
+		.from = from,
+	};
+
+	rig->dial = dial_new(&config, on_done, rig);
+	run(rig);
+}
+
+static void
+one_family_may_be_asked_for(void **state UNUSED)
+{
+	static const char *const addresses[] = { "::1", A, NULL };
+	struct rig rig;
+
+	rig_init(&rig);
+	close(listen_on(&rig, A, 8));
+	run_from(&rig, AF_INET, NULL, addresses);
+	assert_err(rig.why, ERR_UNREACHABLE, "connect to " A " port");
+	run_from(&rig, AF_INET6, NULL, addresses + 1);
+	assert_err(rig.why, ERR_UNREACHABLE, "the host has no IPv6 address");
+	rig_fini(&rig);
+}
+
+static void
+it_goes_out_by_the_address_that_it_is_given(void **state UNUSED)
+{
+	static const char *const addresses[] = { "::1", A, NULL };
+	AUTO_CLOSE int a = -1;
+	struct sockaddr_in from;
+	socklen_t len = sizeof(from);
+	struct rig rig;
+
+	rig_init(&rig);
+	a = listen_on(&rig, A, 8);
+	run_from(&rig, AF_UNSPEC, C, addresses);
+	assert_peer(rig.fd, A);
+	assert_return_code(getsockname(rig.fd, (struct sockaddr *)&from, &len),
+			   errno);
+	assert_int_equal(ntohl(from.sin_addr.s_addr), 0x7f000004);
+	close(TAKE_FD(rig.fd));
+	run_from(&rig, AF_UNSPEC, "192.0.2.1", addresses);
+	assert_err(rig.why, ERR_UNREACHABLE, "Cannot assign requested address");
+	rig_fini(&rig);
+}
+
+static void
 it_may_be_freed_before_it_began(void **state UNUSED)
 {
 	static const char *const addresses[] = { A, NULL };
@@ -379,6 +432,8 @@ main(void)
 		cmocka_unit_test(if_all_fail_each_is_named_with_its_cause),
 		cmocka_unit_test(who_gives_up_learns_who_was_silent),
 		cmocka_unit_test(the_families_take_turns),
+		cmocka_unit_test(one_family_may_be_asked_for),
+		cmocka_unit_test(it_goes_out_by_the_address_that_it_is_given),
 		cmocka_unit_test(it_may_be_freed_before_it_began),
 	};
 
