@@ -7,6 +7,7 @@
 #	sshd_stop NAME			the server, and who is logged in
 #	sshd_restart NAME [LINE...]	on the same port
 #	sshd_cut NAME			kill -9 of all of it
+#	n_logins NAME			how many there have been, with a key
 #	sshd_know NAME [SERVER [HOST]]	the key of SERVER (NAME) is the known
 #					one at the port of NAME
 #	with_file FILE PLACE		words to put before a command that is to
@@ -142,6 +143,8 @@ sshd_start() {
 	fail "an ssh server starts" "$(tail -n 20 "$dir/log")"
 	exit 1
 }
+
+n_logins() { grep -c 'Accepted publickey' "$SSHD/$1/log"; }
 
 # The processes of a server: the listener and all below it that are sshd.
 sshd_pids() {

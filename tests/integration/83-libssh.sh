@@ -5,6 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"
 . "$ROOT/tests/wire.sh"
+. "$ROOT/tests/machines.sh"
 
 [ -e "$BUILD/tests/unit/link/link_transport_libssh_test" ] ||
 	skip_all 'built without libssh'
@@ -102,30 +103,17 @@ exec 9>&-
 
 # --- through berth ----------------------------------------------------------
 
-sshd_start there "SetEnv BERTH_HOME=$TMP/there" "AuthorizedKeysFile $TMP/keys"
-mkdir -p "$BERTH_HOME/config"
-cat >"$BERTH_HOME/config/config.yaml" <<YAML
+use_config <<YAML
 defaults: {keep_alive: 2s, retry: {first: 200ms, max: 1s, limit: 30}}
 machines:
   - {name: there, ssh: there, transport: libssh}
 YAML
-use_home "${BERTH_HOME#"$TMP"/}"
-export BERTH_BERTHD_DIR=$BUILD/src/berthd
-stop_there() {
-	"$BERTH" link stop there
-	BERTH_HOME=$TMP/there "$BERTHD" stop
-}
-cleanup_at_exit stop_there
-link() {
-	curl -sS --max-time 60 --unix-socket "$BERTH_HOME/run/link/there.ctl" \
-		"http://localhost$1" "${@:2}"
-}
-state_is() { [ "$(link /v1/link | jq -r .state)" = "$1" ]; }
+machine_start there "AuthorizedKeysFile $TMP/keys"
 
 is 'a command runs there' "$("$BERTH" run -m there --raw -- echo hello \
 	2>"$TMP/err")" hello || note <"$TMP/err"
-like 'by libssh' "$(link /v1/link | jq -r .transport)" libssh
-is 'and no ssh works for it' "$(pgrep -c -P "$(link /v1/link | jq -r .pid)" \
+like 'by libssh' "$(link there /v1/link | jq -r .transport)" libssh
+is 'and no ssh works for it' "$(pgrep -c -P "$(link there /v1/link | jq -r .pid)" \
 	-x ssh)" 0
 head -c 2000000 /dev/urandom >"$TMP/big"
 ok 'megabytes go through, both ways' eval \
@@ -144,10 +132,10 @@ go_on 5
 ok 'output comes' wait_for 10 has_lines 250
 sshd_cut there
 ok 'the link notices that the connection is cut' \
-	wait_for 10 state_is reconnecting
+	wait_for 10 state_is there reconnecting
 go_on 5
 sshd_run there
-ok 'and is back soon after the machine is' wait_for 10 state_is active
+ok 'and is back soon after the machine is' wait_for 10 state_is there active
 go_on 15
 exec 7>&-
 wait "$slow"
@@ -158,26 +146,17 @@ is 'its output can be read later' "$("$BERTH" exec logs -m there --raw \
 	1000 || note <"$TMP/err"
 
 # Questions, by the API.
-again() {
-	"$BERTH" link stop there
-	wait_for 5 test ! -e "$BERTH_HOME/run/link/there.ctl"
-}
-ask() {
-	exec curl -sS -N --max-time 60 -X POST -d '{"interactive":true}' \
-		--unix-socket "$BERTH_HOME/run/link/there.ctl" \
-		http://localhost/v1/link/connect
-}
 # answers WHAT KIND ANSWER: the question comes and is answered.
 answers() {
 	local id asked
-	again
+	link_stop there
 	"$BERTH_LINK" there
 	: >"$TMP/stages"
-	ask >"$TMP/stages" &
+	connect_link there >"$TMP/stages" &
 	asked=$!
 	wait_for 20 file_has "$TMP/stages" "\"kind\":\"$2\""
 	id=$(jq -r 'select(.type=="prompt").id' "$TMP/stages")
-	link "/v1/link/prompts/$id" -X POST -d "{\"answer\":\"$3\"}" >/dev/null
+	link there "/v1/link/prompts/$id" -X POST -d "{\"answer\":\"$3\"}" >/dev/null
 	wait "$asked"
 	like "$1" "$(tail -n 1 "$TMP/stages")" '"type":"active"'
 }
@@ -200,13 +179,13 @@ if can_mount; then
 else
 	cannot 'a password is asked for' 'needs root and namespaces'
 fi
-again
+link_stop there
 echo "[127.0.0.1]:${SSHD_PORT[there]} $(cut -d' ' -f1,2 \
 	"$SSHD/keys/host_key.pub")" >"$SSHD/known_hosts"
 setsid -w "$BERTH" run -m there -- true >"$TMP/err" 2>&1
 is 'a changed host key is a stop' $? 76
 like 'with the command that ends it' "$(cat "$TMP/err")" 'ssh-keygen -R'
-again
+link_stop there
 cp "$TMP/known" "$SSHD/known_hosts"
 echo "@revoked * $(cut -d' ' -f1,2 "$SSHD/there/host_key.pub")" \
 	>>"$SSHD/known_hosts"

@@ -5,20 +5,17 @@
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"
+. "$ROOT/tests/machines.sh"
 . "$ROOT/tests/wire.sh"
 
-mkdir -p "$BERTH_HOME/config"
-cat >"$BERTH_HOME/config/config.yaml" <<YAML
+use_config <<YAML
 defaults: {keep_alive: 1s, retry: {first: 100ms, max: 1s, limit: 1000}}
 machines:
   - {name: short, ssh: far, keep_alive: 1s, retry: {first: 50ms, max: 50ms, limit: 2}}
   - {name: silent, ssh: far, keep_alive: 0}
   - {name: inside, ssh: inside, keep_alive: 1s, retry: {first: 60s, max: 60s, limit: 9}}
 YAML
-use_home "${BERTH_HOME#"$TMP"/}"
-export BERTH_BERTHD_DIR=$BUILD/src/berthd
-sshd_start real "SetEnv BERTH_HOME=$TMP/real"
-cleanup_at_exit T_stop_home "$TMP/real"
+machine_start real
 
 # A wire to it that can be cut.
 wire_start far real
@@ -30,11 +27,6 @@ end_links() {
 	done
 }
 cleanup_at_exit end_links
-link() {
-	curl -sS --max-time 60 --unix-socket "$BERTH_HOME/run/link/$1.ctl" \
-		"http://localhost$2" "${@:3}"
-}
-state_is() { [ "$(link "$1" /v1/link | jq -r .state)" = "$2" ]; }
 now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
 # Of the last event of a type: when, in milliseconds.
 event_ms() {
