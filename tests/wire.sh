@@ -23,9 +23,8 @@ wire_start() {
 }
 
 wire() {
-	local n
 	echo "$*" >&8
-	read -r n <&9
+	read -r _ <&9
 }
 
 wire_end() {

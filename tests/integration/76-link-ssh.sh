@@ -5,6 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"
 . "$ROOT/tests/machines.sh"
+. "$ROOT/tests/paced.sh"
 
 use_config <<YAML
 defaults: {keep_alive: 2s, retry: {first: 200ms, max: 1s, limit: 30}}
@@ -44,34 +45,23 @@ is 'that is found out once' \
 
 # --- loss --------------------------------------------------------------------
 
-numbers=$TMP/numbers
-seq 1 2000 >"$numbers"
-# shellcheck disable=SC2016
-slowly='i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo $i; [ $((i % 50)) -gt 0 ] || read -r x; done'
-mkfifo "$TMP/pace"
-"$BERTH" run -m far --raw --stdin -- sh -c "$slowly" <"$TMP/pace" \
-	>"$TMP/out" 2>"$TMP/err" &
-slow=$!
-exec 7>"$TMP/pace"
-go_on() { for _ in $(seq "$1"); do echo >&7; done; }
-has_lines() { [ "$(wc -l <"$TMP/out")" -ge "$1" ]; }
-go_on 5
+paced_start far 2000 50
+paced_on 5
 ok 'output comes' wait_for 10 has_lines 250
 cp "$BERTH_LINK" "$TMP/upgrade"
 mv "$TMP/upgrade" "$BERTH_LINK"
 sshd_cut far
 ok 'the link notices that the connection is cut' \
 	wait_for 10 state_is far reconnecting
-go_on 5
+paced_on 5
 sshd_run far
 ok 'and is back soon after the machine is' wait_for 10 state_is far active
 ok 'and has ssh ask by the program that an upgrade left there' \
 	test -x "$BERTH_HOME/run/link/berth-askpass"
-go_on 30
-exec 7>&-
-wait "$slow"
+paced_on 30
+paced_wait
 is 'the command ends as if nothing had been' $? 0
-ok 'without a byte lost or doubled' cmp "$TMP/out" "$numbers"
+ok 'without a byte lost or doubled' paced_is_whole
 like 'who waited was told' "$(cat "$TMP/err")" \
 	'link to far lost, trying again.*link to far is back'
 is 'it is counted' "$(link far /v1/link | jq -r .reconnects)" 1

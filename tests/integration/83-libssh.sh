@@ -6,6 +6,7 @@
 . "$ROOT/tests/sshd.sh"
 . "$ROOT/tests/wire.sh"
 . "$ROOT/tests/machines.sh"
+. "$ROOT/tests/paced.sh"
 
 [ -e "$BUILD/tests/unit/link/link_transport_libssh_test" ] ||
 	skip_all 'built without libssh'
@@ -119,28 +120,19 @@ head -c 2000000 /dev/urandom >"$TMP/big"
 ok 'megabytes go through, both ways' eval \
 	'"$BERTH" run -m there --raw --stdin -- cat <"$TMP/big" | cmp - "$TMP/big"'
 
-# shellcheck disable=SC2016
-slowly='i=0; while [ $i -lt 1000 ]; do i=$((i+1)); echo $i; [ $((i % 50)) -gt 0 ] || read -r x; done'
-mkfifo "$TMP/pace"
-"$BERTH" run -m there --raw --stdin -- sh -c "$slowly" <"$TMP/pace" \
-	>"$TMP/out" 2>"$TMP/err" &
-slow=$!
-exec 7>"$TMP/pace"
-go_on() { for _ in $(seq "$1"); do echo >&7; done; }
-has_lines() { [ "$(wc -l <"$TMP/out")" -ge "$1" ]; }
-go_on 5
+paced_start there 1000 50
+paced_on 5
 ok 'output comes' wait_for 10 has_lines 250
 sshd_cut there
 ok 'the link notices that the connection is cut' \
 	wait_for 10 state_is there reconnecting
-go_on 5
+paced_on 5
 sshd_run there
 ok 'and is back soon after the machine is' wait_for 10 state_is there active
-go_on 15
-exec 7>&-
-wait "$slow"
+paced_on 15
+paced_wait
 is 'the command ends as if nothing had been' $? 0
-ok 'without a byte lost or doubled' cmp "$TMP/out" <(seq 1 1000)
+ok 'without a byte lost or doubled' paced_is_whole
 is 'its output can be read later' "$("$BERTH" exec logs -m there --raw \
 	"$("$BERTH" exec ls -m there -q | head -n 1)" 2>"$TMP/err" | wc -l)" \
 	1000 || note <"$TMP/err"

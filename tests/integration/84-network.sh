@@ -6,6 +6,7 @@
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"
 . "$ROOT/tests/machines.sh"
+. "$ROOT/tests/paced.sh"
 . "$ROOT/tests/wire.sh"
 
 use_config <<YAML
@@ -33,26 +34,13 @@ event_ms() {
 	date -d "$("$BERTH" events -m "$1" --jsonl |
 		jq -r "select(.type==\"$2\").time" | tail -n 1)" +%s%3N
 }
-numbers() {
-	# shellcheck disable=SC2016
-	echo 'i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo $i;
-		[ $((i % 100)) -gt 0 ] || read -r x; done'
-}
-seq 400 >"$TMP/numbers"
-mkfifo "$TMP/pace"
 begin_numbers() {
-	: >"$TMP/out"
-	"$BERTH" run -m "$1" --raw --stdin -- sh -c "$(numbers)" <"$TMP/pace" \
-		>"$TMP/out" 2>"$TMP/err" &
-	client=$!
-	exec 7>"$TMP/pace"
+	paced_start "$1" 400 100
 	wait_for 10 has_lines 100
 }
-has_lines() { [ "$(wc -l <"$TMP/out")" -ge "$1" ]; }
 end_numbers() {
-	printf '\n\n\n\n' >&7
-	exec 7>&-
-	wait "$client"
+	paced_on 4
+	paced_wait
 }
 
 # --- half-open ---------------------------------------------------------------
@@ -70,7 +58,7 @@ ok 'within keep_alive and the time for a sign of life' \
 ok 'and is replaced' wait_for 10 state_is far active
 end_numbers
 is 'who waited goes on' $? 0
-ok 'byte for byte' cmp "$TMP/out" "$TMP/numbers"
+ok 'byte for byte' paced_is_whole
 like 'and was told why' "$(cat "$TMP/err")" \
 	'link to far lost, trying again \((no sign of life|Timeout, server)'
 wire forget
@@ -100,19 +88,18 @@ rm -r "$TMP/copy" "$TMP/tree"
 begin_numbers far
 link_pid=$(link far /v1/link | jq -r .pid)
 ssh_pid=$(pgrep -x ssh -P "$link_pid")
-kill -STOP "$client" "$link_pid" "$ssh_pid"
+kill -STOP "$PACED" "$link_pid" "$ssh_pid"
 wire drop
-printf '\n\n\n\n' >&7
+paced_on 4
 # Longer than a keep-alive and its answer.
 timeout 4 tail -f /dev/null
 woke=$(now_ms)
-kill -CONT "$ssh_pid" "$link_pid" "$client"
+kill -CONT "$ssh_pid" "$link_pid" "$PACED"
 ok 'after it stood still the link is soon back' wait_for 15 has_lines 400
 note "after $(($(now_ms) - woke)) ms"
-exec 7>&-
-wait "$client"
+paced_wait
 is 'and who slept, too, goes on' $? 0
-ok 'byte for byte, again' cmp "$TMP/out" "$TMP/numbers"
+ok 'byte for byte, again' paced_is_whole
 wire forget
 
 # --- without signs of life ---------------------------------------------------
@@ -149,14 +136,14 @@ ok 'a machine that is back is used' wait_for 10 state_is far active
 took=$(($(event_ms far success) - back))
 note "after $took ms; plain ssh takes $plain ms"
 end_numbers
-ok 'byte for byte, for the third time' cmp "$TMP/out" "$TMP/numbers"
+ok 'byte for byte, for the third time' paced_is_whole
 
 # --- given up ----------------------------------------------------------------
 
 begin_numbers short
 wire down
 wire close
-wait "$client"
+wait "$PACED"
 is 'who waits for a machine that is given up is unreachable' $? 69
 exec 7>&-
 like 'and learns what to do' "$(cat "$TMP/err")" 'short is given up: .*berth logs -m short -f'
