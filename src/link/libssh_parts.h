@@ -88,6 +88,7 @@ struct libssh {
 #undef LIBSSH_MEMBER
 };
 
+/* --- libssh_load.c --- */
 /* All NULL until libssh_load has succeeded. */
 extern struct libssh libssh;
 

@@ -5,7 +5,7 @@
  *
  * For hosts without OpenSSH's client, or where its process is too much.  What
  * it cannot do is refused with a pointer to `transport: openssh': hosts on the
- * way, proxy commands, forwarded agents, RevokedHostKeys.
+ * way, proxy commands, forwarded agents, RevokedHostKeys, BindInterface.
  *
  *	RESOLVING  `ssh -G', where there is an ssh, says what the user's
  *		   configuration comes to; libssh reads none itself
@@ -16,9 +16,10 @@
  *	ENTERING   libssh_auth.c
  *	UP	   channels (libssh_channel.c)
  *
- * libssh is loaded when the first such machine is used.  Its session does not
- * block; session_turn does whatever can be done and is called when the socket
- * is ready, when an answer has come, or when the owner asked for something.
+ * libssh is loaded when the first such machine is used (libssh_load.c).  Its
+ * session does not block; session_turn does whatever can be done and is called
+ * when the socket is ready, when an answer has come, or when the owner asked
+ * for something.
  *
  * libssh closes its socket whenever it likes, and the loop must not watch a
  * number that means another file by then: it watches a duplicate.  Nor does
@@ -29,7 +30,6 @@
  * whether the answer came.
  */
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -57,46 +57,6 @@
 
 /* Packets are read in pieces of 4 KiB; then others have their turn. */
 #define POLLS_PER_TURN 64
-
-struct libssh libssh;
-
-/* --- loading --- */
-
-static int
-not_installed(struct err *err)
-{
-	err_set(err, ERR_UNSUPPORTED, "libssh is not installed");
-	return err_hint(err, "install the package libssh-4 (libssh on Fedora), "
-			     "or set 'transport: openssh' for the machine");
-}
-
-int
-libssh_load(struct err *err)
-{
-	static const char *const names[] = {
-#define LIBSSH_NAME(name) #name,
-		LIBSSH_FUNCTIONS(LIBSSH_NAME)
-#undef LIBSSH_NAME
-	};
-	void *functions[ARRAY_SIZE(names)];
-	void *library;
-
-	_Static_assert(sizeof(functions) == sizeof(libssh), "all of them");
-	if (libssh.ssh_new)
-		return 0;
-	library = dlopen("libssh.so.4", RTLD_NOW | RTLD_LOCAL);
-	if (library == NULL)
-		return not_installed(err);
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		functions[i] = dlsym(library, names[i]);
-		if (functions[i] == NULL)
-			return err_set(err, ERR_UNSUPPORTED,
-				       "this libssh is too old: it has no %s",
-				       names[i]);
-	}
-	memcpy(&libssh, functions, sizeof(libssh));
-	return 0;
-}
 
 /* --- the end --- */
 
