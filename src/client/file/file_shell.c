@@ -228,15 +228,6 @@ static void PRINTF(3, 4)
  * What is told of files
  */
 
-static enum file_type
-type_of(uint64_t mode)
-{
-	return S_ISREG(mode)   ? FILE_REGULAR
-	       : S_ISDIR(mode) ? FILE_DIR
-	       : S_ISLNK(mode) ? FILE_SYMLINK
-			       : FILE_OTHER;
-}
-
 /* A temporary file of ours: not of the list, and cleaned up on demand. */
 static bool
 is_leftover(struct shell_call *c, const struct file_info *info)
@@ -279,7 +270,7 @@ give_entry(struct shell_call *c, char *text)
 		 size, mtime, inode);
 	info = (struct file_info){
 		.name = c->op == FILE_LIST ? text + 2 : c->path,
-		.type = type_of(mode),
+		.type = file_type_of(mode),
 		.mode = (int)mode & 07777,
 		.size = size,
 		.mtime_ns = (int64_t)mtime * NS_PER_S,
