@@ -3,6 +3,7 @@
 # each, their own, as themselves; and leave nothing behind.
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/ttys.sh"
 needs_root
 needs tmux script ssh sshd ssh-keygen
 . "$ROOT/tests/logins.sh"
@@ -32,20 +33,10 @@ echo "CODEX_SSH_COMMAND=$DOOR/agent" >"$MACHINE$DOOR/codex-ssh.env"
 # A login waits at the gate with its terminal, until all are there.
 exec 7>"$TMP/gate"
 flock 7
-declare -A PIDS=() KEYS=()
 login() {
-	local fd
-	mkfifo "$TMP/$1.in"
-	TERM=xterm-256color script -qfec \
-		"stty rows 24 cols 80; echo at the gate; flock -s '$TMP/gate' true
-		exec $LOGINS_SSH -tt $1" \
-		"$TMP/$1.out" <"$TMP/$1.in" >/dev/null 2>&1 7>&- &
-	PIDS[$1]=$!
-	exec {fd}>"$TMP/$1.in"
-	KEYS[$1]=$fd
-	cleanup_at_exit kill "${PIDS[$1]}"
+	on_tty "$1" 'rows 24 cols 80' "echo at the gate
+		flock -s '$TMP/gate' true; exec $LOGINS_SSH -tt $1" 7>&-
 }
-shows() { grep -aq -- "$2" "$TMP/$1.out"; }
 each() {
 	local user
 	for user in "${users[@]}"; do

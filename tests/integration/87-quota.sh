@@ -3,6 +3,7 @@
 # is told why not; and one whose home fills up in a session stays in it.
 # Timeout: 60
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/ttys.sh"
 needs_root
 needs tmux script ssh sshd ssh-keygen
 . "$ROOT/tests/logins.sh"
@@ -36,18 +37,11 @@ fill() {
 		i=0; while mkdir fill.$i; do i=$((i + 1)); done' 2>/dev/null
 }
 login() {
-	local fd
-	rm -f "$TMP/$1.in"
-	mkfifo "$TMP/$1.in"
-	TERM=xterm script -qfec "stty rows 24 cols 80; exec $LOGINS_SSH -tt $1" \
-		"$TMP/$1.out" <"$TMP/$1.in" >/dev/null 2>&1 &
-	PID=$!
-	exec {fd}>"$TMP/$1.in"
-	KEYS=$fd
-	cleanup_at_exit kill $PID
+	TERM_OF=xterm on_tty "$1" 'rows 24 cols 80' "exec $LOGINS_SSH -tt $1"
+	LAST=$1
 }
-shows() { grep -aq -- "$2" "$TMP/$1.out"; }
-leave() { printf '\035' >&"$KEYS"; wait_for 10 is_gone $PID; }
+has_ended() { is_gone "${PIDS[$LAST]}"; }
+leave() { printf '\035' >&"${KEYS[$LAST]}"; wait_for 10 has_ended; }
 end_of() { sed -n 's/.*COMMAND_EXIT_CODE="\([0-9]*\)".*/\1/p' "$TMP/$1.out"; }
 
 for user in "${users[@]}"; do small_home "$user"; done
@@ -56,7 +50,7 @@ for user in "${users[@]}"; do small_home "$user"; done
 
 fill full
 login full
-ok 'where nothing can be made, a login ends' wait_for 20 is_gone $PID
+ok 'where nothing can be made, a login ends' wait_for 20 has_ended
 ok 'and says why' shows full 'No space left'
 is 'with the status of what the system refused' "$(end_of full)" 125
 
@@ -70,7 +64,7 @@ ok 'where there is a place for its socket, a session begins' \
 	wait_for 20 shows works 'agent of works'
 ok 'who comes in is told what could not be written' \
 	shows works 'this login is not on record: .*No space left'
-echo hello >&"$KEYS"
+echo hello >&"${KEYS[$LAST]}"
 ok 'and works' wait_for 10 shows works 'got: hello'
 ok 'until it is left' leave
 login works
@@ -87,11 +81,11 @@ ok 'a session is recorded at home' wait_for 20 shows fills 'agent of fills'
 fill fills
 # The last block has room for some more.
 is_cut() {
-	echo more >&"$KEYS"
+	echo more >&"${KEYS[$LAST]}"
 	[ -z "$(logins_as root find /proc -maxdepth 3 -path '*/fd/*' -lname '*.cast')" ]
 }
 ok 'until the home is full' wait_for 30 is_cut
-echo the session goes on >&"$KEYS"
+echo the session goes on >&"${KEYS[$LAST]}"
 ok 'the session goes on' wait_for 10 shows fills 'got: the session goes on'
 ok 'and is left' leave
 ok 'with a word of what is not recorded' \
