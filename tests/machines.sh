@@ -7,6 +7,7 @@
 #	use_config <<YAML		$BERTH_HOME with this configuration
 #	machine_start NAME [LINE...]	a server; its daemon is that of the
 #					home $TMP/NAME
+#	machine_restart NAME [LINE...]	the server, on the same port
 #	link NAME PATH [OPTION...]	what a link answers (options of curl)
 #	link_stop NAME			and wait until it is gone
 #
@@ -23,6 +24,10 @@ use_config() {
 machine_start() {
 	sshd_start "$1" "SetEnv BERTH_HOME=$TMP/$1" "${@:2}"
 	cleanup_at_exit machine_end "$1"
+}
+
+machine_restart() {
+	sshd_restart "$1" "SetEnv BERTH_HOME=$TMP/$1" "${@:2}"
 }
 
 machine_end() {

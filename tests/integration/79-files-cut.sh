@@ -6,13 +6,13 @@
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"
+. "$ROOT/tests/machines.sh"
 . "$ROOT/tests/wire.sh"
 needs jq script
 
 use_home "${BERTH_HOME#"$TMP"/}"
-export BERTHD BERTH_OUTPUT=json BERTH_BERTHD_DIR=$BUILD/src/berthd
-sshd_start real "SetEnv BERTH_HOME=$TMP/real"
-cleanup_at_exit T_stop_home "$TMP/real"
+export BERTHD BERTH_OUTPUT=json
+machine_start real
 
 # A wire to it that can be cut, and is slow enough to be cut in time.
 wire_start far real

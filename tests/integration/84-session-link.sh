@@ -5,22 +5,17 @@
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"
+. "$ROOT/tests/machines.sh"
 . "$ROOT/tests/terminals.sh"
 needs tmux
 use_home h
 unset TMUX TMUX_PANE BERTH_SESSION NO_COLOR COLORTERM
 PATH=$(dirname "$BERTH"):$PATH
 
-export BERTHD BERTH_BERTHD_DIR=$BUILD/src/berthd
-# The daemon of the machine is that of another home.
-sshd_start box "SetEnv BERTH_HOME=$TMP/box"
+export BERTHD
+machine_start box
 OURS=(tmux -S "$TMP/box/run/session/tmux")
-stop_box() {
-	"${OURS[@]}" kill-server
-	berth link stop box
-	BERTH_HOME=$TMP/box "$BERTHD" stop
-}
-cleanup_at_exit stop_box
+cleanup_at_exit "${OURS[@]}" kill-server
 
 viewers_are() {
 	[ "$("${OURS[@]}" list-clients -t "=$1" -F x 2>/dev/null | grep -c x)" = "$2" ]
@@ -103,7 +98,7 @@ cuts() {
 		sshd_cut box
 		wait_for 20 shows b 'link lost, reconnecting; Ctrl-\] leaves' || return 1
 		berth_there session send lines "while cut $i" >/dev/null
-		sshd_restart box "SetEnv BERTH_HOME=$TMP/box"
+		machine_restart box
 		wait_for 40 shows b "^got:while cut $i:" || return 1
 		wait_for 10 hides b 'link lost' || return 1
 		type_ b "back $i"
@@ -124,7 +119,7 @@ key b 'C-]'
 ok 'Ctrl-] leaves all the same' wait_for 10 shows b '^=[0-9]'
 type_ b 'clear; stty -a | grep -o " icanon"'
 ok 'and the terminal is given back' wait_for 10 shows b '^ icanon'
-sshd_restart box "SetEnv BERTH_HOME=$TMP/box"
+machine_restart box
 ok 'whose agent goes on' wait_for 40 eval \
 	'berth session capture -m box lines | grep -q "^got:back 3:"'
 berth session kill -m box --grace 0 lines >/dev/null
