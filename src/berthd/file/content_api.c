@@ -323,14 +323,11 @@ look(const struct put *put, struct stat *st, const struct stat **ret,
 static int
 read_put(struct put *put, struct err *err)
 {
-	uint64_t mtime;
-
 	if (query_mode(put->x, &put->mode, err) < 0 ||
-	    query_number(put->x, "mtime", UINT64_MAX, &mtime, err) < 0 ||
+	    query_time(put->x, "mtime", &put->has_mtime, &put->mtime_ns, err) <
+		0 ||
 	    query_number(put->x, "size", UINT64_MAX, &put->size, err) < 0)
 		return -1;
-	put->has_mtime = mtime != UINT64_MAX;
-	put->mtime_ns = (int64_t)mtime;
 	put->syncs = query_flag(put->x, "sync");
 	return 0;
 }
