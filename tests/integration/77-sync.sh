@@ -199,6 +199,8 @@ is 'old times: a file gets one' "$(api PUT \
 is '... and another' "$(api POST \
 	"/v1/file/set?path=$PWD/old2/whole&mtime=-1" >/dev/null
 	stat -c %.9Y old2/whole)" -0.000000001
+like '... and tells it' "$(api GET "/v1/file/content?path=$PWD/old2/fraction" \
+	-o /dev/null -D -)" $'Berth-Mtime: -1250000000\r'
 rm -rf old old2
 
 # Where nothing is, all comes with the list; a pattern has it asked for by name.

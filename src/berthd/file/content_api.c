@@ -109,8 +109,7 @@ add_headers(struct http_exchange *x, const struct stat *st)
 	http_reply_header(x, "Accept-Ranges", "bytes");
 	snprintf(text, sizeof(text), "%04o", st->st_mode & 07777);
 	http_reply_header(x, "Berth-Mode", text);
-	snprintf(text, sizeof(text), "%lld%09ld", (long long)st->st_mtim.tv_sec,
-		 st->st_mtim.tv_nsec);
+	snprintf(text, sizeof(text), "%" PRId64, mtime_ns_of(st));
 	http_reply_header(x, "Berth-Mtime", text);
 }
 
