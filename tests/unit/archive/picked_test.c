@@ -15,6 +15,7 @@
 #include "archive/tar.h"
 #include "archive/untar.h"
 #include "archive/walk.h"
+#include "tests/unit/archive/tarball.h"
 
 /* from/d/f (mode 750, an exact time), from/l -> d/f, from/out -> /etc */
 static char *
@@ -78,6 +79,14 @@ what_is_picked_comes_out_with_its_time(void **state UNUSED)
 	assert_int_equal(st.st_mtim.tv_nsec, 123456789);
 }
 
+static void
+on_spoilt(const struct tar_event *event, void *owner)
+{
+	bool *is_spoilt = owner;
+
+	*is_spoilt |= event->kind == TAR_EVENT_SPOILT;
+}
+
 /* Nobody is to take the zeros for what was in it. */
 static void
 a_file_that_shrinks_while_it_is_read_is_spoilt(void **state UNUSED)
@@ -87,26 +96,16 @@ a_file_that_shrinks_while_it_is_read_is_spoilt(void **state UNUSED)
 	AUTO_BUF tar = BUF_INIT(1u << 20);
 	struct picked *picked = picked_new(open(from, O_PATH | O_DIRECTORY),
 					   "d/f", 4, 0);
-	struct tar_reader *reader = tar_reader_new(NULL);
-	struct tar_event event = { .kind = TAR_EVENT_END };
 	struct err err = ERR_INIT;
 	bool is_spoilt = false;
-	const uint8_t *in;
-	size_t n;
 
 	assert_int_equal(picked_read(picked, &tar, &err), 1);
 	assert_int_equal(truncate(file, 3), 0);
 	while (picked_read(picked, &tar, &err) > 0)
 		;
 	picked_free(picked);
-	in = buf_bytes(&tar);
-	n = tar.len;
-	do {
-		assert_int_equal(tar_read(reader, &in, &n, &event, &err), 1);
-		is_spoilt |= event.kind == TAR_EVENT_SPOILT;
-	} while (event.kind != TAR_EVENT_END);
+	tarball_read(&tar, on_spoilt, &is_spoilt);
 	assert_true(is_spoilt);
-	tar_reader_free(reader);
 }
 
 static void

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "archive/tar.h"
 #include "core/macros.h"
 #include "tests/unit/archive/tarball.h"
+#include "tests/unit/unit.h"
 
 #define BLOCK 512
 
@@ -97,4 +99,30 @@ tarball_end(struct buf *out)
 	static const uint8_t zero[2 * BLOCK];
 
 	assert(buf_add(out, zero, sizeof(zero)) == 0);
+}
+
+void
+tarball_read(const struct buf *archive, tarball_event_fn *on_event, void *owner)
+{
+	struct tar_reader *reader = tar_reader_new("/");
+	const uint8_t *in = buf_bytes(archive);
+	size_t n = archive->len;
+	struct tar_event event;
+	struct err err = ERR_INIT;
+
+	for (;;) {
+		assert_int_equal(tar_read(reader, &in, &n, &event, &err), 1);
+		if (event.kind == TAR_EVENT_END)
+			break;
+		on_event(&event, owner);
+	}
+	tar_reader_free(reader);
+}
+
+void
+tarball_count(const struct tar_event *event, void *owner)
+{
+	size_t *n = owner;
+
+	*n += event->kind == TAR_EVENT_ENTRY;
 }

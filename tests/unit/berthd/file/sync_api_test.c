@@ -119,20 +119,10 @@ static size_t
 n_entries_in_answer(const struct api *api)
 {
 	AUTO_BUF archive = BUF_INIT(MAX_ARCHIVE);
-	struct tar_reader *reader = tar_reader_new("/");
-	struct tar_event event = { 0 };
-	struct err err = ERR_INIT;
-	const uint8_t *in;
-	size_t n, count = 0;
+	size_t count = 0;
 
 	unpack_answer(api, &archive);
-	in = buf_bytes(&archive);
-	n = archive.len;
-	while (event.kind != TAR_EVENT_END &&
-	       tar_read(reader, &in, &n, &event, &err) > 0)
-		count += event.kind == TAR_EVENT_ENTRY;
-	assert_int_equal(event.kind, TAR_EVENT_END);
-	tar_reader_free(reader);
+	tarball_read(&archive, tarball_count, &count);
 	return count;
 }
 
