@@ -34,6 +34,7 @@
 #include "berthd/file/policy.h"
 #include "berthd/file/query.h"
 #include "berthd/file/refusal.h"
+#include "berthd/file/slices.h"
 #include "berthd/reply.h"
 #include "wire/errors.h"
 
@@ -54,13 +55,11 @@
 #define TAR_TYPE "application/x-tar"
 
 struct pack_op {
-	struct http_exchange *x;
+	struct slices slices;
 	const struct file_policy *policy;
-	uv_idle_t idle; /* active while a slice can be sent */
 	char *path;
 	char *names;
 	struct picked *picked;
-	struct buf out;
 };
 
 struct unpack_op {
@@ -89,67 +88,40 @@ struct copy_op {
  */
 
 static void
-on_pack_closed(uv_handle_t *handle)
+on_pack_gone(struct slices *slices)
 {
-	struct pack_op *op = container_of((uv_idle_t *)handle, struct pack_op,
-					  idle);
+	struct pack_op *op = container_of(slices, struct pack_op, slices);
 
 	picked_free(op->picked);
-	buf_fini(&op->out);
 	free(op->names);
 	free(op->path);
 	free(op);
 }
 
-static void
-on_pack_gone(struct http_exchange *x UNUSED, void *owner)
+static int
+make_pack(struct slices *slices, struct err *err)
 {
-	struct pack_op *op = owner;
-
-	uv_close((uv_handle_t *)&op->idle, on_pack_closed);
-}
-
-static void
-on_pack_idle(uv_idle_t *idle)
-{
-	struct pack_op *op = container_of(idle, struct pack_op, idle);
-	struct err err = ERR_INIT;
+	struct pack_op *op = container_of(slices, struct pack_op, slices);
 	size_t cost = 0;
-	bool is_full;
 	int rc = 1;
 
-	buf_clear(&op->out);
-	while (rc > 0 && op->out.len + cost < SLICE) {
-		rc = picked_read(op->picked, &op->out, &err);
+	while (rc > 0 && slices->out.len + cost < SLICE) {
+		rc = picked_read(op->picked, &slices->out, err);
 		cost += STEP_COST;
 	}
-	if (rc < 0) {
-		uv_idle_stop(idle);
-		http_exchange_abort(op->x);
-		return;
-	}
-	is_full = op->out.len > 0 &&
-		  http_reply_write(op->x, buf_bytes(&op->out), op->out.len);
-	if (rc == 0) {
-		uv_idle_stop(idle);
-		http_reply_end(op->x);
-	} else if (is_full) {
-		uv_idle_stop(idle);
-	}
+	return rc;
 }
 
-static void
-on_pack_drain(struct http_exchange *x UNUSED, void *owner)
-{
-	struct pack_op *op = owner;
-
-	uv_idle_start(&op->idle, on_pack_idle);
-}
+static const struct slices_events pack_events = {
+	.make = make_pack,
+	.on_gone = on_pack_gone,
+};
 
 static void
 on_pack_body(struct http_exchange *x, const struct buf *body, void *owner)
 {
-	struct pack_op *op = owner;
+	struct pack_op *op = container_of((struct slices *)owner,
+					  struct pack_op, slices);
 	struct err err = ERR_INIT;
 	int fd;
 
@@ -166,9 +138,7 @@ on_pack_body(struct http_exchange *x, const struct buf *body, void *owner)
 	op->names = xmalloc(body->len + 1);
 	memcpy(op->names, buf_bytes(body), body->len);
 	op->picked = picked_new(fd, op->names, body->len, 0);
-	http_reply_on_drain(x, on_pack_drain);
-	http_reply_start(x, 200, TAR_TYPE, -1);
-	uv_idle_start(&op->idle, on_pack_idle);
+	slices_start(&op->slices, TAR_TYPE);
 }
 
 void
@@ -176,11 +146,8 @@ bulk_api_pack(struct http_exchange *x, const struct file_policy *policy)
 {
 	struct pack_op *op = xcalloc(1, sizeof(*op));
 
-	op->x = x;
 	op->policy = policy;
-	buf_init(&op->out, 4 * SLICE);
-	uv_idle_init(policy->loop, &op->idle);
-	http_exchange_own(x, op, on_pack_gone);
+	slices_init(&op->slices, x, policy->loop, 4 * SLICE, &pack_events);
 	http_exchange_collect(x, MAX_NAMES, on_pack_body);
 }
 

@@ -34,6 +34,7 @@
 #include "berthd/file/gzip.h"
 #include "berthd/file/policy.h"
 #include "berthd/file/refusal.h"
+#include "berthd/file/slices.h"
 #include "berthd/file/sync_api.h"
 #include "berthd/file/pack.h"
 #include "archive/untar.h"
@@ -74,13 +75,12 @@ struct upload {
 };
 
 struct download {
-	struct http_exchange *x;
+	struct slices slices;
 	const struct file_policy *policy;
-	uv_idle_t idle; /* active while a slice can be sent */
 	char *path;
 	struct pack *pack;
 	struct gzip *gzip;
-	struct buf tar, out;
+	struct buf tar;
 	uint64_t n_out;
 };
 
@@ -338,56 +338,47 @@ sync_api_upload(struct http_exchange *x, const struct file_policy *policy)
  */
 
 static void
-on_download_closed(uv_handle_t *handle)
+on_download_gone(struct slices *slices)
 {
-	struct download *down = container_of((uv_idle_t *)handle,
-					     struct download, idle);
+	struct download *down = container_of(slices, struct download, slices);
 
 	pack_free(down->pack);
 	gzip_free(down->gzip);
 	buf_fini(&down->tar);
-	buf_fini(&down->out);
 	free(down->path);
 	free(down);
 }
 
-static void
-on_download_gone(struct http_exchange *x UNUSED, void *owner)
-{
-	struct download *down = owner;
-
-	uv_close((uv_handle_t *)&down->idle, on_download_closed);
-}
-
-/* Pack about a slice: 1 there is more, 0 that was the end. */
 static int
-pack_slice(struct download *down, struct err *err)
+make_download(struct slices *slices, struct err *err)
 {
+	struct download *down = container_of(slices, struct download, slices);
 	size_t cost = 0;
 	int rc = 1, packed = 0;
 
-	buf_clear(&down->out);
 	while (rc > 0 && packed == 0 && cost < SLICE) {
 		buf_clear(&down->tar);
 		rc = pack_read(down->pack, &down->tar, err);
 		cost += down->tar.len + STEP_COST;
 		down->n_out += down->tar.len;
 		packed = gzip_add(down->gzip, buf_bytes(&down->tar),
-				  down->tar.len, &down->out);
+				  down->tar.len, &slices->out);
 	}
 	if (rc == 0 && packed == 0)
-		packed = gzip_end(down->gzip, &down->out);
+		packed = gzip_end(down->gzip, &slices->out);
 	return packed < 0 ? err_set(err, ERR_LIMIT, "no room") : rc;
 }
 
 static void
-end_download(struct download *down)
+on_download_end(struct slices *slices, const struct err *err)
 {
+	struct download *down = container_of(slices, struct download, slices);
 	uint64_t n_skipped = pack_n_skipped(down->pack);
 
-	uv_idle_stop(&down->idle);
-	http_reply_end(down->x);
-	if (n_skipped)
+	if (err)
+		log_error("file", "download failed", KV_STR("path", down->path),
+			  KV_ERR(err));
+	else if (n_skipped)
 		log_warn("file", "downloaded without what cannot be read",
 			 KV_STR("path", down->path),
 			 KV_INT("skipped", n_skipped));
@@ -396,37 +387,11 @@ end_download(struct download *down)
 			 KV_INT("bytes", down->n_out));
 }
 
-static void
-on_download_idle(uv_idle_t *idle)
-{
-	struct download *down = container_of(idle, struct download, idle);
-	struct err err = ERR_INIT;
-	int rc = pack_slice(down, &err);
-	bool is_full;
-
-	if (rc < 0) {
-		uv_idle_stop(idle);
-		log_error("file", "download failed", KV_STR("path", down->path),
-			  KV_ERR(&err));
-		http_exchange_abort(down->x);
-		return;
-	}
-	is_full = down->out.len > 0 &&
-		  http_reply_write(down->x, buf_bytes(&down->out),
-				   down->out.len);
-	if (rc == 0)
-		end_download(down);
-	else if (is_full)
-		uv_idle_stop(idle);
-}
-
-static void
-on_download_drain(struct http_exchange *x UNUSED, void *owner)
-{
-	struct download *down = owner;
-
-	uv_idle_start(&down->idle, on_download_idle);
-}
+static const struct slices_events download_events = {
+	.make = make_download,
+	.on_end = on_download_end,
+	.on_gone = on_download_gone,
+};
 
 static int
 open_src(const struct file_policy *policy, const char *path, struct err *err)
@@ -461,7 +426,8 @@ decode_download(const struct buf *body, struct download_request *ret,
 static void
 on_download_body(struct http_exchange *x, const struct buf *body, void *owner)
 {
-	struct download *down = owner;
+	struct download *down = container_of((struct slices *)owner,
+					     struct download, slices);
 	AUTO_REQUEST struct download_request request = { 0 };
 	struct err err = ERR_INIT;
 	int fd;
@@ -474,9 +440,7 @@ on_download_body(struct http_exchange *x, const struct buf *body, void *owner)
 	}
 	down->path = xstrdup(request.path);
 	down->gzip = gzip_new();
-	http_reply_on_drain(x, on_download_drain);
-	http_reply_start(x, 200, "application/x-tar+gzip", -1);
-	uv_idle_start(&down->idle, on_download_idle);
+	slices_start(&down->slices, "application/x-tar+gzip");
 }
 
 void
@@ -484,11 +448,9 @@ sync_api_download(struct http_exchange *x, const struct file_policy *policy)
 {
 	struct download *down = xcalloc(1, sizeof(*down));
 
-	down->x = x;
 	down->policy = policy;
 	buf_init(&down->tar, 2 * SLICE);
-	buf_init(&down->out, 4 * SLICE);
-	uv_idle_init(policy->loop, &down->idle);
-	http_exchange_own(x, down, on_download_gone);
+	slices_init(&down->slices, x, policy->loop, 4 * SLICE,
+		    &download_events);
 	http_exchange_collect(x, MAX_REQUEST, on_download_body);
 }
