@@ -5,8 +5,7 @@
  *
  * Upload: body, gunzip, untar, files.  A slice of work is bounded by what comes
  * out of gunzip and by the number of entries, not by what goes in: a small
- * piece of body can hold a thousand files.  While input is left over, the
- * exchange is paused and an idle handle goes on.
+ * piece of body can hold a thousand files.
  *
  * An upload that fails writes nothing more, but what was complete by then
  * stays, as after an interrupted tar.
@@ -32,6 +31,7 @@
 #include "archive/beneath.h"
 #include "berthd/file/confine.h"
 #include "berthd/file/gzip.h"
+#include "berthd/file/intake.h"
 #include "berthd/file/policy.h"
 #include "berthd/file/refusal.h"
 #include "berthd/file/slices.h"
@@ -42,9 +42,6 @@
 
 #define MAX_REQUEST (256u << 10)
 #define MAX_PATH_LEN 4096
-
-/* The most that one piece of a body can be. */
-#define MAX_PIECE (1u << 20)
 
 /*
  * One callback packs or unpacks so many bytes, piece by piece.  An entry costs
@@ -60,17 +57,12 @@
 #define DIR_MODE 0755
 
 struct upload {
-	struct http_exchange *x;
+	struct intake intake;
 	const struct file_policy *policy;
-	uv_idle_t idle; /* active while the exchange is paused */
 	char *dst;
 	struct gunzip *gunzip;
 	struct untar *untar;
-	struct buf in; /* of the body, not unpacked yet */
 	uint64_t n_in, n_out;
-	bool is_dry;   /* nothing more comes out without more body */
-	bool is_ended; /* the body is complete */
-	struct refusal refusal;
 	uint8_t piece[PIECE];
 };
 
@@ -107,24 +99,14 @@ auto_request(struct download_request *request)
  */
 
 static void
-on_upload_closed(uv_handle_t *handle)
+on_upload_gone(struct intake *intake)
 {
-	struct upload *up = container_of((uv_idle_t *)handle, struct upload,
-					 idle);
+	struct upload *up = container_of(intake, struct upload, intake);
 
 	untar_free(up->untar);
 	gunzip_free(up->gunzip);
-	buf_fini(&up->in);
 	free(up->dst);
 	free(up);
-}
-
-static void
-on_upload_gone(struct http_exchange *x UNUSED, void *owner)
-{
-	struct upload *up = owner;
-
-	uv_close((uv_handle_t *)&up->idle, on_upload_closed);
 }
 
 static int
@@ -145,12 +127,16 @@ check_bomb(const struct upload *up, struct err *err)
 	return 0;
 }
 
-/* Unpack one piece of a slice and add what it cost. */
+/*
+ * Unpack one piece of a slice and add what it cost.  *ret_dry: nothing more
+ * comes out without more body.
+ */
 static int
-unpack_piece(struct upload *up, size_t *cost, struct err *err)
+unpack_piece(struct upload *up, size_t *cost, bool *ret_dry, struct err *err)
 {
-	const uint8_t *in = buf_bytes(&up->in), *out = up->piece;
-	size_t n_in = up->in.len, n_out;
+	struct buf *body = &up->intake.in;
+	const uint8_t *in = buf_bytes(body), *out = up->piece;
+	size_t n_in = body->len, n_out;
 	ssize_t got;
 	int rc;
 
@@ -158,10 +144,10 @@ unpack_piece(struct upload *up, size_t *cost, struct err *err)
 			  err);
 	if (got < 0)
 		return -1;
-	up->is_dry = (size_t)got < sizeof(up->piece);
-	up->n_in += up->in.len - n_in;
+	*ret_dry = (size_t)got < sizeof(up->piece);
+	up->n_in += body->len - n_in;
 	up->n_out += (uint64_t)got;
-	buf_consume(&up->in, up->in.len - n_in);
+	buf_consume(body, body->len - n_in);
 	if (check_bomb(up, err) < 0)
 		return -1;
 	n_out = (size_t)got;
@@ -172,14 +158,17 @@ unpack_piece(struct upload *up, size_t *cost, struct err *err)
 }
 
 static int
-finish_upload(struct upload *up, struct err *err)
+work_upload(struct intake *intake, struct err *err)
 {
-	if (up->n_in == 0)
-		return err_set(err, ERR_INVALID, "invalid gzip: EOF");
-	if (!gunzip_is_complete(up->gunzip))
-		return err_set(err, ERR_INVALID,
-			       "invalid gzip: unexpected EOF");
-	return untar_finish(up->untar, err);
+	struct upload *up = container_of(intake, struct upload, intake);
+	bool is_dry = false;
+	size_t cost = 0;
+
+	while (!is_dry && cost < SLICE) {
+		if (unpack_piece(up, &cost, &is_dry, err) < 0)
+			return -1;
+	}
+	return !is_dry;
 }
 
 static void
@@ -196,85 +185,41 @@ answer_uploaded(struct upload *up)
 	jsonw_object_end(&w);
 	log_info("file", "uploaded", KV_STR("path", up->dst),
 		 KV_INT("files", n_files), KV_INT("bytes", up->n_out));
-	reply_json(up->x, &body);
+	reply_json(up->intake.x, &body);
 }
 
-/* If it was paused. */
-static void
-go_on_reading(struct upload *up)
+static int
+finish_upload(struct intake *intake, struct err *err)
 {
-	if (!uv_is_active((uv_handle_t *)&up->idle))
-		return;
-	uv_idle_stop(&up->idle);
-	http_exchange_resume(up->x);
+	struct upload *up = container_of(intake, struct upload, intake);
+
+	if (up->n_in == 0)
+		return err_set(err, ERR_INVALID, "invalid gzip: EOF");
+	if (!gunzip_is_complete(up->gunzip))
+		return err_set(err, ERR_INVALID,
+			       "invalid gzip: unexpected EOF");
+	if (untar_finish(up->untar, err) < 0)
+		return -1;
+	answer_uploaded(up);
+	return 0;
 }
 
 static void
-fail_upload(struct upload *up, const struct err *err)
+on_upload_failed(struct intake *intake, const struct err *err)
 {
+	struct upload *up = container_of(intake, struct upload, intake);
+
 	log_info("file", "upload refused", KV_STR("path", up->dst),
 		 KV_ERR(err));
-	refusal_make(&up->refusal, err);
 	untar_free(TAKE(up->untar));
-	buf_fini(&up->in);
-	if (up->is_ended)
-		refusal_take(&up->refusal, up->x, 0);
-	go_on_reading(up);
 }
 
-static void on_upload_idle(uv_idle_t *);
-
-/* One slice of work, and what follows from how far it got. */
-static void
-work_upload(struct upload *up)
-{
-	struct err err = ERR_INIT;
-	size_t cost = 0;
-	int rc = 0;
-
-	while (rc == 0 && !up->is_dry && cost < SLICE)
-		rc = unpack_piece(up, &cost, &err);
-	if (rc == 0 && up->is_dry && up->is_ended)
-		rc = finish_upload(up, &err);
-	if (rc < 0) {
-		fail_upload(up, &err);
-	} else if (!up->is_dry) {
-		http_exchange_pause(up->x);
-		uv_idle_start(&up->idle, on_upload_idle);
-	} else if (up->is_ended) {
-		uv_idle_stop(&up->idle);
-		answer_uploaded(up);
-	} else {
-		go_on_reading(up);
-	}
-}
-
-static void
-on_upload_idle(uv_idle_t *idle)
-{
-	work_upload(container_of(idle, struct upload, idle));
-}
-
-static void
-on_upload_data(struct http_exchange *x, const void *bytes, size_t n,
-	       void *owner)
-{
-	struct upload *up = owner;
-	struct err err = ERR_INIT;
-
-	if (up->refusal.is_made) {
-		refusal_take(&up->refusal, x, n);
-		return;
-	}
-	if (buf_add(&up->in, bytes, n) < 0) {
-		err_set(&err, ERR_LIMIT, "too much body at once");
-		fail_upload(up, &err);
-		return;
-	}
-	up->is_ended = n == 0;
-	up->is_dry = up->is_dry && n == 0;
-	work_upload(up);
-}
+static const struct intake_events upload_events = {
+	.work = work_upload,
+	.finish = finish_upload,
+	.on_failed = on_upload_failed,
+	.on_gone = on_upload_gone,
+};
 
 /* The directory to unpack in, as a descriptor. */
 static int
@@ -321,16 +266,11 @@ sync_api_upload(struct http_exchange *x, const struct file_policy *policy)
 		return;
 	}
 	up = xcalloc(1, sizeof(*up));
-	up->x = x;
 	up->policy = policy;
 	up->dst = path_clean(dst);
 	up->gunzip = gunzip_new();
 	up->untar = untar_new(fd, up->dst, policy->max_tree_entries);
-	up->is_dry = true;
-	buf_init(&up->in, MAX_PIECE);
-	uv_idle_init(policy->loop, &up->idle);
-	http_exchange_own(x, up, on_upload_gone);
-	http_exchange_read(x, on_upload_data);
+	intake_start(&up->intake, x, policy->loop, 0, &upload_events);
 }
 
 /*
