@@ -13,7 +13,6 @@
 #include "core/mem.h"
 #include "core/path.h"
 #include "archive/tar.h"
-#include "archive/untar.h"
 #include "archive/walk.h"
 #include "tests/unit/archive/tarball.h"
 
@@ -51,11 +50,8 @@ what_is_picked_comes_out_with_its_time(void **state UNUSED)
 	AUTO_BUF tar = BUF_INIT(1u << 20);
 	struct picked *picked = picked_new(open(from, O_PATH | O_DIRECTORY),
 					   names, sizeof(names), 0);
-	struct untar *untar;
 	struct err err = ERR_INIT;
-	const uint8_t *in;
 	struct stat st;
-	size_t n;
 
 	while (picked_read(picked, &tar, &err) > 0)
 		;
@@ -64,14 +60,7 @@ what_is_picked_comes_out_with_its_time(void **state UNUSED)
 	picked_free(picked);
 
 	assert_int_equal(mkdir(to, 0755), 0);
-	untar = untar_new(open(to, O_RDONLY | O_DIRECTORY), to, 0);
-	untar_keep(untar);
-	in = buf_bytes(&tar);
-	n = tar.len;
-	while (untar_step(untar, &in, &n, &err) > 0)
-		;
-	assert_int_equal(untar_finish(untar, &err), 0);
-	untar_free(untar);
+	assert_int_equal(tarball_unpack(&tar, to), 2);
 	assert_int_equal(stat(file, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0750);
 	assert_int_equal(st.st_size, 7);

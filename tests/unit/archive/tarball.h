@@ -48,6 +48,9 @@ typedef void tarball_event_fn(const struct tar_event *event, void *owner);
 void tarball_read(const struct buf *archive, tarball_event_fn *on_event,
 		  void *owner);
 
+/* Unpack it, times and all; how many files there were. */
+uint64_t tarball_unpack(const struct buf *archive, const char *dir);
+
 /* A tarball_event_fn whose owner is a size_t: count the entries. */
 tarball_event_fn tarball_count;
 
