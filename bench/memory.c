@@ -54,22 +54,6 @@ start_sleepers(struct talk *talk, unsigned n)
 }
 
 static void
-cancel_all(struct talk *talk)
-{
-	AUTO_BUF list = BUF_INIT(16u << 20);
-	const char *at, key[] = "\"exec_id\":\"";
-
-	(void)talk_ask(talk, "GET", "/v1/exec?state=running&limit=0", NULL,
-		       &list);
-	for (at = buf_text(&list); (at = strstr(at, key)) != NULL; at++) {
-		AUTO_FREE char *path = xasprintf("/v1/exec/%.26s/cancel",
-						 at + strlen(key));
-
-		(void)talk_ask(talk, "POST", path, NULL, NULL);
-	}
-}
-
-static void
 bench_idle(struct rig *rig)
 {
 	struct tree tree;
@@ -114,7 +98,7 @@ bench_running(struct rig *rig, struct talk *talk)
 	add_memory("a holder, mean of 1,000",
 		   tree.holders_kb / MAX(tree.n_holders, (size_t)1), "kB",
 		   "<= 200 kB", NULL);
-	cancel_all(talk);
+	talk_cancel_all(talk);
 }
 
 static void

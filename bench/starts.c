@@ -30,12 +30,13 @@
 static const char run_true[] = "{\"argv\":[\"true\"]}";
 static const char run_shell[] = "{\"argv\":[\"sh\",\"-c\",\"true\"]}";
 
-/* The time until the child has become the program, and until it has ended. */
-static void
-time_plain(double *ret_start, double *ret_end)
+#define SLEEPER "exec sleep 3600"
+static const char run_sleeper[] = "{\"argv\":[\"sh\",\"-c\",\"" SLEEPER "\"]}";
+
+/* Returns when the child has become the program. */
+static pid_t
+start_plain(char *const *argv)
 {
-	char *argv[] = { (char[]){ "true" }, NULL };
-	double start = now_ms();
 	int ends[2];
 	pid_t pid;
 
@@ -45,6 +46,17 @@ time_plain(double *ret_start, double *ret_end)
 	close(ends[1]);
 	(void)!read(ends[0], &(char){ 0 }, 1);
 	close(ends[0]);
+	return pid;
+}
+
+/* The time until the child has become the program, and until it has ended. */
+static void
+time_plain(double *ret_start, double *ret_end)
+{
+	char *argv[] = { (char[]){ "true" }, NULL };
+	double start = now_ms();
+	pid_t pid = start_plain(argv);
+
 	*ret_start = now_ms() - start;
 	wait_plain(pid);
 	*ret_end = now_ms() - start;
@@ -110,6 +122,31 @@ start_many(const struct rig *rig)
 	for (int i = 0; i < STARTS_EACH; i++)
 		talk_start(&talk, run_shell, id);
 	talk_close(&talk);
+}
+
+static void
+start_many_sleepers(const struct rig *rig)
+{
+	struct talk talk;
+	char id[27];
+
+	talk_open(&talk, rig->socket);
+	for (int i = 0; i < STARTS_EACH; i++)
+		talk_start(&talk, run_sleeper, id);
+	talk_close(&talk);
+}
+
+static void
+start_many_sleepers_plain(const struct rig *rig UNUSED)
+{
+	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" },
+			 (char[]){ SLEEPER }, NULL };
+	pid_t pids[STARTS_EACH];
+
+	for (int i = 0; i < STARTS_EACH; i++)
+		pids[i] = start_plain(argv);
+	for (int i = 0; i < STARTS_EACH; i++)
+		kill(pids[i], SIGKILL);
 }
 
 static void
@@ -193,7 +230,8 @@ static void
 bench_rate(struct rig *rig)
 {
 	static const char peer[] = "fork + exec + wait";
-	double plain = 0, held = 0, started = 0, ended = 0;
+	double plain = 0, held = 0, started = 0, ended = 0, kept = 0,
+	       kept_plain = 0;
 	struct talk talk;
 
 	talk_open(&talk, rig->socket);
@@ -207,12 +245,18 @@ bench_rate(struct rig *rig)
 		talk_wait_all(&talk);
 		rate = rate_since(start);
 		ended = MAX(ended, rate);
+		try_rate(rig, start_many_sleepers_plain, &kept_plain);
+		try_rate(rig, start_many_sleepers, &kept);
+		talk_cancel_all(&talk);
+		talk_wait_all(&talk);
 	}
 	talk_close(&talk);
 	add_rate("`sh -c true' started", started, peer, plain, ">= 0.8 x",
 		 "148 /s");
 	add_rate("the same", started, "fork, fork + exec + wait", held, NULL,
 		 NULL);
+	add_rate("`sh -c' that runs on, started", kept, "fork + exec",
+		 kept_plain, ">= 0.8 x", NULL);
 	add_rate("`sh -c true' started and ended", ended, peer, plain, NULL,
 		 NULL);
 }

@@ -210,3 +210,19 @@ talk_wait_all(struct talk *talk)
 		usleep(2000);
 	}
 }
+
+void
+talk_cancel_all(struct talk *talk)
+{
+	AUTO_BUF list = BUF_INIT(16u << 20);
+	const char *at, key[] = "\"exec_id\":\"";
+
+	(void)talk_ask(talk, "GET", "/v1/exec?state=running&limit=0", NULL,
+		       &list);
+	for (at = buf_text(&list); (at = strstr(at, key)) != NULL; at++) {
+		AUTO_FREE char *path = xasprintf("/v1/exec/%.26s/cancel",
+						 at + strlen(key));
+
+		(void)talk_ask(talk, "POST", path, NULL, NULL);
+	}
+}

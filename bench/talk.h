@@ -37,6 +37,9 @@ void talk_start(struct talk *talk, const char *body, char ret_id[27]);
 /* Wait for the end of an exec. */
 void talk_wait(struct talk *talk, const char *id);
 
+/* Cancel what runs, and wait for its end. */
+void talk_cancel_all(struct talk *talk);
+
 /* Wait until no exec runs. */
 void talk_wait_all(struct talk *talk);
 

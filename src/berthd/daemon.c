@@ -484,6 +484,7 @@ go_down(struct daemon *daemon)
 		http_server_free(daemon->server);
 	(void)uv_run(daemon->loop, UV_RUN_NOWAIT);
 	exec_store_free(daemon->store);
+	runner_process_fini(&daemon->runner);
 	sessions_free(daemon->sessions);
 	(void)uv_run(daemon->loop, UV_RUN_NOWAIT);
 	stream_end_lingering();

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/buf.h"
+#include "core/clock.h"
 #include "core/fs.h"
 #include "core/mem.h"
 #include "core/parse.h"
@@ -49,6 +50,31 @@ proc_id_read(pid_t pid, struct proc_id *ret)
 	return true;
 }
 
+static bool is_start_known;
+
+static uint64_t
+start_at(uint64_t boot_ns)
+{
+	return boot_ns / (NS_PER_S / (uint64_t)sysconf(_SC_CLK_TCK));
+}
+
+uint64_t
+proc_start_now(void)
+{
+	return is_start_known ? start_at(clock_boot_ns()) : 0;
+}
+
+void
+proc_start_check(uint64_t before)
+{
+	uint64_t now = clock_boot_ns();
+	struct proc_id self;
+
+	is_start_known = proc_id_read(getpid(), &self) &&
+			 self.start >= start_at(before) &&
+			 self.start <= start_at(now);
+}
+
 bool
 proc_id_alive(const struct proc_id *id)
 {
@@ -70,6 +96,22 @@ proc_id_signal(const struct proc_id *id, int sig)
 	if (fd < 0 || !proc_id_alive(id))
 		return false;
 	return syscall(SYS_pidfd_send_signal, fd, sig, NULL, 0) == 0;
+}
+
+void
+proc_ignore_nothing(void)
+{
+	/* As the kernel has it: the handler first. */
+	static const uint64_t by_default[4];
+	uint64_t now[4];
+
+	for (int sig = 1; sig < NSIG; sig++) {
+		if (syscall(SYS_rt_sigaction, sig, NULL, now,
+			    sizeof(uint64_t)) == 0 &&
+		    now[0] == (uint64_t)(uintptr_t)SIG_IGN)
+			(void)syscall(SYS_rt_sigaction, sig, by_default, NULL,
+				      sizeof(uint64_t));
+	}
 }
 
 static void

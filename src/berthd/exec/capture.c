@@ -44,6 +44,12 @@
 /* More than a terminal can hold back. */
 #define TTY_HELD (128u << 10)
 
+/*
+ * For one read at a time, of whichever stream.  It is there from the start, so
+ * that no output can be lost for want of it, and takes room when it is used.
+ */
+static uint8_t buffer[CHUNK] __attribute__((aligned(BLOCK)));
+
 static const char *const file_names[] = { "out", "err" };
 
 /* Nothing is ever truncated: a holder creates its files exactly once. */
@@ -69,15 +75,7 @@ capture_open(struct capture *capture, int dir_fd, uint64_t cap,
 		capture->streams[i] = (struct capture_stream){ .in_fd = -1,
 							       .file_fd = -1 };
 	capture->timeline_fd = create_file(dir_fd, "timeline", err);
-	if (capture->timeline_fd < 0)
-		return -1;
-	capture->buffer = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (capture->buffer == MAP_FAILED) {
-		capture->buffer = NULL;
-		return err_sys(err, "map a buffer");
-	}
-	return 0;
+	return capture->timeline_fd < 0 ? -1 : 0;
 }
 
 void
@@ -89,9 +87,6 @@ capture_close(struct capture *capture)
 	}
 	fd_close(&capture->timeline_fd);
 	fd_close(&capture->drops_fd);
-	if (capture->buffer)
-		munmap(capture->buffer, CHUNK);
-	capture->buffer = NULL;
 }
 
 void
@@ -366,7 +361,7 @@ capture_read(struct capture *capture, enum timeline_stream stream, uint64_t max)
 
 	while (done < max && s->in_fd >= 0) {
 		size_t want = MIN(max - done, (uint64_t)CHUNK);
-		ssize_t got = read(s->in_fd, capture->buffer, want);
+		ssize_t got = read(s->in_fd, buffer, want);
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -377,7 +372,7 @@ capture_read(struct capture *capture, enum timeline_stream stream, uint64_t max)
 			fd_close(&s->in_fd);
 			return false;
 		}
-		store(capture, stream, capture->buffer, (size_t)got);
+		store(capture, stream, buffer, (size_t)got);
 		done += (uint64_t)got;
 		/* It was full: a larger one lets both sides run longer. */
 		if (got == PIPE_SIZE)
@@ -417,9 +412,9 @@ capture_drain(struct capture *capture)
 }
 
 void
-capture_idle(struct capture *capture)
+capture_idle(void)
 {
-	(void)madvise(capture->buffer, CHUNK, MADV_DONTNEED);
+	(void)madvise(buffer, CHUNK, MADV_DONTNEED);
 }
 
 /*

@@ -45,7 +45,6 @@ struct capture {
 	/* Records not yet on disk; the last may still grow. */
 	struct timeline_rec pending[CAPTURE_MAX_PENDING];
 	unsigned n_pending;
-	uint8_t *buffer;
 };
 
 /*
@@ -78,7 +77,7 @@ void capture_drain(struct capture *capture);
 bool capture_flush(struct capture *capture);
 
 /* Give the buffer's pages back to the system while nothing comes. */
-void capture_idle(struct capture *capture);
+void capture_idle(void);
 
 /* On disk, whatever happens to the machine. */
 void capture_sync(struct capture *capture);

@@ -19,19 +19,21 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <termios.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "berthd/exec/command.h"
 #include "core/fs.h"
 #include "core/mem.h"
 #include "core/path.h"
+#include "core/proc.h"
 #include "core/strv.h"
 
 enum step { STEP_SESSION, STEP_STDIO, STEP_LIMITS, STEP_DIR, STEP_EXEC };
 
-struct failure {
-	enum step step;
+/* What a child leaves in our memory. */
+struct report {
+	uint64_t start; /* when it was made, as proc_start_now says */
+	enum step step; /* that failed, if `sys' is set */
 	int sys;
 };
 
@@ -70,8 +72,8 @@ find_program(const struct command_config *config, struct err *err)
 		size_t n = strcspn(path, ":");
 		char *full = candidate(config, path, n, name);
 
-		if (access(full, X_OK) == 0 && stat(full, &st) == 0 &&
-		    S_ISREG(st.st_mode))
+		if (faccessat(AT_FDCWD, full, X_OK, AT_EACCESS) == 0 &&
+		    stat(full, &st) == 0 && S_ISREG(st.st_mode))
 			return full;
 		denied = denied || (errno == EACCES && stat(full, &st) == 0 &&
 				    S_ISREG(st.st_mode));
@@ -145,27 +147,29 @@ open_pipes(struct stdio *io, bool stdin_pipe, struct err *err)
 }
 
 static void __attribute__((noreturn))
-fail_child(volatile struct failure *report, enum step step)
+fail_child(volatile struct report *report, enum step step)
 {
 	report->step = step;
 	report->sys = errno;
 	_exit(127);
 }
 
-/*
- * Also the two that the C library keeps for its threads and hides from
- * signal(2): posix_spawn in a program with threads leaves them ignored, and
- * what is ignored is inherited for ever.
- */
+static const int ignored[] = { SIGHUP, SIGINT, SIGPIPE };
+
+void
+command_ignore_signals(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+		(void)signal(ignored[i], SIG_IGN);
+}
+
 static void
 reset_signals(void)
 {
-	static const uint64_t by_default[4];
 	sigset_t none;
 
-	for (int sig = 1; sig < NSIG; sig++)
-		(void)syscall(SYS_rt_sigaction, sig, by_default, NULL,
-			      sizeof(uint64_t));
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+		(void)signal(ignored[i], SIG_DFL);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -185,8 +189,9 @@ set_limit(int what, uint64_t value)
 
 static void __attribute__((noreturn))
 run_child(const struct command_config *config, const char *program,
-	  const struct stdio *io, pid_t holder, volatile struct failure *report)
+	  const struct stdio *io, pid_t holder, volatile struct report *report)
 {
+	report->start = proc_start_now();
 	reset_signals();
 	/* A command whose holder was killed is lost; it must not go on. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != holder)
@@ -214,7 +219,7 @@ run_child(const struct command_config *config, const char *program,
 
 static int
 explain(const struct command_config *config,
-	const volatile struct failure *failure, struct err *err)
+	const volatile struct report *failure, struct err *err)
 {
 	static const char *const steps[] = {
 		[STEP_SESSION] = "start a session",
@@ -238,19 +243,22 @@ explain(const struct command_config *config,
 /* Returns when the child has become the program, or failed. */
 static int
 spawn(const struct command_config *config, const char *program,
-      const struct stdio *io, pid_t *ret_pid, struct err *err)
+      const struct stdio *io, struct command *ret, struct err *err)
 {
 	/* Volatile: for the compiler, what is followed by _exit is not read. */
-	volatile struct failure failure = { .sys = 0 };
+	volatile struct report report = { .sys = 0 };
+	uint64_t before = proc_start_now();
 	pid_t holder = getpid(), pid = vfork();
 
 	if (pid == 0)
-		run_child(config, program, io, holder, &failure);
+		run_child(config, program, io, holder, &report);
 	if (pid < 0)
 		return err_sys(err, "fork");
-	if (failure.sys)
-		return explain(config, &failure, err);
-	*ret_pid = pid;
+	if (report.sys)
+		return explain(config, &report, err);
+	ret->pid = pid;
+	/* It was made between the two. */
+	ret->start = before == report.start ? before : 0;
 	return 0;
 }
 
@@ -260,7 +268,6 @@ command_start(const struct command_config *config, struct command *ret,
 {
 	struct stdio io = { .child = { -1, -1, -1 }, .ours = { -1, -1, -1 } };
 	AUTO_FREE char *program = NULL;
-	pid_t pid = -1;
 	int rc;
 
 	program = find_program(config, err);
@@ -269,12 +276,11 @@ command_start(const struct command_config *config, struct command *ret,
 	rc = config->tty ? open_tty(&io, config->cols, config->rows, err)
 			 : open_pipes(&io, config->stdin_pipe, err);
 	if (rc == 0)
-		rc = spawn(config, program, &io, &pid, err);
+		rc = spawn(config, program, &io, ret, err);
 	if (rc == 0) {
-		*ret = (struct command){ .pid = pid,
-					 .in_fd = TAKE_FD(io.ours[0]),
-					 .out_fd = TAKE_FD(io.ours[1]),
-					 .err_fd = TAKE_FD(io.ours[2]) };
+		ret->in_fd = TAKE_FD(io.ours[0]);
+		ret->out_fd = TAKE_FD(io.ours[1]);
+		ret->err_fd = TAKE_FD(io.ours[2]);
 	}
 	close_all(&io);
 	return rc;

@@ -29,6 +29,7 @@ struct command_config {
 
 struct command {
 	pid_t pid;
+	uint64_t start;	    /* as in struct proc_id; 0: not known */
 	int out_fd, err_fd; /* to read; the terminal is out_fd alone */
 	int in_fd;	    /* to write; -1: none.  The terminal again */
 };
@@ -39,6 +40,13 @@ struct command {
  */
 int command_start(const struct command_config *config, struct command *ret,
 		  struct err *err);
+
+/*
+ * Ignore what is not meant for the caller; a command has the defaults again.
+ * Of other signals it ignores what the caller does: none, see
+ * proc_ignore_nothing.
+ */
+void command_ignore_signals(void);
 
 void command_resize(int tty_fd, unsigned cols, unsigned rows);
 

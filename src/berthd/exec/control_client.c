@@ -98,6 +98,14 @@ control_client_new(struct uv_loop_s *loop, int fd,
 	return client;
 }
 
+void
+control_client_retarget(struct control_client *client,
+			const struct control_client_events *events, void *owner)
+{
+	client->events = events;
+	client->owner = owner;
+}
+
 struct control_client *
 control_client_connect(struct uv_loop_s *loop, int dir_fd,
 		       const struct control_client_events *events, void *owner,

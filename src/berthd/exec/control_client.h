@@ -5,7 +5,8 @@
 /*
  * The daemon's end of the control channel to one holder.
  *
- * Owned by the exec's run; on_gone is called once when the holder hung up,
+ * Owned by the exec's run, or by the pool of holders that have none
+ * (holder_pool.h); on_gone is called once when the holder hung up,
  * which it does when its work is done and when it dies.  A callback may free
  * the client as its last act.
  */
@@ -36,6 +37,11 @@ struct control_client *
 control_client_connect(struct uv_loop_s *loop, int dir_fd,
 		       const struct control_client_events *events, void *owner,
 		       struct err *err);
+
+/* Another listener from now on; may be called from a callback. */
+void control_client_retarget(struct control_client *client,
+			     const struct control_client_events *events,
+			     void *owner);
 
 /* Hang up; no callback follows. */
 void control_client_free(struct control_client *client);

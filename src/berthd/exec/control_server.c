@@ -61,6 +61,21 @@ hang_up(struct control_server *server, int conn)
 	server->conns[conn] = -1;
 }
 
+int
+control_server_take_channel(struct control_server *server)
+{
+	int channel = server->conns[0];
+
+	if (server->listen_fd < 0)
+		return -1;
+	for (int i = 1; i < CONTROL_MAX_CONNS; i++) {
+		if (server->conns[i] >= 0)
+			return -1;
+	}
+	server->conns[0] = -1;
+	return channel;
+}
+
 void
 control_server_close(struct control_server *server, int dir_fd)
 {
@@ -116,7 +131,7 @@ accept_one(struct control_server *server)
 
 	if (fd < 0)
 		return;
-	for (int i = 0; i < CONTROL_MAX_CONNS; i++) {
+	for (int i = 1; i < CONTROL_MAX_CONNS; i++) {
 		if (server->conns[i] >= 0)
 			continue;
 		if (!sock_peer(fd, &uid, &pid) ||

@@ -32,7 +32,7 @@ struct control_server {
 	const struct control_events *events;
 	void *owner;
 	int listen_fd;
-	int conns[CONTROL_MAX_CONNS]; /* -1: free */
+	int conns[CONTROL_MAX_CONNS]; /* [0]: the channel; -1: free */
 };
 
 /*
@@ -41,6 +41,12 @@ struct control_server {
  */
 void control_server_open(struct control_server *server, int channel, int dir_fd,
 			 const struct control_events *events, void *owner);
+
+/*
+ * Take the channel out, to be kept; -1 if that daemon is gone, another one is
+ * here too, or later ones cannot find us.
+ */
+int control_server_take_channel(struct control_server *server);
 
 /* Hang up and remove the socket. */
 void control_server_close(struct control_server *server, int dir_fd);

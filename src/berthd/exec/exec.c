@@ -39,7 +39,7 @@ full_of(struct exec *exec)
 }
 
 struct exec *
-exec_new(const char *root, const char *id, const struct runner *runner,
+exec_new(const char *root, const char *id, struct runner *runner,
 	 const struct exec_events *events, void *owner)
 {
 	struct exec_full *full = xcalloc(1, sizeof(*full));

@@ -49,7 +49,7 @@ struct exec {
 	bool in_closed, is_input_known;
 	bool output_open; /* background children hold it, after the end */
 	struct run *run;
-	const struct runner *runner;
+	struct runner *runner;
 	struct list watches;
 	void *log;   /* its log source while somebody reads; exec_api's */
 	void *input; /* the request that brings input; exec_api's too */
@@ -63,8 +63,7 @@ struct exec_events {
 	void (*on_refused)(struct exec *, void *owner);
 };
 
-struct exec *exec_new(const char *root, const char *id,
-		      const struct runner *runner,
+struct exec *exec_new(const char *root, const char *id, struct runner *runner,
 		      const struct exec_events *events, void *owner);
 
 /* Hear no more of its holder; the command is not touched. */

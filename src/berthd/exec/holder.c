@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * The holder; see holder.h.
+ * A holder from its order to the next one; see holder.h.
  *
- * One poll loop.  An exec has ended when its main process is reaped, the
- * checkout's or the command's, and what it had written is stored; if it was
- * cancelled or timed out, only when its whole tree is gone too.
+ * What belongs to the process is made once (become_holder), what belongs to an
+ * exec is in struct holder, which is empty before each order.
  */
 
 #include <errno.h>
@@ -18,11 +17,11 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "berthd/exec/cgroup.h"
 #include "berthd/exec/command.h"
+#include "berthd/exec/control.h"
 #include "berthd/exec/holder.h"
 #include "berthd/exec/holder_own.h"
 #include "berthd/exec/spec.h"
@@ -31,278 +30,12 @@
 #include "core/mem.h"
 #include "core/proc.h"
 
-#define MAX_LAUNCH (16u << 20)
 #define MAX_STDIN (4 * CONTROL_MAX_DATA)
 
-/* Read per stream and turn, so that neither starves the other or control. */
-#define READ_SLICE (1u << 20)
-
-/* A refused flush of the timeline is repeated so often. */
-#define RETRY_MS 1000
-
-/* While a tree is being killed, look again so often for what was missed. */
-#define KILL_AGAIN_MS 50
-
-/* After so long without output its buffer goes back to the system. */
-#define IDLE_MS 1000
-
-/* While output flows readers see it this often. */
-#define FLUSH_MS 5
-
-/* Stopping */
-
-static void
-kill_tree(struct holder *h)
-{
-	bool by_cgroup = h->cgroup_fd >= 0 && cgroup_kill(h->cgroup_fd);
-
-	/* Some may never have been in the cgroup, or have left it. */
-	if (!by_cgroup || h->killing)
-		tree_kill();
-	h->killing = true;
-	h->kill_at = clock_mono_ms() + KILL_AGAIN_MS;
-}
-
-static void
-begin_stop(struct holder *h, enum exec_state_kind why, int sig,
-	   uint64_t grace_ms)
-{
-	uint64_t now = clock_mono_ms();
-
-	if (h->phase == ENDED) {
-		/* Only what it left behind is still there to be stopped. */
-		kill_tree(h);
-		return;
-	}
-	if (h->stop == EXEC_RUNNING) {
-		h->stop = why;
-		(void)tree_signal(sig);
-		/* A stopped process would not notice the question. */
-		(void)tree_signal(SIGCONT);
-		h->kill_at = now + grace_ms;
-	}
-	/* A second request may only be less patient. */
-	if (!h->killing)
-		h->kill_at = MIN(h->kill_at, now + grace_ms);
-}
-
-/* Control */
-
-static void
-on_connect(struct control_server *server, int conn, void *owner)
-{
-	struct holder *h = owner;
-	struct control_msg taken = { .type = CONTROL_STDIN_TAKEN,
-				     .a = h->in_taken,
-				     .b = h->in_fd < 0 };
-
-	holder_tell_state(h, conn);
-	control_server_send(server, conn, &taken, NULL, 0);
-}
-
-static void
-on_message(struct control_server *server UNUSED, int conn UNUSED,
-	   const struct control_msg *msg, const void *data, size_t n,
-	   void *owner)
-{
-	struct holder *h = owner;
-
-	switch (msg->type) {
-	case CONTROL_CANCEL:
-		begin_stop(h, EXEC_CANCELLED, msg->b ? (int)msg->b : SIGTERM,
-			   msg->a == HOLDER_NEVER ? h->launch.grace_ms
-						  : msg->a);
-		break;
-	case CONTROL_SIGNAL:
-		if (h->phase == RUNNING && h->main_pid > 0)
-			(void)kill(-h->main_pid, (int)msg->a);
-		break;
-	case CONTROL_RESIZE:
-		if (h->in_is_tty && h->in_fd >= 0)
-			command_resize(h->in_fd, (unsigned)msg->a,
-				       (unsigned)msg->b);
-		break;
-	case CONTROL_STDIN:
-		holder_take_input(h, msg, data, n);
-		break;
-	default:
-		break;
-	}
-}
-
-static const struct control_events control_events = {
-	.on_connect = on_connect,
-	.on_message = on_message,
-};
-
-/* The loop */
-
-/* Reap everything that ended; false when no descendants are left. */
-static bool
-reap(struct holder *h)
-{
-	for (;;) {
-		int status;
-		pid_t pid = waitpid(-1, &status, WNOHANG);
-
-		if (pid < 0)
-			return false;
-		if (pid == 0)
-			return true;
-		if (pid == h->main_pid) {
-			h->main_pid = -1;
-			h->status = status;
-		}
-	}
-}
-
-static void
-maybe_end(struct holder *h, bool has_descendants)
-{
-	if (h->phase == ENDED || h->main_pid > 0)
-		return;
-	if (h->phase == PREPARING &&
-	    !(h->stop != EXEC_RUNNING && has_descendants)) {
-		holder_on_checkout_end(h);
-		return;
-	}
-	/* Stopping means the whole tree; ending by itself means the command. */
-	if (h->stop != EXEC_RUNNING && has_descendants)
-		return;
-	if (h->phase == RUNNING) {
-		holder_finish(h);
-	}
-}
-
-static void
-on_signals(struct holder *h)
-{
-	struct signalfd_siginfo info;
-	bool asked = false;
-
-	while (read(h->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		asked = asked || info.ssi_signo == SIGTERM;
-	if (asked)
-		begin_stop(h, EXEC_CANCELLED, SIGTERM, h->launch.grace_ms);
-	maybe_end(h, reap(h));
-}
-
-static void
-on_time(struct holder *h)
-{
-	uint64_t now = clock_mono_ms();
-
-	if (now >= h->timeout_at) {
-		h->timeout_at = HOLDER_NEVER;
-		begin_stop(h, EXEC_TIMEOUT, SIGTERM, h->launch.grace_ms);
-	}
-	if (now >= h->kill_at) {
-		bool has_descendants;
-
-		kill_tree(h);
-		has_descendants = reap(h);
-		if (!has_descendants)
-			h->kill_at = HOLDER_NEVER;
-		maybe_end(h, has_descendants);
-	}
-	if (now >= h->retry_at)
-		holder_publish(h);
-	if (now >= h->idle_at) {
-		capture_idle(&h->capture);
-		h->idle_at = HOLDER_NEVER;
-	}
-}
+/* The process */
 
 static int
-next_timeout(const struct holder *h)
-{
-	uint64_t at = MIN(MIN(h->timeout_at, h->kill_at),
-			  MIN(h->retry_at, h->idle_at));
-	uint64_t now = clock_mono_ms();
-
-	if (at == HOLDER_NEVER)
-		return -1;
-	return at <= now ? 0 : (int)MIN(at - now, (uint64_t)INT32_MAX);
-}
-
-/* The output was let go of after the end: the last word on its size. */
-static void
-on_output_closed(struct holder *h)
-{
-	h->state.output_open = false;
-	capture_sync(&h->capture);
-	holder_publish(h);
-}
-
-enum { WATCH_OUT, WATCH_ERR, WATCH_IN, WATCH_SIGNAL, WATCH_OURS };
-
-/*
- * Nothing stays unwritten while we sleep, as readers trust the timeline.  What
- * comes after a pause is shown at once; while more comes, all of FLUSH_MS at
- * once, since a record per wake-up would cost as much as the output.
- */
-static int
-await_events(struct holder *h, struct pollfd *fds, nfds_t n_fds)
-{
-	uint64_t now = clock_mono_ms();
-	int n;
-
-	if (h->capture.n_pending > 0) {
-		n = poll(fds, n_fds,
-			 now < h->flush_at ? (int)(h->flush_at - now) : 0);
-		if (n != 0)
-			return n;
-		if (!capture_flush(&h->capture) && h->retry_at == HOLDER_NEVER)
-			h->retry_at = now + RETRY_MS;
-		h->flush_at = clock_mono_ms() + FLUSH_MS;
-	}
-	return poll(fds, n_fds, next_timeout(h));
-}
-
-static void
-turn(struct holder *h)
-{
-	struct pollfd fds[WATCH_OURS + CONTROL_POLL_FDS];
-	bool was_open = capture_is_open(&h->capture);
-
-	fds[WATCH_OUT].fd = capture_fd(&h->capture, TIMELINE_OUT);
-	fds[WATCH_ERR].fd = capture_fd(&h->capture, TIMELINE_ERR);
-	fds[WATCH_IN].fd = h->in.len > 0 ? h->in_fd : -1;
-	fds[WATCH_SIGNAL].fd = h->signal_fd;
-	for (unsigned i = 0; i < WATCH_OURS; i++)
-		fds[i].events = i == WATCH_IN ? POLLOUT : POLLIN;
-	control_server_prepare(&h->control, fds + WATCH_OURS);
-
-	if (await_events(h, fds, ARRAY_SIZE(fds)) > 0) {
-		for (unsigned i = WATCH_OUT; i <= WATCH_ERR; i++) {
-			if (fds[i].fd >= 0 && fds[i].revents) {
-				(void)capture_read(&h->capture, i, READ_SLICE);
-				h->idle_at = clock_mono_ms() + IDLE_MS;
-			}
-		}
-		if (fds[WATCH_IN].fd >= 0 && fds[WATCH_IN].revents)
-			holder_write_input(h);
-		control_server_handle(&h->control, fds + WATCH_OURS);
-		if (fds[WATCH_SIGNAL].revents)
-			on_signals(h);
-	}
-	on_time(h);
-	if (h->phase == ENDED && was_open && !capture_is_open(&h->capture) &&
-	    h->state.output_open)
-		on_output_closed(h);
-}
-
-static bool
-is_done(const struct holder *h)
-{
-	return h->phase == ENDED && h->is_durable &&
-	       !capture_is_open(&h->capture);
-}
-
-/* Beginning */
-
-static void
-block_signals(struct holder *h)
+take_signals(void)
 {
 	sigset_t set;
 
@@ -311,29 +44,77 @@ block_signals(struct holder *h)
 	sigaddset(&set, SIGTERM);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	(void)signal(SIGCHLD, SIG_DFL);
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGHUP, SIG_IGN);
-	(void)signal(SIGINT, SIG_IGN);
-	h->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	command_ignore_signals();
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
+
+/* Returns the descriptor of its signals. */
+static int
+become_holder(void)
+{
+	(void)setsid();
+	(void)!chdir("/");
+	tree_adopt();
+	return take_signals();
+}
+
+/* Who this process is: it stays the same from order to order. */
+static const struct proc_id *
+own_id(void)
+{
+	static struct proc_id self;
+
+	if (self.pid == 0)
+		(void)proc_id_read(getpid(), &self);
+	return &self;
+}
+
+/* The exec's place */
 
 /*
  * Make the exec durable, in one commit of a journal and, where it takes the
  * names along, with one flush of the disk: everything was made before.
  */
 static int
-sync_start(const struct holder *h, int root, struct err *err)
+sync_start(const struct holder *h, int root, int spec, struct err *err)
 {
-	AUTO_CLOSE int spec = openat(h->dir_fd, SPEC_FILE,
-				     O_RDONLY | O_CLOEXEC);
-
-	if (spec < 0 || fdatasync(spec) < 0)
+	if (fdatasync(spec) < 0)
 		return err_sys(err, "sync " SPEC_FILE);
 	if (fs_syncs_names(spec))
 		return 0;
 	if (fsync(h->dir_fd) < 0 || fsync(root) < 0)
 		return err_sys(err, "sync %s", h->launch.root);
 	return 0;
+}
+
+/* Whoever finds the name finds all of it. */
+static int
+put_spec(const struct holder *h, struct err *err)
+{
+	static const char draft[] = SPEC_FILE ".tmp";
+	const char *text = h->launch.spec;
+	AUTO_CLOSE int fd = openat(
+	    h->dir_fd, draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0 || write_full(fd, text, strlen(text)) < 0 ||
+	    renameat(h->dir_fd, draft, h->dir_fd, SPEC_FILE) < 0)
+		return err_sys(err, "write " SPEC_FILE);
+	return TAKE_FD(fd);
+}
+
+static int
+fill_dir(struct holder *h, int root, struct err *err)
+{
+	AUTO_CLOSE int spec = put_spec(h, err);
+
+	if (spec < 0)
+		return -1;
+	h->state_fd = exec_state_create(h->dir_fd, err);
+	if (h->state_fd < 0 ||
+	    capture_open(&h->capture, h->dir_fd, h->launch.max_log, &h->clock,
+			 err) < 0)
+		return -1;
+	return sync_start(h, root, spec, err);
 }
 
 /* The exec's directory with its spec, durable. */
@@ -352,28 +133,24 @@ make_dir(struct holder *h, struct err *err)
 			   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (h->dir_fd < 0)
 		return err_sys(err, "open its directory");
-	if (fs_write_atomic(h->dir_fd, SPEC_FILE, h->launch.spec,
-			    strlen(h->launch.spec), 0, err) < 0 ||
-	    exec_state_create(h->dir_fd, err) < 0 ||
-	    capture_open(&h->capture, h->dir_fd, h->launch.max_log, &h->clock,
-			 err) < 0 ||
-	    sync_start(h, root, err) < 0) {
+	if (fill_dir(h, root, err) < 0) {
 		(void)fs_remove_tree(root, h->launch.id, &(struct err)ERR_INIT);
 		return -1;
 	}
 	return 0;
 }
 
-static int
-read_launch(struct holder *h, int launch_fd, struct err *err)
-{
-	AUTO_BUF bytes = BUF_INIT(MAX_LAUNCH);
-	int rc;
+/* Beginning */
 
-	(void)lseek(launch_fd, 0, SEEK_SET);
-	rc = fs_read_fd(launch_fd, &bytes, err);
-	close(launch_fd);
-	if (rc < 0)
+static int
+read_launch(struct holder *h, const struct holder_order *order, struct err *err)
+{
+	AUTO_BUF bytes = BUF_INIT(LAUNCH_MAX);
+
+	if (order->fd < 0)
+		return launch_decode(order->bytes, order->n, &h->launch, err);
+	(void)lseek(order->fd, 0, SEEK_SET);
+	if (fs_read_fd(order->fd, &bytes, err) < 0)
 		return -1;
 	return launch_decode(buf_bytes(&bytes), bytes.len, &h->launch, err);
 }
@@ -381,12 +158,8 @@ read_launch(struct holder *h, int launch_fd, struct err *err)
 static void
 init_state(struct holder *h)
 {
-	struct proc_id self = { 0 };
-
-	h->state = (struct exec_state)EXEC_STATE_INIT;
-	(void)proc_id_read(getpid(), &self);
-	h->state.holder_pid = self.pid;
-	h->state.holder_start = (int64_t)self.start;
+	h->state.holder_pid = own_id()->pid;
+	h->state.holder_start = (int64_t)own_id()->start;
 	h->state.boot_id = xstrdup(proc_boot_id());
 	h->state.started_ns = h->clock.wall_ns;
 }
@@ -431,12 +204,20 @@ discard(struct holder *h)
 }
 
 static void
+set_title(const struct holder *h)
+{
+	char title[64];
+
+	snprintf(title, sizeof(title), "berthd: holds %s", h->launch.id);
+	proc_title_set(title);
+}
+
+static void
 begin(struct holder *h, int channel)
 {
 	struct err err = ERR_INIT;
 
-	control_server_open(&h->control, channel, h->dir_fd, &control_events,
-			    h);
+	holder_open_control(h, channel);
 	if (is_deserted(channel)) {
 		discard(h);
 		_exit(1);
@@ -454,40 +235,140 @@ begin(struct holder *h, int channel)
 		holder_finish_unstarted(h, 127, err.msg);
 }
 
-void
-holder_run(int channel, int launch_fd)
+/* One exec, from its order to its end. */
+static void
+hold(struct holder *h, int channel, const struct holder_order *order)
 {
-	static struct holder h = {
-		.dir_fd = -1,
-		.phase = PREPARING,
-		.main_pid = -1,
-		.prepare_fd = -1,
-		.in_fd = -1,
-		.in = BUF_INIT(MAX_STDIN),
-		.stop = EXEC_RUNNING,
-		.timeout_at = HOLDER_NEVER,
-		.kill_at = HOLDER_NEVER,
-		.cgroup_fd = -1,
-		.retry_at = HOLDER_NEVER,
-		.idle_at = HOLDER_NEVER,
-	};
 	struct err err = ERR_INIT;
-	char title[64];
 
-	(void)setsid();
-	(void)!chdir("/");
-	block_signals(&h);
-	tree_adopt();
-	clock_base_init(&h.clock);
-	if (read_launch(&h, launch_fd, &err) < 0 || make_dir(&h, &err) < 0)
+	clock_base_init(&h->clock);
+	if (read_launch(h, order, &err) < 0 || make_dir(h, &err) < 0)
 		refuse(channel, &err);
-	snprintf(title, sizeof(title), "berthd: holds %s", h.launch.id);
-	proc_title_set(title);
-	init_state(&h);
-	begin(&h, channel);
-	while (!is_done(&h))
-		turn(&h);
-	control_server_close(&h.control, h.dir_fd);
-	cgroup_remove(h.launch.id);
+	set_title(h);
+	init_state(h);
+	begin(h, channel);
+	holder_turn_until_done(h);
+}
+
+/* Going on */
+
+/*
+ * May this process hold another exec?  Only if nothing is left of this one: no
+ * descendant, and no other daemon that takes this process for its exec.
+ */
+static int
+take_channel(struct holder *h)
+{
+	if (holder_is_asked_to_stop(h->signal_fd) || holder_reap(h))
+		return -1;
+	return control_server_take_channel(&h->control);
+}
+
+/* Returns the channel, or -1 if this process has nothing more to do. */
+static int
+let_go(struct holder *h)
+{
+	struct control_msg msg = { .type = CONTROL_FREE };
+	int channel = take_channel(h);
+
+	/* The name goes before the word: whoever looks then finds nobody. */
+	control_server_close(&h->control, h->dir_fd);
+	if (channel >= 0)
+		(void)!write(channel, &msg, sizeof(msg));
+	cgroup_remove(h->launch.id);
+	capture_close(&h->capture);
+	exec_state_fini(&h->state);
+	launch_fini(&h->launch);
+	buf_fini(&h->in);
+	fd_close(&h->dir_fd);
+	fd_close(&h->state_fd);
+	fd_close(&h->prepare_fd);
+	fd_close(&h->in_fd);
+	fd_close(&h->cgroup_fd);
+	free(h->workdir);
+	free(h->cwd);
+	return channel;
+}
+
+struct packet {
+	struct control_msg msg;
+	uint8_t data[CONTROL_MAX_DATA];
+};
+
+/*
+ * The next order; false if none will come.  Other messages are meant for the
+ * exec before: the daemon sent them when it did not know of its end.
+ */
+static bool
+receive_order(int channel, struct packet *packet, struct holder_order *ret)
+{
+	ssize_t got = recv(channel, packet, sizeof(*packet), 0);
+
+	*ret = (struct holder_order){ .fd = -1 };
+	if (got < 0)
+		return errno == EAGAIN || errno == EINTR;
+	if (got < (ssize_t)sizeof(packet->msg))
+		return false;
+	if (packet->msg.type == CONTROL_LAUNCH) {
+		ret->bytes = packet->data;
+		ret->n = (size_t)got - sizeof(packet->msg);
+	}
+	return true;
+}
+
+/* It hears its daemon, and who wants it gone, and nothing else. */
+static bool
+await_order(int channel, int signal_fd, struct packet *packet,
+	    struct holder_order *ret)
+{
+	struct pollfd fds[] = { { .fd = channel, .events = POLLIN },
+				{ .fd = signal_fd, .events = POLLIN } };
+
+	*ret = (struct holder_order){ .fd = -1 };
+	proc_title_set("berthd: holds nothing");
+	while (ret->bytes == NULL) {
+		if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+			continue;
+		if (fds[1].revents && holder_is_asked_to_stop(signal_fd))
+			return false;
+		if (fds[0].revents && !receive_order(channel, packet, ret))
+			return false;
+	}
+	holder_prepare();
+	return true;
+}
+
+void
+holder_run(int channel, const struct holder_order *first)
+{
+	static struct packet packet;
+	struct holder_order order = *first;
+	int signal_fd = become_holder();
+
+	do {
+		static struct holder h;
+
+		h = (struct holder){
+			.dir_fd = -1,
+			.state_fd = -1,
+			.phase = PREPARING,
+			.state = EXEC_STATE_INIT,
+			.signal_fd = signal_fd,
+			.main_pid = -1,
+			.prepare_fd = -1,
+			.in_fd = -1,
+			.in = BUF_INIT(MAX_STDIN),
+			.stop = EXEC_RUNNING,
+			.timeout_at = HOLDER_NEVER,
+			.kill_at = HOLDER_NEVER,
+			.cgroup_fd = -1,
+			.retry_at = HOLDER_NEVER,
+			.idle_at = HOLDER_NEVER,
+		};
+		hold(&h, channel, &order);
+		fd_close(&order.fd);
+		channel = let_go(&h);
+	} while (channel >= 0 &&
+		 await_order(channel, signal_fd, &packet, &order));
 	_exit(0);
 }

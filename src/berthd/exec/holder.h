@@ -2,6 +2,8 @@
 #ifndef BERTHD_EXEC_HOLDER_H
 #define BERTHD_EXEC_HOLDER_H
 
+#include <stddef.h>
+
 /*
  * The holder: one small process per exec, which owns the command.
  *
@@ -17,7 +19,19 @@
  *
  * An end is told to daemons when it is durable.  If the disk refuses it, the
  * holder stays and tries again.
+ *
+ * One exec at a time, so that who kills a holder loses one exec.  But after an
+ * exec of which nothing is left it waits for the daemon's next order, if the
+ * daemon wants it to (holder_pool.h): a process costs more than all else that
+ * a short exec needs.
  */
+
+/* What to do, as launch.h encodes it. */
+struct holder_order {
+	const void *bytes;
+	size_t n;
+	int fd; /* instead of the bytes, if there are too many; or -1 */
+};
 
 /*
  * Ask once what all holders would ask the machine; to be called by the process
@@ -26,9 +40,10 @@
 void holder_prepare(void);
 
 /*
- * Hold one exec.  `channel' is the daemon that asks, `launch_fd' holds the
- * order (launch.h); both are taken.  Never returns.
+ * Be a holder.  `channel' is the daemon that asks; it and the order's
+ * descriptor are taken.  Never returns.
  */
-void holder_run(int channel, int launch_fd) __attribute__((noreturn));
+void holder_run(int channel, const struct holder_order *first)
+    __attribute__((noreturn));
 
 #endif

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,7 +22,7 @@
 
 #define OOM_AGE_MS 500
 
-/* Before the command started; a holder has it from the process it came from. */
+/* Before the command started. */
 static uint64_t oom_kills_before;
 
 void
@@ -35,6 +34,12 @@ holder_tell_state(struct holder *h, int conn)
 	/* Told and then forgotten, an end would become a loss. */
 	if (exec_state_is_end(h->state.kind) && !h->is_durable)
 		return;
+	if (h->state.kind == EXEC_STARTING && conn < 0) {
+		msg = (struct control_msg){ .type = CONTROL_BEGUN,
+					    .a = h->state.started_ns };
+		control_server_send_all(&h->control, &msg, NULL, 0);
+		return;
+	}
 	if (exec_state_encode(&h->state, &text) < 0)
 		return;
 	if (conn < 0)
@@ -66,7 +71,7 @@ holder_publish(struct holder *h)
 	h->state.lost_bytes = (int64_t)h->capture.lost;
 	/* An end says that the records before it are complete. */
 	h->is_durable = (is_flushed || !is_end) &&
-			exec_state_write(h->dir_fd, &h->state, is_end, &err) ==
+			exec_state_add(h->state_fd, &h->state, is_end, &err) ==
 			    0;
 	h->is_durable = h->is_durable || is_removed(h);
 	h->retry_at = h->is_durable ? HOLDER_NEVER : clock_mono_ms() + RETRY_MS;
@@ -144,21 +149,6 @@ was_oom(struct holder *h, int sig)
 	return read_oom_kills() > oom_kills_before;
 }
 
-static void
-describe_usage(struct holder *h)
-{
-	struct rusage usage;
-	uint64_t peak = h->cgroup_fd >= 0 ? cgroup_peak(h->cgroup_fd) : 0;
-
-	if (getrusage(RUSAGE_CHILDREN, &usage) < 0)
-		return;
-	h->state.cpu_user_us = (int64_t)usage.ru_utime.tv_sec * 1000000 +
-			       usage.ru_utime.tv_usec;
-	h->state.cpu_system_us = (int64_t)usage.ru_stime.tv_sec * 1000000 +
-				 usage.ru_stime.tv_usec;
-	h->state.max_rss = (int64_t)MAX((uint64_t)usage.ru_maxrss * 1024, peak);
-}
-
 /* Kind, exit code and words for the status that wait gave. */
 static void
 describe_end(struct holder *h)
@@ -232,7 +222,9 @@ conclude(struct holder *h)
 	if (h->in_fd >= 0)
 		holder_close_input(h);
 	capture_drain(&h->capture);
-	describe_usage(h);
+	if (h->cgroup_fd >= 0)
+		h->state.max_rss = MAX(h->state.max_rss,
+				       (int64_t)cgroup_peak(h->cgroup_fd));
 	collect_artifacts(h);
 	if (h->workdir)
 		checkout_remove(&checkout);

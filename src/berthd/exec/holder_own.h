@@ -5,7 +5,8 @@
 /*
  * What the parts of the holder share; nobody else includes this.
  *
- *	holder.c        from the order to the loop
+ *	holder.c        from an order to its end, and to the next order
+ *	holder_loop.c   everything while the exec lives
  *	holder_start.c  the checkout and the command
  *	holder_input.c  the command's input
  *	holder_end.c    the state on disk, and everything that ends an exec
@@ -29,13 +30,13 @@ enum holder_phase { PREPARING, RUNNING, ENDED };
 
 struct holder {
 	struct launch launch;
-	int dir_fd;
+	int dir_fd, state_fd;
 	enum holder_phase phase;
 	struct exec_state state;
 	struct clock_base clock;
 	struct capture capture;
 	struct control_server control;
-	int signal_fd;
+	int signal_fd; /* borrowed: the process's, not the exec's */
 
 	pid_t main_pid; /* the checkout, then the command; -1: reaped */
 	int status;
@@ -57,6 +58,20 @@ struct holder {
 	bool is_durable; /* state.json says what `state' says */
 	uint64_t retry_at, idle_at, flush_at;
 };
+
+/* holder_loop.c */
+
+/* Listen to daemons; `channel' is taken. */
+void holder_open_control(struct holder *h, int channel);
+
+/* Until the end is durable and nobody holds the output any more. */
+void holder_turn_until_done(struct holder *h);
+
+/* Reap everything that ended; false when no descendants are left. */
+bool holder_reap(struct holder *h);
+
+/* Take what the descriptor of signals holds: was a SIGTERM among it? */
+bool holder_is_asked_to_stop(int signal_fd);
 
 /* holder_start.c */
 

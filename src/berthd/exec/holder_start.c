@@ -248,7 +248,9 @@ holder_start_command(struct holder *h)
 	capture_attach(&h->capture, TIMELINE_OUT, command.out_fd);
 	if (command.err_fd >= 0)
 		capture_attach(&h->capture, TIMELINE_ERR, command.err_fd);
-	(void)proc_id_read(command.pid, &id);
+	id.start = command.start;
+	if (id.start == 0)
+		(void)proc_id_read(command.pid, &id);
 	h->state.pid = command.pid;
 	h->state.pid_start = (int64_t)id.start;
 	holder_set_state(h, EXEC_RUNNING);

@@ -5,10 +5,11 @@
 /*
  * What a holder is told to do: one exec, fully decided by the daemon.
  *
- * It travels once, in a memfd, from the daemon to the holder, which are always
- * the same binary (the spawner between them is a fork of the daemon), so the
- * encoding need not be stable.  It is the only place where the values of the
- * environment are kept; spec.json has them masked.
+ * It travels once, in a message or, if it is large, in a memfd, from the daemon
+ * to the holder, which are always the same binary (the spawner between them is
+ * a fork of the daemon), so the encoding need not be stable.  It is the only
+ * place where the values of the environment are kept; spec.json has them
+ * masked.
  */
 
 #include <stddef.h>
@@ -50,6 +51,9 @@ struct launch {
 	uint64_t limit_cpu; /* thousandths of a core */
 	uint64_t niceness;
 };
+
+/* Bytes of an encoded order. */
+#define LAUNCH_MAX (16u << 20)
 
 void launch_fini(struct launch *launch);
 int launch_encode(const struct launch *launch, struct buf *out);

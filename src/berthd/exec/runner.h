@@ -38,18 +38,18 @@ struct run_events {
 
 /* Base of every run; implementations embed it first. */
 struct run {
-	const struct runner *runner;
+	struct runner *runner;
 	const struct run_events *events;
 	void *owner;
 };
 
 struct runner {
 	const char *name;
-	struct run *(*start)(const struct runner *, const struct launch *,
+	struct run *(*start)(struct runner *, const struct launch *,
 			     const struct run_events *, void *owner,
 			     struct err *);
 	/* `dir_fd' and `state' are the exec's; NULL: it is dead. */
-	struct run *(*adopt)(const struct runner *, int dir_fd,
+	struct run *(*adopt)(struct runner *, int dir_fd,
 			     const struct exec_state *,
 			     const struct run_events *, void *owner);
 	/* The asked-for things; false when they cannot be delivered now. */

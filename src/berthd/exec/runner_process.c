@@ -10,7 +10,6 @@
 
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 
 #include "berthd/exec/control.h"
 #include "berthd/exec/control_client.h"
+#include "berthd/exec/holder_pool.h"
 #include "berthd/exec/launch.h"
 #include "berthd/exec/runner_process.h"
 #include "berthd/exec/spawner.h"
@@ -27,8 +27,6 @@
 #include "core/mem.h"
 #include "core/proc.h"
 
-#define MAX_LAUNCH (16u << 20)
-
 struct process_run {
 	struct run run;
 	struct control_client *control; /* or, without one: */
@@ -37,10 +35,10 @@ struct process_run {
 	struct proc_id holder;
 };
 
-static const struct runner_process *
-runner_of(const struct runner *runner)
+static struct runner_process *
+runner_of(struct runner *runner)
 {
-	return (const struct runner_process *)runner;
+	return container_of(runner, struct runner_process, runner);
 }
 
 static struct process_run *
@@ -62,6 +60,15 @@ on_state_text(struct process_run *p, const void *text, size_t n)
 }
 
 static void
+on_begun(struct process_run *p, uint64_t started_ns)
+{
+	struct exec_state state = EXEC_STATE_INIT;
+
+	state.started_ns = started_ns;
+	p->run.events->on_state(&p->run, &state, p->run.owner);
+}
+
+static void
 on_refusal(struct process_run *p, uint64_t code, const void *text, size_t n)
 {
 	struct err err = ERR_INIT;
@@ -72,6 +79,14 @@ on_refusal(struct process_run *p, uint64_t code, const void *text, size_t n)
 	p->run.events->on_refused(&p->run, &err, p->run.owner);
 }
 
+/* Its work is done, as if it were gone; but it would take more. */
+static void
+on_free(struct process_run *p)
+{
+	holder_pool_add(&runner_of(p->run.runner)->pool, TAKE(p->control));
+	p->run.events->on_gone(&p->run, p->run.owner);
+}
+
 static void
 on_message(struct control_client *control UNUSED, const struct control_msg *msg,
 	   const void *data, size_t n, void *owner)
@@ -80,11 +95,15 @@ on_message(struct control_client *control UNUSED, const struct control_msg *msg,
 
 	if (msg->type == CONTROL_STATE)
 		on_state_text(p, data, n);
+	else if (msg->type == CONTROL_BEGUN)
+		on_begun(p, msg->a);
 	else if (msg->type == CONTROL_FAILED)
 		on_refusal(p, msg->a, data, n);
 	else if (msg->type == CONTROL_STDIN_TAKEN)
 		p->run.events->on_input(&p->run, msg->a, msg->b != 0,
 					p->run.owner);
+	else if (msg->type == CONTROL_FREE)
+		on_free(p);
 }
 
 static void
@@ -110,8 +129,7 @@ on_holder_exit(uv_poll_t *watch, int status UNUSED, int events UNUSED)
 }
 
 static struct process_run *
-new_run(const struct runner *runner, const struct run_events *events,
-	void *owner)
+new_run(struct runner *runner, const struct run_events *events, void *owner)
 {
 	struct process_run *p = xcalloc(1, sizeof(*p));
 
@@ -121,41 +139,60 @@ new_run(const struct runner *runner, const struct run_events *events,
 	return p;
 }
 
-/* The launch order as a memfd. */
-static int
-write_launch(const struct launch *launch, struct err *err)
+/* A holder that waits takes the order; NULL: none can. */
+static struct control_client *
+order_of_waiting(struct runner_process *r, const struct buf *order)
 {
-	AUTO_CLOSE int fd = memfd_create("launch", MFD_CLOEXEC);
-	AUTO_BUF bytes = BUF_INIT(MAX_LAUNCH);
+	static const struct control_msg msg = { .type = CONTROL_LAUNCH };
+	struct control_client *client;
 
-	if (fd < 0)
-		return err_sys(err, "memfd");
-	if (launch_encode(launch, &bytes) < 0)
-		return err_set(err, ERR_LIMIT,
-			       "command, script and environment are larger "
-			       "than %u bytes",
-			       MAX_LAUNCH);
-	if (write_full(fd, buf_bytes(&bytes), bytes.len) < 0)
-		return err_sys(err, "write the launch order");
-	return TAKE_FD(fd);
+	if (order->len > CONTROL_MAX_DATA)
+		return NULL;
+	while ((client = holder_pool_take(&r->pool)) != NULL) {
+		if (control_client_send(client, &msg, buf_bytes(order),
+					order->len))
+			return client;
+		control_client_free(client);
+	}
+	return NULL;
+}
+
+/* A holder that is forked for it. */
+static struct control_client *
+order_of_new(struct runner_process *r, const struct buf *order, struct err *err)
+{
+	int channel = spawner_launch(r->spawner, buf_bytes(order), order->len,
+				     err);
+
+	if (channel < 0)
+		return NULL;
+	return control_client_new(r->loop, channel, &control_events, NULL);
 }
 
 static struct run *
-start(const struct runner *runner, const struct launch *launch,
+start(struct runner *runner, const struct launch *launch,
       const struct run_events *events, void *owner, struct err *err)
 {
-	const struct runner_process *r = runner_of(runner);
-	AUTO_CLOSE int order = write_launch(launch, err);
+	struct runner_process *r = runner_of(runner);
+	AUTO_BUF order = BUF_INIT(LAUNCH_MAX);
+	struct control_client *control;
 	struct process_run *p;
-	int channel;
 
-	if (order < 0)
+	if (launch_encode(launch, &order) < 0) {
+		err_set(err, ERR_LIMIT,
+			"command, script and environment are larger than %u "
+			"bytes",
+			LAUNCH_MAX);
 		return NULL;
-	channel = spawner_launch(r->spawner, order, err);
-	if (channel < 0)
+	}
+	control = order_of_waiting(r, &order);
+	if (control == NULL)
+		control = order_of_new(r, &order, err);
+	if (control == NULL)
 		return NULL;
 	p = new_run(runner, events, owner);
-	p->control = control_client_new(r->loop, channel, &control_events, p);
+	p->control = control;
+	control_client_retarget(control, &control_events, p);
 	return &p->run;
 }
 
@@ -174,10 +211,10 @@ watch_holder(struct process_run *p, struct uv_loop_s *loop)
 }
 
 static struct run *
-adopt(const struct runner *runner, int dir_fd, const struct exec_state *state,
+adopt(struct runner *runner, int dir_fd, const struct exec_state *state,
       const struct run_events *events, void *owner)
 {
-	const struct runner_process *r = runner_of(runner);
+	struct runner_process *r = runner_of(runner);
 	struct process_run *p = new_run(runner, events, owner);
 	struct err err = ERR_INIT;
 
@@ -260,7 +297,7 @@ free_run(struct run *run)
 {
 	struct process_run *p = process_of(run);
 
-	if (p->control == NULL) {
+	if (p->pidfd >= 0) {
 		uv_close((uv_handle_t *)&p->watch, on_watch_closed);
 		return;
 	}
@@ -284,4 +321,11 @@ runner_process_init(struct runner_process *runner, struct uv_loop_s *loop,
 		.loop = loop,
 		.spawner = spawner,
 	};
+	holder_pool_init(&runner->pool, loop);
+}
+
+void
+runner_process_fini(struct runner_process *runner)
+{
+	holder_pool_close(&runner->pool);
 }

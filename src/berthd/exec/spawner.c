@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 
-/* The spawner; see spawner.h. */
+/*
+ * The spawner; see spawner.h.
+ *
+ * An order is one message: its bytes and the channel, or, if it has more bytes
+ * than a message should, one byte, the channel and a memfd.
+ */
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -15,11 +21,14 @@
 #include "berthd/exec/control.h"
 #include "berthd/exec/holder.h"
 #include "berthd/exec/spawner.h"
+#include "core/clock.h"
 #include "core/fs.h"
 #include "core/proc.h"
 #include "core/sock.h"
 
 enum { ORDER_CHANNEL, ORDER_LAUNCH, ORDER_FDS };
+
+#define MAX_INLINE CONTROL_MAX_DATA
 
 static void
 refuse(int channel, int sys)
@@ -35,7 +44,7 @@ refuse(int channel, int sys)
 }
 
 static void
-serve_order(int daemon_fd, const int fds[ORDER_FDS])
+serve_order(int daemon_fd, const struct holder_order *order, int channel)
 {
 	pid_t pid;
 
@@ -43,10 +52,10 @@ serve_order(int daemon_fd, const int fds[ORDER_FDS])
 	pid = fork();
 	if (pid == 0) {
 		close(daemon_fd);
-		holder_run(fds[ORDER_CHANNEL], fds[ORDER_LAUNCH]);
+		holder_run(channel, order);
 	}
 	if (pid < 0)
-		refuse(fds[ORDER_CHANNEL], errno);
+		refuse(channel, errno);
 }
 
 /*
@@ -74,27 +83,33 @@ keep_only(int daemon_fd)
 	return kept;
 }
 
-static void __attribute__((noreturn)) run(int daemon_fd)
+static void __attribute__((noreturn)) run(int daemon_fd, uint64_t forked_ns)
 {
+	proc_start_check(forked_ns);
 	proc_title_set("berthd: spawner");
 	/* Orders hold secrets, and so do those that are made of them. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	daemon_fd = keep_only(daemon_fd);
 	/* What is typed at the daemon's terminal ends the daemon, not this. */
 	(void)setsid();
+	proc_ignore_nothing();
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* Nobody waits for holders. */
 	(void)signal(SIGCHLD, SIG_IGN);
 	for (;;) {
-		int fds[ORDER_FDS];
+		static uint8_t bytes[MAX_INLINE];
+		int fds[ORDER_FDS] = { -1, -1 };
 		size_t n_fds = ORDER_FDS;
-		char byte;
-		ssize_t got = sock_recv_fds(daemon_fd, &byte, 1, fds, &n_fds);
+		ssize_t got = sock_recv_fds(daemon_fd, bytes, sizeof(bytes),
+					    fds, &n_fds);
+		struct holder_order order = { .bytes = bytes,
+					      .n = (size_t)got,
+					      .fd = fds[ORDER_LAUNCH] };
 
 		if (got <= 0)
 			_exit(0);
-		if (n_fds == ORDER_FDS)
-			serve_order(daemon_fd, fds);
+		if (n_fds > 0)
+			serve_order(daemon_fd, &order, fds[ORDER_CHANNEL]);
 		while (n_fds > 0)
 			close(fds[--n_fds]);
 	}
@@ -103,6 +118,7 @@ static void __attribute__((noreturn)) run(int daemon_fd)
 int
 spawner_start(struct spawner *spawner, struct err *err)
 {
+	uint64_t now = clock_boot_ns();
 	int ends[2];
 	pid_t pid;
 
@@ -111,7 +127,7 @@ spawner_start(struct spawner *spawner, struct err *err)
 	pid = fork();
 	if (pid == 0) {
 		close(ends[0]);
-		run(ends[1]);
+		run(ends[1], now);
 	}
 	close(ends[1]);
 	if (pid < 0) {
@@ -131,20 +147,50 @@ spawner_stop(struct spawner *spawner)
 	spawner->pid = -1;
 }
 
-int
-spawner_launch(const struct spawner *spawner, int launch_fd, struct err *err)
+/* What a message should not hold, as a memfd. */
+static int
+write_order(const void *order, size_t n, struct err *err)
 {
-	int ends[2], fds[ORDER_FDS], sent;
+	AUTO_CLOSE int fd = memfd_create("launch", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, "memfd");
+	if (write_full(fd, order, n) < 0)
+		return err_sys(err, "write the launch order");
+	return TAKE_FD(fd);
+}
+
+static int
+send_order(const struct spawner *spawner, int channel, const void *order,
+	   size_t n, struct err *err)
+{
+	int fds[ORDER_FDS] = { [ORDER_CHANNEL] = channel };
+	AUTO_CLOSE int large = -1;
+	int sent;
+
+	if (n <= MAX_INLINE) {
+		sent = sock_send_fds(spawner->fd, order, n, fds, 1);
+	} else {
+		large = write_order(order, n, err);
+		if (large < 0)
+			return -1;
+		fds[ORDER_LAUNCH] = large;
+		sent = sock_send_fds(spawner->fd, "L", 1, fds, ORDER_FDS);
+	}
+	return sent < 0 ? err_sys(err, "order a holder") : 0;
+}
+
+int
+spawner_launch(const struct spawner *spawner, const void *order, size_t n,
+	       struct err *err)
+{
+	AUTO_CLOSE int theirs = -1;
+	int ends[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return err_sys(err, "socketpair");
-	fds[ORDER_CHANNEL] = ends[1];
-	fds[ORDER_LAUNCH] = launch_fd;
-	sent = sock_send_fds(spawner->fd, "L", 1, fds, ORDER_FDS);
-	if (sent < 0)
-		err_sys(err, "order a holder");
-	close(ends[1]);
-	if (sent < 0) {
+	theirs = ends[1];
+	if (send_order(spawner, theirs, order, n, err) < 0) {
 		close(ends[0]);
 		return -1;
 	}

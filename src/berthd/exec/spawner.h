@@ -13,6 +13,9 @@
  * holders do not notice.
  */
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "core/err.h"
 
 struct spawner {
@@ -27,11 +30,11 @@ int spawner_start(struct spawner *spawner, struct err *err);
 void spawner_stop(struct spawner *spawner);
 
 /*
- * Order a holder for the launch order in `launch_fd', which is borrowed.
- * Returns the daemon's end of the control channel; what becomes of the order
- * is said there, if only by its end.
+ * Order a holder for an encoded launch order (launch.h).  Returns the daemon's
+ * end of the control channel; what becomes of the order is said there, if only
+ * by its end.
  */
-int spawner_launch(const struct spawner *spawner, int launch_fd,
+int spawner_launch(const struct spawner *spawner, const void *order, size_t n,
 		   struct err *err);
 
 #endif

@@ -196,12 +196,7 @@ open_file(int dir_fd, int flags, struct err *err)
 int
 exec_state_create(int dir_fd, struct err *err)
 {
-	int fd = open_file(dir_fd, O_EXCL, err);
-
-	if (fd < 0)
-		return -1;
-	close(fd);
-	return 0;
+	return open_file(dir_fd, O_EXCL, err);
 }
 
 /* One state a line; what a dead writer left half written gets an end first. */
@@ -221,15 +216,12 @@ encode_line(int fd, off_t size, const struct exec_state *state,
 }
 
 int
-exec_state_write(int dir_fd, const struct exec_state *state, bool sync,
-		 struct err *err)
+exec_state_add(int fd, const struct exec_state *state, bool sync,
+	       struct err *err)
 {
-	AUTO_CLOSE int fd = open_file(dir_fd, 0, err);
 	AUTO_BUF line = BUF_INIT(STATE_MAX + 2);
 	struct stat st;
 
-	if (fd < 0)
-		return -1;
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, "stat " STATE_FILE);
 	if (encode_line(fd, st.st_size, state, &line, err) < 0)
@@ -238,12 +230,24 @@ exec_state_write(int dir_fd, const struct exec_state *state, bool sync,
 		err_sys(err, "write " STATE_FILE);
 	else if (sync && fdatasync(fd) < 0)
 		err_sys(err, "sync " STATE_FILE);
-	else if (sync && st.st_size == 0 && fsync(dir_fd) < 0)
-		err_sys(err, "sync directory of " STATE_FILE);
 	else
 		return 0;
 	(void)!ftruncate(fd, st.st_size);
 	return -1;
+}
+
+int
+exec_state_write(int dir_fd, const struct exec_state *state, bool sync,
+		 struct err *err)
+{
+	AUTO_CLOSE int fd = open_file(dir_fd, 0, err);
+
+	if (fd < 0)
+		return -1;
+	/* The file may be new. */
+	if (sync && fsync(dir_fd) < 0)
+		return err_sys(err, "sync directory of " STATE_FILE);
+	return exec_state_add(fd, state, sync, err);
 }
 
 /* Nothing else can be recovered from a disk that lies: go back until it fits.

@@ -77,15 +77,19 @@ int exec_state_decode(const void *text, size_t n, struct exec_state *ret,
 		      struct err *err);
 
 /*
- * Make the file before the directory is synced: then a state is durable when
- * its bytes are.
+ * Make the file and open it.  Made before the directory is synced, a state is
+ * durable when its bytes are.
  */
 int exec_state_create(int dir_fd, struct err *err);
 
 /*
- * Add a state to the file in the exec's directory, durable when `sync'.  After
- * a failure the file is as it was.
+ * Add a state to the open file, durable when `sync'.  After a failure the file
+ * is as it was.
  */
+int exec_state_add(int fd, const struct exec_state *state, bool sync,
+		   struct err *err);
+
+/* The same by the exec's directory. */
 int exec_state_write(int dir_fd, const struct exec_state *state, bool sync,
 		     struct err *err);
 

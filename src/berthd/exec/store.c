@@ -50,7 +50,7 @@
 struct exec_store {
 	struct uv_loop_s *loop;
 	struct decide decide; /* with the root of all execs */
-	const struct runner *runner;
+	struct runner *runner;
 	const struct config *config;
 	void (*on_remove)(struct exec *, void *owner);
 	void *owner;

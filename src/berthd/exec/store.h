@@ -27,7 +27,7 @@ struct uv_loop_s;
 struct exec_store_config {
 	struct uv_loop_s *loop;
 	const char *root; /* made if missing */
-	const struct runner *runner;
+	struct runner *runner;
 	const struct config *config; /* borrowed for good */
 	/* An exec is about to be removed from the index. */
 	void (*on_remove)(struct exec *, void *owner);

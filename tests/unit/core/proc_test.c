@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/buf.h"
+#include "core/clock.h"
 #include "core/fs.h"
 #include "core/mem.h"
 #include "core/run.h"
@@ -119,6 +120,57 @@ same_pid_with_another_start_is_a_stranger(void **state UNUSED)
 	reap(pid);
 }
 
+/* Exits with 0 if what the clock says is what /proc says. */
+static void __attribute__((noreturn)) compare_starts(uint64_t forked_ns)
+{
+	unsigned n_known = 0;
+
+	if (proc_start_now() != 0)
+		_exit(1);
+	proc_start_check(forked_ns);
+	for (int i = 0; i < 100; i++) {
+		uint64_t before = proc_start_now(), after;
+		pid_t pid = fork();
+		struct proc_id id = { 0 };
+
+		if (pid == 0) {
+			pause();
+			_exit(0);
+		}
+		after = proc_start_now();
+		if (!proc_id_read(pid, &id) || id.start < before ||
+		    id.start > after || before == 0)
+			_exit(2);
+		if (before == after)
+			n_known++;
+		(void)kill(pid, SIGKILL);
+		(void)waitpid(pid, NULL, 0);
+	}
+	/* On the busiest machine some fit between two ticks. */
+	_exit(n_known > 0 ? 0 : 3);
+}
+
+static void
+start_of_a_child_is_known_from_the_clock(void **state UNUSED)
+{
+	uint64_t now = clock_boot_ns();
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		compare_starts(now);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* As on a kernel that counts from elsewhere. */
+static void
+start_by_another_clock_is_not_known(void **state UNUSED)
+{
+	proc_start_check(clock_boot_ns() + 3600 * NS_PER_S);
+	assert_int_equal(proc_start_now(), 0);
+}
+
 static void
 impossible_pids_name_nobody(void **state UNUSED)
 {
@@ -218,6 +270,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(name_of_a_process_does_not_confuse),
 		cmocka_unit_test(dead_process_that_nobody_reaped_is_not_alive),
 		cmocka_unit_test(same_pid_with_another_start_is_a_stranger),
+		cmocka_unit_test(start_of_a_child_is_known_from_the_clock),
+		cmocka_unit_test(start_by_another_clock_is_not_known),
 		cmocka_unit_test(impossible_pids_name_nobody),
 		cmocka_unit_test(boot_and_host_have_names_that_stay),
 		cmocka_unit_test(title_replaces_the_command_line),

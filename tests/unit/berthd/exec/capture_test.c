@@ -188,7 +188,7 @@ every_byte_is_stored_once_in_order(void **state UNUSED)
 			if (unit_below(5) == 0)
 				assert_true(capture_flush(&rig.capture));
 			if (unit_below(20) == 0)
-				capture_idle(&rig.capture);
+				capture_idle();
 		}
 		rig_finish(&rig);
 		assert_true(capture_flush(&rig.capture));

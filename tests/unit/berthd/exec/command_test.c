@@ -13,12 +13,12 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/buf.h"
 #include "core/fs.h"
 #include "core/mem.h"
+#include "core/proc.h"
 #include "core/strv.h"
 
 #define MAX_TEXT (1u << 20)
@@ -347,16 +347,6 @@ nothing_of_ours_stays_open_in_it(void **state UNUSED)
 	assert_int_equal(n_open_fds(), before);
 }
 
-/* As posix_spawn of a program with threads does it to its child. */
-static void
-ignore_hidden(int sig)
-{
-	const uint64_t ignore[4] = { 1 }; /* SIG_IGN for the kernel */
-
-	assert_return_code(
-	    syscall(SYS_rt_sigaction, sig, ignore, NULL, sizeof(uint64_t)), 0);
-}
-
 static void
 signals_are_as_after_a_login(void **state UNUSED)
 {
@@ -367,11 +357,7 @@ signals_are_as_after_a_login(void **state UNUSED)
 
 	sigfillset(&all);
 	assert_int_equal(sigprocmask(SIG_BLOCK, &all, NULL), 0);
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGHUP, SIG_IGN);
-	(void)signal(SIGRTMIN + 3, SIG_IGN);
-	ignore_hidden(32);
-	ignore_hidden(33);
+	command_ignore_signals();
 	run_script(config_of(NULL), script, &o);
 	assert_int_equal(sigprocmask(SIG_UNBLOCK, &all, NULL), 0);
 	assert_string_equal(buf_text(&o.out), "SigBlk:\t0000000000000000\n"
@@ -496,5 +482,7 @@ main(void)
 		cmocka_unit_test(a_limit_never_raises_one),
 	};
 
+	/* As the spawner does. */
+	proc_ignore_nothing();
 	return RUN_TESTS(tests);
 }

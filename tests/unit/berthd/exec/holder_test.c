@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "berthd/exec/control.h"
@@ -358,6 +359,18 @@ a_holder_keeps_nothing_of_who_started_it(void **state)
 	job_fini(&job);
 }
 
+static void
+its_command_ignores_no_signal(void **state)
+{
+	struct job job;
+
+	job_run(&job, *state, "grep -E '^Sig(Blk|Ign)' /proc/self/status");
+	job_assert_file(&job, "out",
+			"SigBlk:\t0000000000000000\n"
+			"SigIgn:\t0000000000000000\n");
+	job_fini(&job);
+}
+
 /* Values of the environment are secrets: nobody of the same user looks in. */
 static bool
 is_holder_closed_to_its_user(void *arg)
@@ -397,6 +410,26 @@ a_holder_cannot_be_looked_into(void **state UNUSED)
 	unit_as_nobody(is_holder_closed_to_its_user, (void *)(uintptr_t)dir);
 }
 
+/* As posix_spawn of a program with threads does it to its child. */
+static void
+ignore_hidden(int sig)
+{
+	const uint64_t ignore[4] = { 1 }; /* SIG_IGN for the kernel */
+
+	assert_return_code(
+	    syscall(SYS_rt_sigaction, sig, ignore, NULL, sizeof(uint64_t)), 0);
+}
+
+static int
+start_ignoring(void **state)
+{
+	ignore_hidden(32);
+	ignore_hidden(33);
+	(void)signal(SIGRTMIN + 3, SIG_IGN);
+	(void)signal(SIGUSR1, SIG_IGN);
+	return rig_start_spawner(state);
+}
+
 int
 main(void)
 {
@@ -420,8 +453,8 @@ main(void)
 		rig_test(what_is_there_already_is_not_touched),
 		rig_test(a_root_that_is_gone_is_made_again),
 		rig_test(a_holder_keeps_nothing_of_who_started_it),
+		rig_test(its_command_ignores_no_signal),
 	};
 
-	return cmocka_run_group_tests(tests, rig_start_spawner,
-				      rig_stop_spawner);
+	return cmocka_run_group_tests(tests, start_ignoring, rig_stop_spawner);
 }

@@ -68,6 +68,7 @@ close_handle(uv_handle_t *handle, void *arg UNUSED)
 void
 rig_fini(struct rig *rig)
 {
+	runner_process_fini(&rig->runner);
 	uv_walk(&rig->loop, close_handle, NULL);
 	uv_run(&rig->loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&rig->loop), 0);
@@ -183,7 +184,7 @@ job_fini(struct job *job)
 void
 job_start(struct job *job)
 {
-	const struct runner *runner = &job->rig->runner.runner;
+	struct runner *runner = &job->rig->runner.runner;
 
 	job->run = runner->start(runner, &job->launch, &events, job, &job->why);
 	if (job->run == NULL)
@@ -207,7 +208,7 @@ job_run(struct job *job, struct rig *rig, const char *script)
 bool
 job_adopt(struct job *job, const struct job *other)
 {
-	const struct runner *runner = &other->rig->runner.runner;
+	struct runner *runner = &other->rig->runner.runner;
 	AUTO_FREE char *dir = job_path(other, "");
 	AUTO_CLOSE int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct exec_state state = EXEC_STATE_INIT;

@@ -187,11 +187,13 @@ static void
 an_empty_file_says_that_nothing_was_started(void **state UNUSED)
 {
 	AUTO_CLOSE int dir = open(unit_temp_dir(), O_RDONLY | O_DIRECTORY);
+	AUTO_CLOSE int file = -1;
 	struct exec_state got = EXEC_STATE_INIT;
 	struct err err = ERR_INIT;
 
 	(void)unlinkat(dir, STATE_FILE, 0);
-	assert_int_equal(exec_state_create(dir, &err), 0);
+	file = exec_state_create(dir, &err);
+	assert_true(file >= 0);
 	assert_int_equal(exec_state_read(dir, &got, &err), -1);
 	assert_err(err, ERR_NOT_FOUND, "state.json");
 	assert_int_equal(exec_state_create(dir, &err), -1);
