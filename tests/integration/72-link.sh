@@ -134,6 +134,16 @@ pid=$(link_pid brief)
 ok 'idle, it ends' wait_for 20 is_gone "$pid"
 ok 'and leaves no socket' has_no_link brief
 
+# What there is no link to may be no machine at all.
+for verb in status stop; do
+	exits 125 "there is nothing to $verb" "$BERTH" link $verb brief
+	like "... no link, that is ($verb)" "$(<"$TMP/.out")" \
+		'there is no link to brief'
+	exits 125 "... nor a machine ($verb)" "$BERTH" link $verb breif
+	is "... and it is said what was meant ($verb)" "$(<"$TMP/.out")" \
+		$'berth: there is no machine "breif"\nhint:  did you mean "brief"?'
+done
+
 # Clients that have not said all keep it half a second, and no longer; to close
 # so many takes it a while.
 ulimit -n "$(ulimit -Hn)"

@@ -361,3 +361,13 @@ printf 'A=$(touch %s)\n' "$TMP/touched" >"$TMP/direct/codex-ssh.env"
 like 'a hostile env file is refused, with its line' "$(door 2>&1 </dev/null)" \
 	'codex-ssh.env:1: A: .*an expansion'
 ok 'and does nothing' test ! -e "$TMP/touched"
+
+# A session begins with the file of the program, by its name: under that of the
+# front door it would be one more login.
+cp "$BERTHD" "$TMP/direct/codex-ssh"
+ln -s codex-ssh "$TMP/direct/berthd"
+for name in codex-ssh berthd; do
+	exits 78 "a copy is refused (called $name)" "$TMP/direct/$name" --version
+	like "... with what to do ($name)" "$(<"$TMP/.out")" \
+		"codex-ssh is a copy of berthd.*ln -sf berthd $TMP/direct/codex-ssh"
+done

@@ -9,22 +9,15 @@ needs tmux script ssh sshd ssh-keygen
 . "$ROOT/tests/logins.sh"
 
 # A quota cannot be had on every kernel; a home that is small can.
-DOOR=/run/door
 users=(full works fills)
 for user in "${users[@]}"; do logins_add "$user" /bin/bash; done
-logins_sshd "ForceCommand $DOOR/codex-ssh --etc $DOOR"
+logins_forced
 logins_start
-MACHINE=/proc/$(LOGINS_init)/root
-mkdir "$MACHINE$DOOR"
-cp "$BERTHD" "$MACHINE$DOOR/berthd"
-ln -s berthd "$MACHINE$DOOR/codex-ssh"
-cat >"$MACHINE$DOOR/agent" <<'AGENT'
+logins_door <<'AGENT'
 #!/bin/sh
 echo "agent of $(id -un)"
 while read -r line; do echo "got: $line"; done
 AGENT
-chmod 755 "$MACHINE$DOOR/agent"
-echo "CODEX_SSH_COMMAND=$DOOR/agent" >"$MACHINE$DOOR/codex-ssh.env"
 small_home() {
 	local uid
 	uid=$(logins_uid "$1")
@@ -91,7 +84,7 @@ ok 'and is left' leave
 ok 'with a word of what is not recorded' \
 	shows fills 'the recording of this session is not whole: .*No space left'
 ok 'which plays' "$BERTH" session play --speed 1000 \
-	"$MACHINE"/home/fills/.local/state/berth/*/recordings/*.cast
+	"$LOGINS_ROOT"/home/fills/.local/state/berth/*/recordings/*.cast
 logins_as fills sh -c 'rm -r ~/fill*'
 login fills
 ok 'with space again its user comes back to it' \
