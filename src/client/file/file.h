@@ -30,6 +30,9 @@ struct uv_loop_s;
 
 enum file_type { FILE_REGULAR, FILE_DIR, FILE_SYMLINK, FILE_OTHER };
 
+/* Of the mode that stat tells, here or over there. */
+enum file_type file_type_of(uint64_t mode);
+
 /* Borrowed for the call that gives it. */
 struct file_info {
 	const char *name; /* in a list below the directory; else the path */

@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/macros.h"
 #include "core/mem.h"
@@ -374,12 +373,7 @@ sftp_make_dirs(struct sftp_call *c, const char *path)
 enum file_type
 sftp_type_of(const struct sftp_attrs *a)
 {
-	if (!a->has_mode)
-		return FILE_OTHER;
-	return S_ISREG(a->mode)	  ? FILE_REGULAR
-	       : S_ISDIR(a->mode) ? FILE_DIR
-	       : S_ISLNK(a->mode) ? FILE_SYMLINK
-				  : FILE_OTHER;
+	return a->has_mode ? file_type_of(a->mode) : FILE_OTHER;
 }
 
 const char *

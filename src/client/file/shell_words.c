@@ -3,6 +3,7 @@
 /* Words of shell.sh; see shell_words.h. */
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -192,4 +193,34 @@ shell_words_number(char **text, int base, uint64_t *ret)
 	*ret = strtoull(at, &end, base);
 	*text = end + (*end == ' ');
 	return end > at && (*end == ' ' || *end == '\0');
+}
+
+bool
+shell_words_entry(char *text, bool is_named, char etag[SHELL_ETAG_SIZE],
+		  struct file_info *ret)
+{
+	uint64_t mode, size, mtime, uid, gid, inode;
+
+	if (!shell_words_number(&text, 16, &mode) ||
+	    !shell_words_number(&text, 10, &size) ||
+	    !shell_words_number(&text, 10, &mtime) ||
+	    !shell_words_number(&text, 10, &uid) ||
+	    !shell_words_number(&text, 10, &gid) ||
+	    !shell_words_number(&text, 10, &inode))
+		return false;
+	if (is_named && (!str_starts(text, "./") || text[2] == '\0'))
+		return false;
+	snprintf(etag, SHELL_ETAG_SIZE,
+		 "\"%" PRIu64 "-%" PRIu64 "-%" PRIu64 "\"", size, mtime, inode);
+	*ret = (struct file_info){
+		.name = is_named ? text + 2 : NULL,
+		.type = file_type_of(mode),
+		.mode = (int)mode & 07777,
+		.size = size,
+		.mtime_ns = (int64_t)mtime * NS_PER_S,
+		.uid = (int64_t)uid,
+		.gid = (int64_t)gid,
+		.etag = etag,
+	};
+	return true;
 }

@@ -187,13 +187,6 @@ open_file(struct fetch *f, struct err *err)
 			      err);
 }
 
-static bool
-wants_file(const struct sync *sync, const struct plan_step *step)
-{
-	return step->kind == PLAN_FILE &&
-	       (!sync->files->ops->has_bulk || !sync_is_bulk(sync, step));
-}
-
 static int
 start_file(struct batch *batch, const struct plan_step *step, struct err *err)
 {
@@ -348,7 +341,7 @@ sync_pull(struct sync *sync)
 	bool has_bulk = sync->files->ops->has_bulk;
 	/* Links and directories go with an archive that was asked for. */
 	bool are_packed = has_bulk && !sync->is_fetched;
-	struct batch files = { sync, wants_file, start_file,
+	struct batch files = { sync, sync_is_single, start_file,
 			       has_bulk ? FILES_APART : FILES_TOGETHER };
 
 	make_room(sync);
