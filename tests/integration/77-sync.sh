@@ -173,7 +173,8 @@ touch -h -d '1969-12-31 23:59:58 UTC' old/link
 touch -d '1931-05-06 07:08:09 UTC' old/whole old/dir
 touch -d '1969-12-31 23:59:58.75 UTC' old/fraction
 times() { # DIRECTORY
-	(cd "$1" && stat -c "%n ${2:-%.9Y}" dir fraction link whole)
+	(cd "$1" && stat -c "%n ${2:-%.9Y}" dir fraction link whole large \
+		2>/dev/null)
 }
 ok 'old times: push' sync push old old2
 is '... keeps them' "$(times old2)" "$(times old)"
@@ -201,7 +202,26 @@ is '... and another' "$(api POST \
 	stat -c %.9Y old2/whole)" -0.000000001
 like '... and tells it' "$(api GET "/v1/file/content?path=$PWD/old2/fraction" \
 	-o /dev/null -D -)" $'Berth-Mtime: -1250000000\r'
-rm -rf old old2
+rm -rf old2
+# A large one goes by itself; a shell gives links no time.
+rm old/link
+head -c 9000000 /dev/zero >old/large
+touch -d '1969-12-31 23:59:58.25 UTC' old/large
+for via in daemon shell; do
+	export BERTH_FILE_VIA=$via
+	ok "old times: push ($via)" sync push old old2
+	is '... keeps them' "$(times old2 %Y)" "$(times old %Y)"
+	is '... and sends nothing twice' \
+		"$(sync push old old2 | field '.files, .changed')" $'0\n0'
+	rm -rf old2
+	ok "old times: pull ($via)" sync pull old old2
+	is '... keeps them' "$(times old2 %Y)" "$(times old %Y)"
+	is '... and asks for nothing twice' \
+		"$(sync pull old old2 | field '.files, .changed')" $'0\n0'
+	rm -rf old2
+done
+unset BERTH_FILE_VIA
+rm -rf old
 
 # Where nothing is, all comes with the list; a pattern has it asked for by name.
 mkdir -p first/a/b first/ro first/empty first/old "$HOME/outside"

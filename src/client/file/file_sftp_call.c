@@ -341,9 +341,11 @@ sftp_attrs_to_set(const struct sftp_call *c)
 {
 	struct sftp_attrs attrs = { .has_mode = c->mode >= 0,
 				    .mode = (uint32_t)c->mode & 0777,
-				    .has_times = c->mtime_ns >= 0 };
+				    .has_times = c->mtime_ns != FILE_NOW };
 
-	attrs.atime = attrs.mtime = (uint32_t)(c->mtime_ns / NS_PER_S);
+	/* The protocol knows none before 1970. */
+	attrs.mtime = (uint32_t)(MAX(c->mtime_ns, 0) / NS_PER_S);
+	attrs.atime = attrs.mtime;
 	return attrs;
 }
 

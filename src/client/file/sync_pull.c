@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "core/buf.h"
+#include "core/clock.h"
 #include "core/macros.h"
 #include "core/mem.h"
 #include "core/path.h"
@@ -64,8 +65,8 @@ on_entry(struct file_call *call UNUSED, const struct file_info *info,
 	const struct tree_entry *e = f->step->entry;
 	struct err err = ERR_INIT;
 
-	if (info->size == e->size &&
-	    info->mtime_ns / 1000000000 == e->mtime_ns / 1000000000)
+	if (info->size == e->size && clock_timespec(info->mtime_ns).tv_sec ==
+					 clock_timespec(e->mtime_ns).tv_sec)
 		return;
 	err_set(&err, ERR_CONFLICT, "it changed while it was read");
 	fail_fetch(f, &err);
