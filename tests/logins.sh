@@ -10,6 +10,9 @@
 #	logins_sshd LINE		of sshd_config, before the start
 #	logins_start
 #	logins_as NAME COMMAND...	there, without a login; `root' too
+#	logins_forced			before the start: logins meet the front door
+#	logins_door <SCRIPT		after it: the door is there; its agent is SCRIPT
+#	$LOGINS_ROOT $LOGINS_DOOR	after it: its root, seen from here; a place there
 #	$LOGINS_SSH NAME ...		the words of an ssh command
 #	logins_config			its configuration file
 
@@ -21,6 +24,7 @@ printf 'root:*:19000:0:99999:7:::\nsshd:*:19000:0:99999:7:::\n' >"$LOGINS/shadow
 LOGINS_next=4001
 logins_config=$LOGINS/ssh_config
 LOGINS_SSH="ssh -F $logins_config"
+LOGINS_DOOR=/run/door
 
 logins_add() {
 	echo "$1:x:$LOGINS_next:$LOGINS_next::/home/$1:$2" >>"$LOGINS/passwd"
@@ -34,6 +38,10 @@ logins_uid() {
 
 logins_sshd() {
 	echo "$1" >>"$LOGINS/more"
+}
+
+logins_forced() {
+	logins_sshd "ForceCommand $LOGINS_DOOR/codex-ssh --etc $LOGINS_DOOR"
 }
 
 LOGINS_free_port() {
@@ -111,9 +119,11 @@ logins_start() {
 		--propagation private bash "$LOGINS/machine" "$LOGINS" &
 	LOGINS_pid=$!
 	cleanup_at_exit LOGINS_stop
-	wait_for 10 LOGINS_answers && return
-	fail 'the machine with logins starts' "$(cat "$LOGINS/sshd.log")"
-	exit 1
+	if ! wait_for 10 LOGINS_answers; then
+		fail 'the machine with logins starts' "$(cat "$LOGINS/sshd.log")"
+		exit 1
+	fi
+	LOGINS_ROOT=/proc/$(LOGINS_init)/root
 }
 
 # The kernel ends all that is in the namespace of processes.
@@ -134,4 +144,14 @@ logins_as() {
 	fi
 	nsenter -t "$(LOGINS_init)" -a --wd=/ setpriv --reuid "$uid" --regid "$uid" \
 		--clear-groups env -i HOME="$home" PATH=/usr/bin:/bin "$@"
+}
+
+logins_door() {
+	local door=$LOGINS_ROOT$LOGINS_DOOR
+	mkdir "$door"
+	cp "$BERTHD" "$door/berthd"
+	ln -s berthd "$door/codex-ssh"
+	cat >"$door/agent"
+	chmod 755 "$door/agent"
+	echo "CODEX_SSH_COMMAND=$LOGINS_DOOR/agent" >"$door/codex-ssh.env"
 }

@@ -4,11 +4,11 @@
 # What a machine behind a real sshd does for every transport that speaks SSH
 # and for every way in; sourced after sshd.sh, with $TRANSPORT.
 
-# run MACHINE [OPTION...] WHAT...: what link_run says is in $TMP/said.
+# run MACHINE [OPTION...] WHAT...: what link_run says is in $TMP/said.  RUN_WRAP
+# is put before it.
 run() {
-	timeout 60 "$BUILD/tests/tools/link_run" -T "$TRANSPORT" \
-		-s "$TMP/l" -m "$1" "${@:2}" \
-		2>"$TMP/said"
+	timeout 60 ${RUN_WRAP:-} "$BUILD/tests/tools/link_run" \
+		-T "$TRANSPORT" -s "$TMP/l" -m "$1" "${@:2}" 2>"$TMP/said"
 }
 said() { cat "$TMP/said"; }
 works() {
@@ -82,7 +82,7 @@ sshd_start certificate "TrustedUserCAKeys $TMP/ca.pub" \
 	'AuthorizedKeysFile none'
 works 'a certificate' certificate -k "$TMP/certified"
 
-if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
+if can_mount; then
 	# A login of our own: two words are right, and PAM asks for them.
 	cat >"$TMP/judge" <<-'JUDGE'
 	#!/bin/sh
@@ -95,10 +95,9 @@ if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
 	account required pam_permit.so
 	session required pam_permit.so
 	PAM
-	printf '#!/bin/sh\nmount --bind %s /etc/pam.d/sshd && exec "$@"\n' \
-		"$TMP/pam" >"$TMP/wrap"
-	chmod 755 "$TMP/judge" "$TMP/wrap"
-	SSHD_WRAP="unshare -m $TMP/wrap" sshd_start password 'UsePAM yes' \
+	chmod 755 "$TMP/judge"
+	own_pam=$(with_file "$TMP/pam" /etc/pam.d/sshd)
+	SSHD_WRAP=$own_pam sshd_start password 'UsePAM yes' \
 		'PasswordAuthentication yes' 'AuthenticationMethods password'
 	works 'a password' password -a first
 	like 'which is asked for by name' "$(said)" \
@@ -107,7 +106,7 @@ if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
 		'the machine did not let us in' password -a 1 -a 2 -a 3
 	down 'a password that nobody gives' AUTH_FAILED \
 		"nobody answered: .*'s password:" password
-	SSHD_WRAP="unshare -m $TMP/wrap" sshd_start second 'UsePAM yes' \
+	SSHD_WRAP=$own_pam sshd_start second 'UsePAM yes' \
 		'PasswordAuthentication yes' 'KbdInteractiveAuthentication yes' \
 		'AuthenticationMethods password,keyboard-interactive'
 	works 'a password and a second question' second -a first -a second

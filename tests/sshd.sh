@@ -7,6 +7,11 @@
 #	sshd_stop NAME			the server, and who is logged in
 #	sshd_restart NAME [LINE...]	on the same port
 #	sshd_cut NAME			kill -9 of all of it
+#	n_logins NAME			how many there have been, with a key
+#	sshd_know NAME [SERVER [HOST]]	the key of SERVER (NAME) is the known
+#					one at the port of NAME
+#	with_file FILE PLACE		words to put before a command that is to
+#					find FILE at PLACE; only if can_mount
 #
 # A started server is a host NAME of the ssh configuration $BERTH_SSH_CONFIG,
 # reached with the key $SSHD/key; its host key is known.  So it is a machine of
@@ -46,6 +51,17 @@ Host *
 	UpdateHostKeys no
 	KexAlgorithms curve25519-sha256
 CONFIG
+
+can_mount() { [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; }
+
+with_file() {
+	printf 'unshare -m %s/with_file %s %s' "$SSHD" "$1" "$2"
+}
+cat >"$SSHD/with_file" <<'SCRIPT'
+#!/bin/sh
+mount --bind "$1" "$2" && shift 2 && exec "$@"
+SCRIPT
+chmod 755 "$SSHD/with_file"
 
 # sshd_host NAME SERVER [LINE...]: one more way to reach a server.
 sshd_host() {
@@ -105,10 +121,9 @@ sshd_run() {
 	wait_for 10 sshd_is_up "$name" && grep -q '^Server listening' "$dir/log"
 }
 
-# Its present host key is the known one.
 sshd_know() {
-	echo "[127.0.0.1]:${SSHD_PORT[$1]} $(cut -d' ' -f1,2 \
-		"$SSHD/$1/host_key.pub")" >>"$SSHD/known_hosts"
+	echo "[${3:-127.0.0.1}]:${SSHD_PORT[$1]} $(cut -d' ' -f1,2 \
+		"$SSHD/${2:-$1}/host_key.pub")" >>"$SSHD/known_hosts"
 }
 
 sshd_start() {
@@ -128,6 +143,8 @@ sshd_start() {
 	fail "an ssh server starts" "$(tail -n 20 "$dir/log")"
 	exit 1
 }
+
+n_logins() { grep -c 'Accepted publickey' "$SSHD/$1/log"; }
 
 # The processes of a server: the listener and all below it that are sshd.
 sshd_pids() {

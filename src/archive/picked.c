@@ -48,9 +48,7 @@ picked_new(int dir_fd, const char *names, size_t n, unsigned flags)
 	p->at = names;
 	p->end = names + n;
 	p->parent_fd = -1;
-	tar_put_init(&p->put,
-		     TAR_PUT_SPOILT |
-			 (flags & PICKED_SECONDS ? 0u : TAR_PUT_NSEC),
+	tar_put_init(&p->put, flags & PICKED_SECONDS ? 0u : TAR_PUT_NSEC,
 		     PIECE);
 	return p;
 }

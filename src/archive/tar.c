@@ -220,14 +220,20 @@ value_or_null(const char *value)
 	return value[0] ? xstrdup(value) : NULL;
 }
 
-/* "1700000000.123456789"; what is no such time says nothing. */
+/*
+ * "1700000000.123456789", "-0.25"; what is no such time says nothing.  The sign
+ * is that of the whole.
+ */
 static bool
 parse_mtime(const char *text, int64_t *ret_ns)
 {
+	bool is_before = text[0] == '-';
 	char seconds[16] = "", fraction[10] = "000000000";
-	size_t n = strcspn(text, ".");
 	uint64_t s, ns;
+	size_t n;
 
+	text += is_before;
+	n = strcspn(text, ".");
 	if (n >= sizeof(seconds))
 		return false;
 	memcpy(seconds, text, n);
@@ -237,7 +243,7 @@ parse_mtime(const char *text, int64_t *ret_ns)
 	if (parse_u64(seconds, 0, MAX_MTIME, &s, &(struct err)ERR_INIT) < 0 ||
 	    parse_u64(fraction, 0, 999999999, &ns, &(struct err)ERR_INIT) < 0)
 		return false;
-	*ret_ns = (int64_t)(s * NS_PER_S + ns);
+	*ret_ns = (int64_t)(s * NS_PER_S + ns) * (is_before ? -1 : 1);
 	return true;
 }
 
@@ -366,13 +372,14 @@ static int64_t
 entry_mtime(const struct tar_reader *r)
 {
 	const struct tar_header *h = &r->header;
-	uint64_t s;
+	int64_t s;
 
 	if (r->has_pax_mtime)
 		return r->pax_mtime_ns;
-	if (!tar_number_parse(h->mtime, sizeof(h->mtime), &s) || s > MAX_MTIME)
+	if (!tar_time_parse(h->mtime, sizeof(h->mtime), &s) || s > MAX_MTIME ||
+	    s < -MAX_MTIME)
 		return 0;
-	return (int64_t)(s * NS_PER_S);
+	return s * (int64_t)NS_PER_S;
 }
 
 static int

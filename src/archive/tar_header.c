@@ -45,6 +45,34 @@ tar_number_parse(const char *field, size_t size, uint64_t *ret)
 	return true;
 }
 
+/* Below zero: a two's complement of all the bytes, the mark being its sign. */
+static bool
+parse_negative(const char *field, size_t size, int64_t *ret)
+{
+	uint64_t n = UINT64_MAX;
+
+	for (size_t i = 1; i < size; i++) {
+		if (n >> 55 != UINT64_MAX >> 55)
+			return false;
+		n = n << 8 | (uint8_t)field[i];
+	}
+	*ret = (int64_t)n;
+	return true;
+}
+
+bool
+tar_time_parse(const char *field, size_t size, int64_t *ret)
+{
+	uint64_t n;
+
+	if ((uint8_t)field[0] == 0xff)
+		return parse_negative(field, size, ret);
+	if (!tar_number_parse(field, size, &n) || n > INT64_MAX)
+		return false;
+	*ret = (int64_t)n;
+	return true;
+}
+
 bool
 tar_is_zero_block(const struct tar_header *h)
 {
@@ -86,6 +114,20 @@ tar_number_put(char *field, size_t size, uint64_t n)
 	for (size_t i = size; i-- > 0; n >>= 8)
 		field[i] = (char)(n & 0xff);
 	field[0] = (char)((uint8_t)field[0] | 0x80);
+}
+
+void
+tar_time_put(char *field, size_t size, int64_t s)
+{
+	uint64_t n = (uint64_t)s;
+
+	if (s >= 0) {
+		tar_number_put(field, size, n);
+		return;
+	}
+	memset(field, 0xff, size);
+	for (size_t i = size, end = size - sizeof(n); i-- > end; n >>= 8)
+		field[i] = (char)(n & 0xff);
 }
 
 size_t

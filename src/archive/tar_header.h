@@ -15,7 +15,7 @@
 /* A record for all entries to come, in a header of type 'g'. */
 #define TAR_SPOILT "18 BERTH.spoilt=1\n"
 
-/* In seconds; later ones do not fit as nanoseconds. */
+/* In seconds, before 1970 or after; others do not fit as nanoseconds. */
 #define MAX_MTIME 9000000000
 #define NS_PER_S 1000000000u
 
@@ -44,6 +44,10 @@ bool tar_number_parse(const char *field, size_t size, uint64_t *ret);
 
 /* Octal if it fits with its NUL, GNU's binary form otherwise. */
 void tar_number_put(char *field, size_t size, uint64_t n);
+
+/* The same for a time, which may be before 1970: GNU's bytes have a sign. */
+bool tar_time_parse(const char *field, size_t size, int64_t *ret);
+void tar_time_put(char *field, size_t size, int64_t s);
 
 bool tar_is_zero_block(const struct tar_header *h);
 

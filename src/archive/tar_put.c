@@ -118,7 +118,8 @@ end_file(struct tar_put *put, struct buf *out)
 		return -1;
 	if (!put->is_short)
 		return 0;
-	return put->flags & TAR_PUT_SPOILT ? tar_add_spoilt(out) : skip(put);
+	put->n_spoilt++;
+	return tar_add_spoilt(out);
 }
 
 int

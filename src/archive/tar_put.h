@@ -8,7 +8,7 @@
  *
  * No link is followed.  What cannot be read, or vanished, is left out and
  * counted.  A file that shrinks while it is read is filled with zeros, as its
- * size was announced.
+ * size was announced, and told as spoilt (tar.h).
  *
  * Calling sequence: tar_put_init, then for each entry tar_put_entry and, while
  * tar_put_is_busy, tar_put_piece; tar_put_fini in every state.
@@ -25,15 +25,14 @@ struct walk_entry;
 enum tar_put_flags {
 	TAR_PUT_OWNERS = 1u << 0, /* user and group; without it, root */
 	TAR_PUT_NSEC = 1u << 1,	  /* whole times (tar.h) */
-	/* A file that shrank is told as spoilt; without it, it is counted. */
-	TAR_PUT_SPOILT = 1u << 2,
 };
 
 struct tar_put {
 	unsigned flags;
 	size_t max_piece;
 	uint64_t n_skipped; /* the caller may count others here */
-	int fd;		    /* the current file, or -1 */
+	uint64_t n_spoilt;
+	int fd; /* the current file, or -1 */
 	uint64_t size, left;
 	bool is_short; /* it ended before its size */
 };

@@ -58,22 +58,29 @@ add_records(struct buf *out, char type, const char *name, const char *text)
 	return add_note(out, type, name, text, strlen(text));
 }
 
-/* The whole time of change: a pax record, which GNU tar understands. */
+/*
+ * The whole time of change: a pax record, which GNU tar understands.  The sign
+ * is that of the whole number: what is a quarter of a second before 1970 is
+ * -0.25, and 0.75 s after the second -1.
+ */
 static int
 add_mtime(struct buf *out, const struct tar_attr *attr)
 {
-	char record[64];
-	int n;
+	bool is_before = attr->mtime < 0;
+	long long s = is_before ? -(attr->mtime + 1) : attr->mtime;
+	long ns = is_before ? (long)NS_PER_S - attr->mtime_nsec
+			    : attr->mtime_nsec;
+	char value[32], record[64];
+	size_t n;
 
+	snprintf(value, sizeof(value), "%s%lld.%09ld", is_before ? "-" : "", s,
+		 ns);
 	/*
 	 * "30 mtime=1700000000.123456789\n": the length counts itself, two
 	 * digits however many the seconds have.
 	 */
-	n = snprintf(record, sizeof(record), "%lld.%09ld",
-		     (long long)attr->mtime, attr->mtime_nsec);
-	n += (int)strlen("30 mtime=\n");
-	snprintf(record, sizeof(record), "%d mtime=%lld.%09ld\n", n,
-		 (long long)attr->mtime, attr->mtime_nsec);
+	n = strlen("30 mtime=\n") + strlen(value);
+	snprintf(record, sizeof(record), "%zu mtime=%s\n", n, value);
 	return add_records(out, 'x', "./PaxHeaders/mtime", record);
 }
 
@@ -89,9 +96,8 @@ tar_add_header(struct buf *out, const struct tar_entry *entry,
 	};
 	struct tar_header h = { .type = flags[entry->type] };
 
-	/* Who reads knows no times before 1970. */
-	if (attr->mtime_nsec && attr->mtime >= 0 && attr->mtime <= MAX_MTIME &&
-	    add_mtime(out, attr) < 0)
+	if (attr->mtime_nsec && attr->mtime >= -MAX_MTIME &&
+	    attr->mtime <= MAX_MTIME && add_mtime(out, attr) < 0)
 		return -1;
 	if (strlen(entry->name) > sizeof(h.name) &&
 	    add_long_text(out, 'L', entry->name) < 0)
@@ -106,8 +112,7 @@ tar_add_header(struct buf *out, const struct tar_entry *entry,
 	tar_number_put(h.uid, sizeof(h.uid), attr->uid);
 	tar_number_put(h.gid, sizeof(h.gid), attr->gid);
 	tar_number_put(h.size, sizeof(h.size), entry->size);
-	tar_number_put(h.mtime, sizeof(h.mtime),
-		       attr->mtime < 0 ? 0 : (uint64_t)attr->mtime);
+	tar_time_put(h.mtime, sizeof(h.mtime), attr->mtime);
 	return add_header_block(out, &h);
 }
 

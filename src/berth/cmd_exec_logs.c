@@ -66,6 +66,38 @@ make_view(const struct logs_args *args, int usual_stream, struct exec_view *ret)
 	};
 }
 
+/* Values that are the daemon's to read; numbers are read here. */
+static const struct option_name option_names[] = {
+	{ "since", "--since" },
+	{ "until", "--until" },
+	{ "grep", "--grep" },
+	{ "grep_re", "--grep-re" },
+};
+
+/* The daemon's rules for what excludes each other, in words for options. */
+static int
+check_view(const struct logs_args *args, struct err *err)
+{
+	int n_heads = (args->head != CLI_UNSET) +
+		      (args->head_lines != CLI_UNSET);
+	int n_begins = n_heads + (args->offset != CLI_UNSET);
+	bool has_other = args->full || args->tail != CLI_UNSET ||
+			 args->tail_lines != CLI_UNSET;
+
+	if (n_begins > 1 || (n_begins == 1 && has_other))
+		return err_set(err, ERR_INVALID,
+			       "only one of --full, --tail, --tail-lines, "
+			       "--head, --head-lines and --offset can be "
+			       "given");
+	if (args->grep && args->grep_re)
+		return err_set(err, ERR_INVALID,
+			       "--grep and --grep-re exclude each other");
+	if (args->follow && n_heads > 0)
+		return err_set(err, ERR_INVALID,
+			       "--follow excludes --head and --head-lines");
+	return 0;
+}
+
 /* Does no option say which part is wanted? */
 static bool
 is_unsaid(const struct logs_args *args)
@@ -88,9 +120,8 @@ static int
 run_logs(const struct cli_call *call, struct err *err)
 {
 	const struct logs_args *args = call->args;
-	AUTO_CLIENT *client = open_client(&args->where, &args->output, err);
-	struct show_config look = { .client = client,
-				    .output = &args->output,
+	AUTO_CLIENT *client = NULL;
+	struct show_config look = { .output = &args->output,
 				    .form = wants_events(call, &args->output)
 						? SHOW_EVENTS
 						: SHOW_BYTES,
@@ -101,6 +132,9 @@ run_logs(const struct cli_call *call, struct err *err)
 	struct show show;
 	int rc;
 
+	if (check_view(args, err) < 0)
+		return -1;
+	client = look.client = open_client(&args->where, &args->output, err);
 	if (client == NULL)
 		return -1;
 	make_view(args, is_codex(call) ? STREAM_STDOUT : STREAM_BOTH, &view);
@@ -115,6 +149,8 @@ run_logs(const struct cli_call *call, struct err *err)
 	show_fini(&show);
 	if (rc >= 0)
 		tell_tunnel(client, "exec_logs", args->id.id);
+	else
+		name_option(option_names, ARRAY_SIZE(option_names), err);
 	return rc;
 }
 

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "core/buf.h"
+#include "core/clock.h"
 #include "core/jsonw.h"
 #include "core/mem.h"
 #include "core/strv.h"
@@ -81,7 +82,7 @@ add_long(struct listing *l, const struct file_info *info)
 	AUTO_FREE char *name = info->target ? xasprintf("%s -> %s", info->name,
 							info->target)
 					    : xstrdup(info->name);
-	time_t seconds = (time_t)(info->mtime_ns / 1000000000);
+	time_t seconds = clock_timespec(info->mtime_ns).tv_sec;
 	char mode[11], size[HUMAN_SIZE], when[32] = "-";
 	struct tm tm;
 

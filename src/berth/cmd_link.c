@@ -12,6 +12,8 @@
 #include "core/mem.h"
 #include "core/strv.h"
 #include "core/text.h"
+#include "machine/config_file.h"
+#include "machine/registry.h"
 #include "client/link_control.h"
 #include "client/link_json.h"
 #include "berth/cmd_link.h"
@@ -252,6 +254,27 @@ add_status(struct buf *out, const struct link_info *info)
 		add_loss(out, info);
 }
 
+/*
+ * Whatever has a link can be asked, also a machine that was removed since.
+ * Where there is no link, it is told whether there is such a machine.
+ */
+static int
+ask_link(const char *machine, const char *method, const char *target,
+	 struct buf *answer, struct err *err)
+{
+	const struct config_file_config usual = { .path = NULL };
+	struct err unknown = ERR_INIT;
+	AUTO_REGISTRY registry = { .n = 0 };
+
+	if (link_control_call(machine, method, target, answer, err) == 0)
+		return 0;
+	if (err->code == ERR_NOT_FOUND && !str_eq(machine, "local") &&
+	    registry_load(&registry, &usual, &unknown) == 0 &&
+	    registry_find(&registry, machine, &unknown) == NULL)
+		*err = unknown;
+	return -1;
+}
+
 static int
 run_status(const struct cli_call *call, struct err *err)
 {
@@ -259,8 +282,7 @@ run_status(const struct cli_call *call, struct err *err)
 	AUTO_BUF answer = BUF_INIT(LINK_MAX_ANSWER), out = BUF_INIT(1u << 16);
 	AUTO_LINK_INFO info = { .machine = NULL };
 
-	if (link_control_call(args->machine, "GET", "/v1/link", &answer, err) <
-	    0)
+	if (ask_link(args->machine, "GET", "/v1/link", &answer, err) < 0)
 		return -1;
 	if (wants_json(call, &args->output))
 		return print_json(&answer, err);
@@ -297,8 +319,7 @@ run_stop(const struct cli_call *call, struct err *err)
 	const struct link_args *args = call->args;
 	AUTO_BUF answer = BUF_INIT(LINK_MAX_ANSWER);
 
-	if (link_control_call(args->machine, "POST", "/v1/link/stop", &answer,
-			      err) < 0)
+	if (ask_link(args->machine, "POST", "/v1/link/stop", &answer, err) < 0)
 		return -1;
 	if (wants_json(call, &args->output))
 		return print_json(&answer, err);

@@ -273,6 +273,24 @@ print_error_text(const struct err *err)
 	(void)write_full(STDERR_FILENO, buf_bytes(&text), text.len);
 }
 
+void
+name_option(const struct option_name *names, size_t n, struct err *err)
+{
+	if (err->code != ERR_INVALID)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		size_t len = strlen(names[i].param);
+		struct err refused = *err;
+
+		if (!str_starts(refused.msg, names[i].param) ||
+		    !str_starts(refused.msg + len, ": "))
+			continue;
+		snprintf(err->msg, sizeof(err->msg), "%s%s", names[i].option,
+			 refused.msg + len);
+		return;
+	}
+}
+
 int
 usage_status(const struct cli_call *call)
 {

@@ -86,6 +86,18 @@ int print_answer(struct jsonw *w, struct err *err);
 void print_note(const struct output_args *output, const char *fmt, ...)
     PRINTF(2, 3);
 
+/* What the API calls a value, and the option that gave it. */
+struct option_name {
+	const char *param;  /* "grep_re" */
+	const char *option; /* "--grep-re" */
+};
+
+/*
+ * A daemon that refuses a value begins with the name of the parameter and a
+ * colon: begin with that of the option instead.  Other errors stay as they are.
+ */
+void name_option(const struct option_name *names, size_t n, struct err *err);
+
 /* The exit status of a line that is no command. */
 int usage_status(const struct cli_call *call);
 

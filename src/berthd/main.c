@@ -3,7 +3,7 @@
 /*
  * berthd: the machine's side.  Reads the command line and shows its errors.
  *
- * Called codex-ssh, it is `berthd login': that is the name which stands in
+ * Called codex-ssh, by a link, it is `berthd login': that name stands in
  * sshd's configuration and in authorized_keys.
  */
 
@@ -22,6 +22,22 @@ static bool
 is_front_door(const char *name)
 {
 	return name && str_eq(path_base(name), "codex-ssh");
+}
+
+/*
+ * Sessions and daemons are started by the name of our file.  If that is the
+ * front door's, each of them would be one more login.
+ */
+static int
+check_own_name(struct err *err)
+{
+	AUTO_FREE char *own = proc_own_path(&(struct err)ERR_INIT);
+
+	if (!is_front_door(own))
+		return 0;
+	err_set(err, ERR_CONFIG, "%.256s is a copy of berthd", own);
+	return err_hint(err, "put berthd beside it, and: ln -sf berthd %.160s",
+			own);
 }
 
 /* As if `login' had been typed; the words are the kernel's own. */
@@ -76,8 +92,10 @@ main(int argc, char **argv)
 	int status;
 
 	survive_file_limit();
-	status = cli_parse(&berthd_program, argc + is_door,
-			   words ? words : argv, &call, &err);
+	status = check_own_name(&err);
+	if (status == 0)
+		status = cli_parse(&berthd_program, argc + is_door,
+				   words ? words : argv, &call, &err);
 	if (status == 0) {
 		proc_title_init(argc, argv);
 		status = cli_run(&call, &err);

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -127,38 +128,75 @@ sock_connect_unix(const char *path, struct err *err)
 	return TAKE_FD(fd);
 }
 
+/* "fe80::1%eth0": what is local to a link needs an interface to go out by. */
+static bool
+v6_address(const char *host, struct sockaddr_in6 *ret)
+{
+	const char *percent = strchr(host, '%');
+	char text[INET6_ADDRSTRLEN] = "";
+	size_t n = percent ? (size_t)(percent - host) : strlen(host);
+	struct err err = ERR_INIT;
+	uint64_t scope;
+
+	if (n >= sizeof(text))
+		return false;
+	memcpy(text, host, n);
+	if (inet_pton(AF_INET6, text, &ret->sin6_addr) != 1)
+		return false;
+	if (percent == NULL)
+		return true;
+	if (!IN6_IS_ADDR_LINKLOCAL(&ret->sin6_addr))
+		return false;
+	if (parse_u64(percent + 1, 1, UINT32_MAX, &scope, &err) == 0)
+		ret->sin6_scope_id = (uint32_t)scope;
+	else
+		ret->sin6_scope_id = if_nametoindex(percent + 1);
+	return ret->sin6_scope_id != 0;
+}
+
+bool
+sock_address(const char *host, uint16_t port, struct sockaddr_storage *ret,
+	     socklen_t *ret_len)
+{
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6,
+				   .sin6_port = htons(port) };
+	struct sockaddr_in v4 = { .sin_family = AF_INET,
+				  .sin_port = htons(port) };
+
+	if (inet_pton(AF_INET, host, &v4.sin_addr) == 1) {
+		memcpy(ret, &v4, sizeof(v4));
+		*ret_len = sizeof(v4);
+		return true;
+	}
+	if (!v6_address(host, &v6))
+		return false;
+	memcpy(ret, &v6, sizeof(v6));
+	*ret_len = sizeof(v6);
+	return true;
+}
+
 /* "host:port" with a numeric host, brackets round IPv6. */
 static int
 tcp_address(const char *text, struct sockaddr_storage *ret, socklen_t *ret_len,
 	    struct err *err)
 {
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
-	struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
 	const char *colon = strrchr(text, ':');
-	char host[64] = "";
 	size_t n = colon ? (size_t)(colon - text) : 0;
+	AUTO_FREE char *host = xstrndup(text, n);
 	uint64_t port;
 
-	if (n == 0 || n >= sizeof(host))
+	if (n == 0)
 		goto bad;
-	memcpy(host, text, n);
 	if (parse_u64(colon + 1, 0, 65535, &port, err) < 0)
 		return err_wrap(err, "port of \"%.80s\"", text);
-	*ret = (struct sockaddr_storage){ 0 };
-	if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons((uint16_t)port);
-		*ret_len = sizeof(*v4);
-		return 0;
-	}
 	if (host[0] == '[' && host[n - 1] == ']') {
 		host[n - 1] = '\0';
-		if (inet_pton(AF_INET6, host + 1, &v6->sin6_addr) == 1) {
-			v6->sin6_family = AF_INET6;
-			v6->sin6_port = htons((uint16_t)port);
-			*ret_len = sizeof(*v6);
+		if (strchr(host, ':') &&
+		    sock_address(host + 1, (uint16_t)port, ret, ret_len))
 			return 0;
-		}
+	} else if (strchr(host, ':') == NULL &&
+		   sock_address(host, (uint16_t)port, ret, ret_len)) {
+		return 0;
 	}
 bad:
 	return err_set(err, ERR_INVALID,

@@ -11,6 +11,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "core/err.h"
@@ -28,6 +30,13 @@ int sock_listen_unix(const char *path, struct err *err);
  * for three seconds, which is as long as this call may block.
  */
 int sock_connect_unix(const char *path, struct err *err);
+
+/*
+ * The numeric address `host' ("127.0.0.1", "::1", "fe80::1%eth0") as the kernel
+ * wants it; false if it is none.
+ */
+bool sock_address(const char *host, uint16_t port, struct sockaddr_storage *ret,
+		  socklen_t *ret_len);
 
 /* "127.0.0.1:7337", "[::1]:0"; the address is numeric. */
 int sock_listen_tcp(const char *address, struct err *err);

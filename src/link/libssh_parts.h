@@ -88,6 +88,7 @@ struct libssh {
 #undef LIBSSH_MEMBER
 };
 
+/* --- libssh_load.c --- */
 /* All NULL until libssh_load has succeeded. */
 extern struct libssh libssh;
 
@@ -144,10 +145,9 @@ struct session {
 	char *host; /* as known_hosts has it */
 
 	struct ssh_config *asked;
-	struct child *child; /* looks up addresses */
-	char **addresses;
-	size_t address; /* the next to try */
-	struct err why; /* the last failure to connect; or of a prompt */
+	struct lookup *lookup;
+	struct dial *dial;
+	struct err why; /* if nobody answers a prompt */
 
 	int fd;	      /* ours */
 	int their_fd; /* a duplicate; libssh may close it any time */
@@ -204,7 +204,6 @@ void session_shake_hands(struct session *s);
 int way_ask(struct session *s, struct err *err);
 /* The configuration is there: go on to session_shake_hands, or fail. */
 void way_go(struct session *s);
-void way_drop_socket(struct session *s);
 
 /* --- libssh_hostkey.c ---
  * 1: it is the known one; 0: somebody is asked; -1: it is not to be trusted. */

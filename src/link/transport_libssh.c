@@ -5,21 +5,21 @@
  *
  * For hosts without OpenSSH's client, or where its process is too much.  What
  * it cannot do is refused with a pointer to `transport: openssh': hosts on the
- * way, proxy commands, forwarded agents, RevokedHostKeys.
+ * way, proxy commands, forwarded agents, RevokedHostKeys, BindInterface.
  *
  *	RESOLVING  `ssh -G', where there is an ssh, says what the user's
  *		   configuration comes to; libssh reads none itself
- *	LOOKING    `getent' looks the host up: the resolver of libc waits, so
- *		   it may do that in another process only
- *	DIALLING   one address after the other; the socket is ours
+ *	LOOKING    `getent' looks the host up (lookup.c)
+ *	DIALLING   one address beside the other (dial.c); the socket is ours
  *	SHAKING    libssh exchanges keys
  *	ASKING     the machine's key is not known (libssh_hostkey.c)
  *	ENTERING   libssh_auth.c
  *	UP	   channels (libssh_channel.c)
  *
- * libssh is loaded when the first such machine is used.  Its session does not
- * block; session_turn does whatever can be done and is called when the socket
- * is ready, when an answer has come, or when the owner asked for something.
+ * libssh is loaded when the first such machine is used (libssh_load.c).  Its
+ * session does not block; session_turn does whatever can be done and is called
+ * when the socket is ready, when an answer has come, or when the owner asked
+ * for something.
  *
  * libssh closes its socket whenever it likes, and the loop must not watch a
  * number that means another file by then: it watches a duplicate.  Nor does
@@ -30,7 +30,6 @@
  * whether the answer came.
  */
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -41,12 +40,13 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/fs.h"
 #include "core/log.h"
 #include "core/mem.h"
-#include "core/strv.h"
 #include "core/text.h"
-#include "link/child.h"
+#include "link/dial.h"
 #include "link/hostkey.h"
+#include "link/lookup.h"
 #include "link/ssh_config.h"
 #include "machine/machine.h"
 
@@ -57,46 +57,6 @@
 
 /* Packets are read in pieces of 4 KiB; then others have their turn. */
 #define POLLS_PER_TURN 64
-
-struct libssh libssh;
-
-/* --- loading --- */
-
-static int
-not_installed(struct err *err)
-{
-	err_set(err, ERR_UNSUPPORTED, "libssh is not installed");
-	return err_hint(err, "install the package libssh-4 (libssh on Fedora), "
-			     "or set 'transport: openssh' for the machine");
-}
-
-int
-libssh_load(struct err *err)
-{
-	static const char *const names[] = {
-#define LIBSSH_NAME(name) #name,
-		LIBSSH_FUNCTIONS(LIBSSH_NAME)
-#undef LIBSSH_NAME
-	};
-	void *functions[ARRAY_SIZE(names)];
-	void *library;
-
-	_Static_assert(sizeof(functions) == sizeof(libssh), "all of them");
-	if (libssh.ssh_new)
-		return 0;
-	library = dlopen("libssh.so.4", RTLD_NOW | RTLD_LOCAL);
-	if (library == NULL)
-		return not_installed(err);
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		functions[i] = dlsym(library, names[i]);
-		if (functions[i] == NULL)
-			return err_set(err, ERR_UNSUPPORTED,
-				       "this libssh is too old: it has no %s",
-				       names[i]);
-	}
-	memcpy(&libssh, functions, sizeof(libssh));
-	return 0;
-}
 
 /* --- the end --- */
 
@@ -133,7 +93,8 @@ static void
 drop_connection(struct session *s)
 {
 	ssh_config_free(TAKE(s->asked));
-	child_free(TAKE(s->child));
+	lookup_free(TAKE(s->lookup));
+	dial_free(TAKE(s->dial));
 	if (s->has_poll)
 		(void)uv_poll_stop(&s->poll);
 	auth_fini(s);
@@ -210,11 +171,13 @@ static void
 on_deadline(uv_timer_t *timer)
 {
 	struct session *s = container_of(timer, struct session, timer);
+	AUTO_FREE char *report = s->dial ? dial_describe(s->dial) : NULL;
 	struct err err = ERR_INIT;
 
-	err_set(&err, ERR_UNREACHABLE, "no connection in %llu s (stage: %s)",
-		(unsigned long long)timeout_ms(s) / 1000,
-		ssh_stage_name(s->stage));
+	err_set(
+	    &err, ERR_UNREACHABLE, "no connection in %llu s (stage: %s)%s%s",
+	    (unsigned long long)timeout_ms(s) / 1000, ssh_stage_name(s->stage),
+	    report ? ": " : "", report ? report : "");
 	err_hint(&err, "check the network, or raise connect_timeout of the "
 		       "machine");
 	session_fail(s, &err);
@@ -500,6 +463,8 @@ session_shake_hands(struct session *s)
 {
 	int on = 1;
 
+	uv_poll_init(s->config.loop, &s->poll, s->fd);
+	s->has_poll = true;
 	(void)setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	s->ssh = libssh.ssh_new();
 	if (s->ssh == NULL)
@@ -547,9 +512,8 @@ on_closed(uv_handle_t *handle)
 	if (--s->n_handles > 0)
 		return;
 	channels_bury(s);
-	way_drop_socket(s);
+	fd_close(&s->fd);
 	resolved_fini(&s->resolved);
-	strv_free(s->addresses);
 	free(s->host);
 	free(s->key_type);
 	free(s->key);
@@ -573,8 +537,7 @@ libssh_free(struct transport *t)
 	s->is_freed = true;
 	channels_end(s, NULL);
 	drop_connection(s);
-	/* One that is closing already counts itself. */
-	if (s->has_poll && !uv_is_closing((uv_handle_t *)&s->poll))
+	if (s->has_poll)
 		close_handle(s, (uv_handle_t *)&s->poll);
 	close_handle(s, (uv_handle_t *)&s->alive);
 	close_handle(s, (uv_handle_t *)&s->later);

@@ -18,10 +18,7 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -37,14 +34,12 @@
 #include "core/list.h"
 #include "core/mem.h"
 #include "core/sock.h"
-#include "core/strv.h"
 #include "core/text.h"
 #include "http/stream.h"
 #include "link/transport.h"
+#include "link/transport_local_spawn.h"
 
 #define END_OF_INPUT "\x04" /* what a terminal takes for it */
-
-extern char **environ;
 
 struct local {
 	struct transport base;
@@ -336,173 +331,39 @@ open_socket(struct local_channel *ch, const struct channel_spec *spec,
 
 /* Commands */
 
-/* A terminal: our side, and the name of the other. */
 static int
-open_terminal(const struct channel_spec *spec, char *name, size_t size,
-	      struct err *err)
+make_streams(struct local_channel *ch, struct local_process *process,
+	     struct err *err)
 {
-	const struct winsize window = { .ws_col = spec->cols,
-					.ws_row = spec->rows };
-	AUTO_CLOSE int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int *fds = process->fds;
 
-	if (fd < 0 || grantpt(fd) < 0 || unlockpt(fd) < 0 ||
-	    ptsname_r(fd, name, size) != 0)
-		return err_sys(err, "open a terminal");
-	(void)ioctl(fd, TIOCSWINSZ, &window);
-	return TAKE_FD(fd);
-}
-
-static char **
-make_environment(const struct channel_spec *spec)
-{
-	char **env = strv_copy(environ);
-
-	if (spec->has_tty && spec->term) {
-		AUTO_FREE char *pair = xasprintf("TERM=%s", spec->term);
-
-		strv_env_set(&env, pair);
+	if (ch->has_tty) {
+		ch->in = ch->out = make_stream(ch, TAKE_FD(fds[0]),
+					       &said_events, err);
+		return ch->in ? 0 : -1;
 	}
-	return env;
-}
-
-/* `argv' in a session of its own, on `fds' or the terminal `tty'. */
-static int
-spawn(char *const *argv, char *const *env, const int fds[3], const char *tty,
-      pid_t *ret, struct err *err)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
-	int rc;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID |
-					    POSIX_SPAWN_SETSIGMASK |
-					    POSIX_SPAWN_SETSIGDEF);
-	posix_spawn_file_actions_init(&actions);
-	/* The first terminal that a session's leader opens is its own. */
-	if (tty)
-		posix_spawn_file_actions_addopen(&actions, 0, tty, O_RDWR, 0);
-	for (int i = tty ? 1 : 0; i < 3; i++)
-		posix_spawn_file_actions_adddup2(&actions, tty ? 0 : fds[i], i);
-	rc = posix_spawn(ret, argv[0], &actions, &attr, argv, env);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attr);
-	if (rc == 0)
-		return 0;
-	errno = rc;
-	return err_sys(err, "start %s", argv[0]);
-}
-
-static int
-start_on_terminal(struct local_channel *ch, const struct channel_spec *spec,
-		  char *const *argv, char *const *env, struct err *err)
-{
-	char name[64];
-	AUTO_CLOSE int fd = open_terminal(spec, name, sizeof(name), err);
-	pid_t pid;
-
-	ch->has_tty = true;
-	if (fd < 0 || spawn(argv, env, NULL, name, &pid, err) < 0 ||
-	    watch_child(ch, pid, err) < 0)
-		return -1;
-	ch->in = ch->out = make_stream(ch, TAKE_FD(fd), &said_events, err);
-	return ch->in ? 0 : -1;
-}
-
-static void
-close_all(int fds[6])
-{
-	for (int i = 0; i < 6; i++) {
-		if (fds[i] >= 0)
-			close(fds[i]);
-	}
-}
-
-/* `fds': the child's three, then ours. */
-static int
-start_on_fds(struct local_channel *ch, int fds[6], char *const *argv,
-	     char *const *env, struct err *err)
-{
-	int in[2], out[2], errs[2];
-	pid_t pid;
-
-	if (pipe2(in, O_CLOEXEC) == 0) {
-		fds[0] = in[0];
-		fds[3] = in[1];
-	}
-	if (fds[0] >= 0 && pipe2(out, O_CLOEXEC) == 0) {
-		fds[1] = out[1];
-		fds[4] = out[0];
-	}
-	if (fds[1] < 0 || pipe2(errs, O_CLOEXEC) < 0)
-		return err_sys(err, "pipe");
-	fds[2] = errs[1];
-	fds[5] = errs[0];
-	if (spawn(argv, env, fds, NULL, &pid, err) < 0 ||
-	    watch_child(ch, pid, err) < 0)
-		return -1;
-	ch->out = make_stream(ch, TAKE_FD(fds[3]), &input_events, err);
-	ch->in = make_stream(ch, TAKE_FD(fds[4]), &said_events, err);
-	ch->err_in = make_stream(ch, TAKE_FD(fds[5]), &said_events, err);
+	ch->out = make_stream(ch, TAKE_FD(fds[0]), &input_events, err);
+	ch->in = make_stream(ch, TAKE_FD(fds[1]), &said_events, err);
+	ch->err_in = make_stream(ch, TAKE_FD(fds[2]), &said_events, err);
 	return ch->out && ch->in && ch->err_in ? 0 : -1;
-}
-
-static int
-start_on_pipes(struct local_channel *ch, char *const *argv, char *const *env,
-	       struct err *err)
-{
-	int fds[6] = { -1, -1, -1, -1, -1, -1 };
-	int rc = start_on_fds(ch, fds, argv, env, err);
-
-	close_all(fds);
-	return rc;
-}
-
-static const char *
-find_sftp_server(void)
-{
-	static const char *const places[] = {
-		"/usr/lib/openssh/sftp-server",
-		"/usr/libexec/openssh/sftp-server", "/usr/lib/ssh/sftp-server",
-		"/usr/libexec/sftp-server"
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		if (access(places[i], X_OK) == 0)
-			return places[i];
-	}
-	return NULL;
 }
 
 static int
 open_command(struct local_channel *ch, const struct channel_spec *spec,
 	     struct err *err)
 {
-	AUTO_STRV char **argv = NULL, **env = make_environment(spec);
+	struct local_process process = LOCAL_PROCESS_INIT;
+	int rc;
 
 	ch->is_command = true;
-	if (spec->kind == CHANNEL_SUBSYSTEM) {
-		const char *server = str_eq(spec->what, "sftp")
-					 ? find_sftp_server()
-					 : NULL;
-
-		if (server == NULL)
-			return err_set(err, ERR_DENIED, "no subsystem \"%s\"",
-				       spec->what);
-		strv_add(&argv, server);
-	} else {
-		strv_add(&argv, "/bin/sh");
-		strv_add(&argv, "-c");
-		strv_add(&argv, spec->what);
-	}
-	if (spec->has_tty)
-		return start_on_terminal(ch, spec, argv, env, err);
-	return start_on_pipes(ch, argv, env, err);
+	ch->has_tty = spec->has_tty;
+	if (local_spawn(spec, &process, err) < 0)
+		return -1;
+	rc = watch_child(ch, process.pid, err);
+	if (rc == 0)
+		rc = make_streams(ch, &process, err);
+	local_process_fini(&process);
+	return rc;
 }
 
 /* Channels */

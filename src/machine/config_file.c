@@ -159,13 +159,8 @@ ask(struct config_file *file, enum sealed_key key, bool is_new, struct err *err)
 		return ask_keyring(file, is_new, err);
 	prompt = xasprintf(
 	    "%s for %s", is_new ? "New passphrase" : "Passphrase", file->path);
-	if (file->ask(prompt, is_new ? ASK_TWICE : 0, &file->passphrase,
-		      file->owner, err) < 0)
-		return -1;
-	if (secret_len(file->passphrase) > 0)
-		return 0;
-	secret_free(TAKE(file->passphrase));
-	return err_set(err, ERR_DENIED, "an empty passphrase protects nothing");
+	return ask_for_key(file->ask, prompt, is_new ? ASK_TWICE : 0,
+			   &file->passphrase, file->owner, err);
 }
 
 static int

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "core/buf.h"
 #include "core/macros.h"
@@ -99,6 +100,22 @@ is_yes(const char *value)
 	return str_eq(value, "yes") || str_eq(value, "true");
 }
 
+static bool
+take_network_line(struct resolved *r, const char *key, const char *value)
+{
+	if (str_eq(key, "addressfamily"))
+		r->address_family = str_eq(value, "inet")    ? AF_INET
+				    : str_eq(value, "inet6") ? AF_INET6
+							     : AF_UNSPEC;
+	else if (str_eq(key, "bindaddress"))
+		set_text(&r->bind_address, value);
+	else if (str_eq(key, "bindinterface"))
+		set_text(&r->bind_interface, value);
+	else
+		return false;
+	return true;
+}
+
 /* How to know a machine, and what to show it. */
 static int
 take_trust_line(struct resolved *r, const char *key, const char *value,
@@ -144,7 +161,7 @@ take_line(struct resolved *r, const char *key, const char *value,
 		set_text(&r->proxy_jump, value);
 	else if (str_eq(key, "proxycommand"))
 		set_text(&r->proxy_command, value);
-	else
+	else if (!take_network_line(r, key, value))
 		return take_trust_line(r, key, value, err);
 	return 0;
 }
@@ -216,6 +233,8 @@ resolved_fini(struct resolved *resolved)
 	strv_free(resolved->identity_files);
 	free(resolved->proxy_jump);
 	free(resolved->proxy_command);
+	free(resolved->bind_address);
+	free(resolved->bind_interface);
 	free(resolved->identity_agent);
 	free(resolved->host_key_alias);
 	free(resolved->revoked_host_keys);

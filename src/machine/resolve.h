@@ -23,6 +23,11 @@ struct resolved {
 	char *proxy_jump;    /* or NULL */
 	char *proxy_command; /* or NULL */
 
+	/* For those who connect without ssh. */
+	int address_family;   /* AF_INET, AF_INET6; AF_UNSPEC: either */
+	char *bind_address;   /* or NULL */
+	char *bind_interface; /* or NULL */
+
 	/* For those who look at keys without ssh. */
 	char *identity_agent;	 /* or NULL: as the environment says */
 	char *host_key_alias;	 /* or NULL */

@@ -100,6 +100,21 @@ ask_once(int fd, const char *prompt, const char *more, struct secret **ret,
 }
 
 int
+ask_for_key(ask_fn *ask, const char *prompt, unsigned flags,
+	    struct secret **ret, void *owner, struct err *err)
+{
+	AUTO_SECRET *answer = NULL;
+
+	if (ask(prompt, flags, &answer, owner, err) < 0)
+		return -1;
+	if (secret_len(answer) == 0)
+		return err_set(err, ERR_DENIED,
+			       "an empty passphrase protects nothing");
+	*ret = TAKE(answer);
+	return 0;
+}
+
+int
 ask_terminal(const char *prompt, unsigned flags, struct secret **ret,
 	     void *owner UNUSED, struct err *err)
 {

@@ -23,6 +23,10 @@ enum ask_flags {
 typedef int ask_fn(const char *prompt, unsigned flags, struct secret **ret,
 		   void *owner, struct err *err);
 
+/* What locks a file, by `ask': ERR_DENIED, too, if it is empty. */
+int ask_for_key(ask_fn *ask, const char *prompt, unsigned flags,
+		struct secret **ret, void *owner, struct err *err);
+
 /* On the controlling terminal, without echo.  `owner' is not used. */
 int ask_terminal(const char *prompt, unsigned flags, struct secret **ret,
 		 void *owner, struct err *err);

@@ -196,12 +196,8 @@ ask(struct secret_file *file, const char *what, unsigned flags, struct err *err)
 
 	if (file->passphrase)
 		return 0;
-	if (file->ask(prompt, flags, &file->passphrase, file->owner, err) < 0)
-		return -1;
-	if (secret_len(file->passphrase) > 0)
-		return 0;
-	secret_free(TAKE(file->passphrase));
-	return err_set(err, ERR_DENIED, "an empty passphrase protects nothing");
+	return ask_for_key(file->ask, prompt, flags, &file->passphrase,
+			   file->owner, err);
 }
 
 /* Whoever can write it can make us forget, or try their own. */

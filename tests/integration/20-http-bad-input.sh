@@ -3,15 +3,11 @@
 # and over a unix socket, and the next client does not notice.
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/http.sh"
 
 RAW=$BUILD/tests/tools/http_raw
 
-"$BUILD/tests/tools/http_server" --unix "$TMP/s" --tcp 127.0.0.1:0 \
-	--host x --refuse-origin --head-ms 400 --body-ms 600 >server.log 2>&1 &
-server=$!
-cleanup_at_exit kill $server
-wait_for 5 file_has server.log 'listening 127'
-tcp=$(sed -n 's/^listening \(127.*\)/\1/p' server.log)
+serve_tcp s --host x --refuse-origin --head-ms 400 --body-ms 600
 
 # times N TEXT
 times() {

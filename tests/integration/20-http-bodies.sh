@@ -3,13 +3,9 @@
 # however large they are, in both directions.
 # Timeout: 60
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/http.sh"
 
-"$BUILD/tests/tools/http_server" --unix "$TMP/s" --tcp 127.0.0.1:0 \
-	>server.log 2>&1 &
-server=$!
-cleanup_at_exit kill $server
-wait_for 5 file_has server.log 'listening 127'
-tcp=$(sed -n 's/^listening \(127.*\)/\1/p' server.log)
+serve_tcp s
 
 head -c 20000000 /dev/urandom >file
 small=$(head -c 1000 file | sha1sum)

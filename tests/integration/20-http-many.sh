@@ -3,18 +3,10 @@
 # others are served meanwhile.
 # Timeout: 60
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/http.sh"
 
 LOAD=$BUILD/tests/tools/http_load
 ulimit -n "$(ulimit -Hn)"
-
-# serve NAME ARGUMENT...: a server on $TMP/NAME; its pid is $server.
-serve() {
-	"$BUILD/tests/tools/http_server" --unix "$TMP/$1" "${@:2}" \
-		>"$1.log" 2>&1 &
-	server=$!
-	cleanup_at_exit kill $server
-	wait_for 5 file_has "$1.log" listening
-}
 
 # hold NAME TARGET N: that many clients; their pid is $holder.
 hold() {

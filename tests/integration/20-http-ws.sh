@@ -3,6 +3,7 @@
 # frames that nobody should send are refused.
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/http.sh"
 needs node
 [ -d "$ROOT/tests/peers/node_modules/ws" ] ||
 	skip_all 'its libraries are not installed (npm ci --prefix tests/peers)' ws
@@ -11,12 +12,7 @@ say() {
 	"$BUILD/tests/tools/ws_say" "$@" 2>said
 }
 
-"$BUILD/tests/tools/http_server" --unix "$TMP/s" --tcp 127.0.0.1:0 \
-	>server.log 2>&1 &
-server=$!
-cleanup_at_exit kill $server
-wait_for 5 file_has server.log 'listening 127'
-tcp=$(sed -n 's/^listening \(127.*\)/\1/p' server.log)
+serve_tcp s
 
 points node "$ROOT/tests/peers/ws-client.mjs" "ws+unix:$TMP/s:/ws" "$TMP/s"
 points node "$ROOT/tests/peers/ws-client.mjs" "ws://$tcp/ws" "$tcp"

@@ -33,6 +33,27 @@ is 'at most what was said' "$(logs --full -s stdout | wc -c)" 3893
 is 'events' "$(logs --jsonl -s stdout -n 1 | jq -c '[.line, .offset]')" \
 	'["1000",3888]'
 
+# refusal ARGUMENT...: what is said of options that cannot be.
+refusal() { "$BERTH" logs "$@" "$id" 2>&1 >/dev/null | head -1; }
+
+like 'an expression that is refused is that of an option' \
+	"$(refusal --grep-re '(')" '^berth: --grep-re: the expression: '
+like 'and so is another value' "$(refusal --grep "$(seq -s , 400)")" \
+	'^berth: --grep: longer than '
+for option in since until; do
+	like "a wrong --$option, too" "$(refusal --$option soon)" \
+		"^berth: --$option: \"soon\" is neither a time"
+done
+is 'one beginning is enough' "$(refusal --head 3 --tail 4)" \
+	'berth: only one of --full, --tail, --tail-lines, --head, --head-lines and --offset can be given'
+is 'also one that is an offset' "$(refusal --offset 3 --full)" \
+	"$(refusal --head 3 --tail 4)"
+is 'and one pattern' "$(refusal --grep a --grep-re b)" \
+	'berth: --grep and --grep-re exclude each other'
+is 'nobody waits for the beginning' "$(refusal --head-lines 3 -f)" \
+	'berth: --follow excludes --head and --head-lines'
+exits 64 'such a line is wrong' "$BERTH" logs --since soon "$id"
+
 colours=$("$BERTH" run --raw -c 'printf "\033[31mred\033[0m\n"')
 is 'bytes are not changed for a pipe' "$("$BERTH" logs last)" "$colours"
 is 'unless that is asked for' "$("$BERTH" logs --strip-ansi last)" red

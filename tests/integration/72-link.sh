@@ -3,24 +3,18 @@
 # is needed, dies without anybody losing a byte, and leaves nothing behind.
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/machines.sh"
+. "$ROOT/tests/paced.sh"
 
-mkdir -p "$BERTH_HOME/config"
-cat >"$BERTH_HOME/config/config.yaml" <<YAML
+use_config <<YAML
 machines:
   - {name: here, transport: local, keep_alive: 1s}
   - {name: brief, transport: local, idle: 1s}
   - {name: a-name-so-long-that-no-socket-could-have-it-in-its-path-at-all, transport: local}
 YAML
-use_home "${BERTH_HOME#"$TMP"/}"
 cleanup_at_exit "$BERTH" link stop here
 
-link() {
-	curl -sS --max-time 20 --unix-socket "$BERTH_HOME/run/link/$1.ctl" \
-		"http://localhost$2" "${@:3}"
-}
 link_pid() { link "$1" /v1/link | jq -r .pid; }
-state_is() { [ "$(link "$1" /v1/link | jq -r .state)" = "$2" ]; }
-has_no_link() { [ ! -e "$BERTH_HOME/run/link/$1.ctl" ]; }
 # Descriptors that stay; a spare may just be on its way.
 count_fds() { find "/proc/$1/fd" -mindepth 1 2>/dev/null | wc -l; }
 
@@ -62,49 +56,30 @@ like 'in the message' "$(cat "$TMP/.out")" '"nowhere"'
 
 # --- loss --------------------------------------------------------------------
 
-numbers=$TMP/numbers
-seq 1 2000 >"$numbers"
-# shellcheck disable=SC2016
-slowly='i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo $i; [ $((i % 50)) -gt 0 ] || read -r x; done'
-mkfifo "$TMP/pace"
-
-# A command that writes as fast as it is given lines to go on.
-start_slow() {
-	"$BERTH" run -m here --raw --stdin -- sh -c "$slowly" \
-		<"$TMP/pace" >"$TMP/out" 2>"$TMP/err" &
-	slow=$!
-	exec 7>"$TMP/pace"
-	: >"$TMP/out"
-}
-go_on() { for _ in $(seq "$1"); do echo >&7; done; }
-has_lines() { [ "$(wc -l <"$TMP/out")" -ge "$1" ]; }
-
-start_slow
-go_on 5
+paced_start here 2000 50
+paced_on 5
 ok 'output comes' wait_for 10 has_lines 250
 old=$(link_pid here)
 kill -KILL "$old"
-go_on 35
-exec 7>&-
-wait "$slow"
+paced_on 35
+paced_wait
 is 'kill -9 of the link does not end the command' $? 0
-ok 'nor lose or double a byte' cmp "$TMP/out" "$numbers"
+ok 'nor lose or double a byte' paced_is_whole
 is 'the loss is told once' "$(grep -c 'link to here lost, trying again' "$TMP/err")" 1
 is 'and once that it is over' "$(grep -c 'link to here is back' "$TMP/err")" 1
 unlike 'another link was made' "$(link_pid here)" "^$old$"
 
 pid=$(link_pid here)
-start_slow
-go_on 5
+paced_start here 2000 50
+paced_on 5
 ok 'output comes again' wait_for 10 has_lines 250
 kill -STOP "$pid"
-go_on 10
+paced_on 10
 kill -CONT "$pid"
-go_on 25
-exec 7>&-
-wait "$slow"
+paced_on 25
+paced_wait
 is 'a link that was stopped for a while goes on' $? 0
-ok 'with every byte' cmp "$TMP/out" "$numbers"
+ok 'with every byte' paced_is_whole
 is 'and is the same' "$(link_pid here)" "$pid"
 
 "$BERTHD" stop
@@ -158,6 +133,16 @@ is 'a command needs no link that ran' \
 pid=$(link_pid brief)
 ok 'idle, it ends' wait_for 20 is_gone "$pid"
 ok 'and leaves no socket' has_no_link brief
+
+# What there is no link to may be no machine at all.
+for verb in status stop; do
+	exits 125 "there is nothing to $verb" "$BERTH" link $verb brief
+	like "... no link, that is ($verb)" "$(<"$TMP/.out")" \
+		'there is no link to brief'
+	exits 125 "... nor a machine ($verb)" "$BERTH" link $verb breif
+	is "... and it is said what was meant ($verb)" "$(<"$TMP/.out")" \
+		$'berth: there is no machine "breif"\nhint:  did you mean "brief"?'
+done
 
 # Clients that have not said all keep it half a second, and no longer; to close
 # so many takes it a while.

@@ -4,43 +4,19 @@
 # Timeout: 180
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"
+. "$ROOT/tests/machines.sh"
+. "$ROOT/tests/paced.sh"
 
-# The daemon of the machine is that of another home.
-sshd_start far "SetEnv BERTH_HOME=$TMP/far"
-sshd_start closed "SetEnv BERTH_HOME=$TMP/closed" \
-	'AllowStreamLocalForwarding no'
-mkdir -p "$BERTH_HOME/config"
-cat >"$BERTH_HOME/config/config.yaml" <<YAML
+use_config <<YAML
 defaults: {keep_alive: 2s, retry: {first: 200ms, max: 1s, limit: 30}}
 YAML
-use_home "${BERTH_HOME#"$TMP"/}"
-export BERTH_BERTHD_DIR=$BUILD/src/berthd
+machine_start far
+machine_start closed 'AllowStreamLocalForwarding no'
 
 # A program of our own, to be replaced while it runs.
 cp "$BERTH_LINK" "$TMP/berth-link"
 export BERTH_LINK=$TMP/berth-link
 
-stop_far() {
-	local name
-	for name in far closed; do
-		"$BERTH" link stop "$name"
-		BERTH_HOME=$TMP/$name "$BERTHD" stop
-	done
-}
-cleanup_at_exit stop_far
-
-link() {
-	curl -sS --max-time 60 --unix-socket "$BERTH_HOME/run/link/$1.ctl" \
-		"http://localhost$2" "${@:3}"
-}
-# The same in the background: $! is curl itself.
-ask_far() {
-	exec curl -sS -N --max-time 60 -X POST -d '{"interactive":true}' \
-		--unix-socket "$BERTH_HOME/run/link/far.ctl" \
-		http://localhost/v1/link/connect
-}
-state_is() { [ "$(link "$1" /v1/link | jq -r .state)" = "$2" ]; }
-n_logins() { grep -c 'Accepted publickey' "$SSHD/$1/log"; }
 
 # --- use ---------------------------------------------------------------------
 
@@ -69,34 +45,23 @@ is 'that is found out once' \
 
 # --- loss --------------------------------------------------------------------
 
-numbers=$TMP/numbers
-seq 1 2000 >"$numbers"
-# shellcheck disable=SC2016
-slowly='i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo $i; [ $((i % 50)) -gt 0 ] || read -r x; done'
-mkfifo "$TMP/pace"
-"$BERTH" run -m far --raw --stdin -- sh -c "$slowly" <"$TMP/pace" \
-	>"$TMP/out" 2>"$TMP/err" &
-slow=$!
-exec 7>"$TMP/pace"
-go_on() { for _ in $(seq "$1"); do echo >&7; done; }
-has_lines() { [ "$(wc -l <"$TMP/out")" -ge "$1" ]; }
-go_on 5
+paced_start far 2000 50
+paced_on 5
 ok 'output comes' wait_for 10 has_lines 250
 cp "$BERTH_LINK" "$TMP/upgrade"
 mv "$TMP/upgrade" "$BERTH_LINK"
 sshd_cut far
 ok 'the link notices that the connection is cut' \
 	wait_for 10 state_is far reconnecting
-go_on 5
+paced_on 5
 sshd_run far
 ok 'and is back soon after the machine is' wait_for 10 state_is far active
 ok 'and has ssh ask by the program that an upgrade left there' \
 	test -x "$BERTH_HOME/run/link/berth-askpass"
-go_on 30
-exec 7>&-
-wait "$slow"
+paced_on 30
+paced_wait
 is 'the command ends as if nothing had been' $? 0
-ok 'without a byte lost or doubled' cmp "$TMP/out" "$numbers"
+ok 'without a byte lost or doubled' paced_is_whole
 like 'who waited was told' "$(cat "$TMP/err")" \
 	'link to far lost, trying again.*link to far is back'
 is 'it is counted' "$(link far /v1/link | jq -r .reconnects)" 1
@@ -104,8 +69,7 @@ like 'and written down' "$("$BERTH" events -m far --jsonl)" '"type":"disconnect"
 
 # --- no way in ---------------------------------------------------------------
 
-"$BERTH" link stop far
-wait_for 5 test ! -e "$BERTH_HOME/run/link/far.ctl"
+link_stop far
 cp "$SSHD/known_hosts" "$TMP/known"
 : >"$SSHD/known_hosts"
 setsid -w "$BERTH" run -m far -- true >"$TMP/err" 2>&1
@@ -117,7 +81,7 @@ is 'once' "$("$BERTH" events -m far --jsonl |
 	grep -c '"type":"failure".*HOST_KEY')" 1
 
 # A person: the question comes by the API, and is answered there.
-ask_far >"$TMP/stages" &
+connect_link far >"$TMP/stages" &
 asked=$!
 ok 'a person is asked' wait_for 20 file_has "$TMP/stages" '"type":"prompt"'
 like 'with the fingerprint' "$(cat "$TMP/stages")" '"fingerprint":"SHA256:'
@@ -125,13 +89,12 @@ question=$(jq -r 'select(.type=="prompt").id' "$TMP/stages")
 link far "/v1/link/prompts/$question" -X POST -d '{"answer":"yes"}' >/dev/null
 wait "$asked"
 like 'and let in after the answer' "$(tail -n 1 "$TMP/stages")" '"type":"active"'
-"$BERTH" link stop far
-wait_for 5 test ! -e "$BERTH_HOME/run/link/far.ctl"
+link_stop far
 
 # The asker goes away.
 : >"$SSHD/known_hosts"
 "$BERTH_LINK" far
-ask_far >"$TMP/stages" &
+connect_link far >"$TMP/stages" &
 asked=$!
 wait_for 20 file_has "$TMP/stages" '"type":"prompt"'
 kill "$asked"
@@ -142,8 +105,7 @@ is 'and a person can try again' "$("$BERTH" run -m far --raw -- echo again)" aga
 
 # At a terminal the question is shown there, and Ctrl-C is an answer.
 if command -v tmux >/dev/null; then
-	"$BERTH" link stop far
-	wait_for 5 test ! -e "$BERTH_HOME/run/link/far.ctl"
+	link_stop far
 	: >"$SSHD/known_hosts"
 	unset TMUX
 	T="tmux -L berth-$$ -f /dev/null"
@@ -167,7 +129,6 @@ fi
 
 sshd_cut far
 ok 'without a machine' wait_for 10 state_is far reconnecting
-"$BERTH" link stop far
-wait_for 5 test ! -e "$BERTH_HOME/run/link/far.ctl"
+link_stop far
 "$BERTH" run -m far -- true >"$TMP/err" 2>&1
 is 'one that does not answer is unreachable' $? 69

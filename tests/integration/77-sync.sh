@@ -164,6 +164,65 @@ for via in daemon sftp shell; do
 done 2>"$TMP/errors"
 unset BERTH_FILE_VIA
 
+# What is older than 1970 stays so, in our archives and in tar's.
+mkdir -p old/dir
+echo w >old/whole
+echo f >old/fraction
+ln -s whole old/link
+touch -h -d '1969-12-31 23:59:58 UTC' old/link
+touch -d '1931-05-06 07:08:09 UTC' old/whole old/dir
+touch -d '1969-12-31 23:59:58.75 UTC' old/fraction
+times() { # DIRECTORY
+	(cd "$1" && stat -c "%n ${2:-%.9Y}" dir fraction link whole large \
+		2>/dev/null)
+}
+ok 'old times: push' sync push old old2
+is '... keeps them' "$(times old2)" "$(times old)"
+is '... and sends nothing twice' "$(sync push old old2 | field '.files, .changed')" \
+	$'0\n0'
+rm -rf old2
+ok 'old times: pull' sync pull old old2
+is '... keeps them' "$(times old2)" "$(times old)"
+rm -rf old2 && mkdir old2
+printf '%s\0' dir fraction link whole |
+	api POST "/v1/sync/pack?path=$PWD/old" --data-binary @- | tar -C old2 -x
+is 'old times: tar reads them' "$(times old2)" "$(times old)"
+for format in gnu posix; do
+	rm -rf old2 && mkdir old2
+	tar -C old --format=$format -c dir fraction link whole |
+		api POST "/v1/sync/unpack?path=$PWD/old2" -T - >/dev/null
+	is "... and writes them ($format)" "$(times old2 %Y)" "$(times old %Y)"
+done
+is '... to the nanosecond' "$(times old2)" "$(times old)"
+is 'old times: a file gets one' "$(api PUT \
+	"/v1/file/content?path=$PWD/old2/whole&mtime=-1500000000" -d x >/dev/null
+	stat -c %.9Y old2/whole)" -1.500000000
+is '... and another' "$(api POST \
+	"/v1/file/set?path=$PWD/old2/whole&mtime=-1" >/dev/null
+	stat -c %.9Y old2/whole)" -0.000000001
+like '... and tells it' "$(api GET "/v1/file/content?path=$PWD/old2/fraction" \
+	-o /dev/null -D -)" $'Berth-Mtime: -1250000000\r'
+rm -rf old2
+# A large one goes by itself; a shell gives links no time.
+rm old/link
+head -c 9000000 /dev/zero >old/large
+touch -d '1969-12-31 23:59:58.25 UTC' old/large
+for via in daemon shell; do
+	export BERTH_FILE_VIA=$via
+	ok "old times: push ($via)" sync push old old2
+	is '... keeps them' "$(times old2 %Y)" "$(times old %Y)"
+	is '... and sends nothing twice' \
+		"$(sync push old old2 | field '.files, .changed')" $'0\n0'
+	rm -rf old2
+	ok "old times: pull ($via)" sync pull old old2
+	is '... keeps them' "$(times old2 %Y)" "$(times old %Y)"
+	is '... and asks for nothing twice' \
+		"$(sync pull old old2 | field '.files, .changed')" $'0\n0'
+	rm -rf old2
+done
+unset BERTH_FILE_VIA
+rm -rf old
+
 # Where nothing is, all comes with the list; a pattern has it asked for by name.
 mkdir -p first/a/b first/ro first/empty first/old "$HOME/outside"
 for i in {1..50}; do echo "$i" >"first/a/f$i"; done

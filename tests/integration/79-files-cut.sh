@@ -6,33 +6,17 @@
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"
+. "$ROOT/tests/machines.sh"
+. "$ROOT/tests/wire.sh"
 needs jq script
 
 use_home "${BERTH_HOME#"$TMP"/}"
-export BERTHD BERTH_OUTPUT=json BERTH_BERTHD_DIR=$BUILD/src/berthd
-sshd_start real "SetEnv BERTH_HOME=$TMP/real"
-cleanup_at_exit T_stop_home "$TMP/real"
+export BERTHD BERTH_OUTPUT=json
+machine_start real
 
 # A wire to it that can be cut, and is slow enough to be cut in time.
-mkfifo "$TMP/commands" "$TMP/answers"
-"$BUILD/tests/tools/relay" "${SSHD_PORT[real]}" <"$TMP/commands" \
-	>"$TMP/answers" &
-exec 8>"$TMP/commands" 9<"$TMP/answers"
-read -r port <&9
-wire() {
-	local n
-	echo "$*" >&8
-	read -r n <&9
-}
-SSHD_PORT[far]=$port
-sshd_host far far
-echo "[127.0.0.1]:$port $(cut -d' ' -f1,2 "$SSHD/real/host_key.pub")" \
-	>>"$SSHD/known_hosts"
-end_wire() {
-	"$BERTH" link stop far
-	exec 8>&-
-}
-cleanup_at_exit end_wire
+wire_start far real
+cleanup_at_exit "$BERTH" link stop far
 wire delay 5000
 
 mkdir -p "$TMP/src/d"

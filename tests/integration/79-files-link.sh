@@ -5,16 +5,11 @@
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"
+. "$ROOT/tests/machines.sh"
 needs jq
 
-export BERTHD BERTH_OUTPUT=json BERTH_BERTHD_DIR=$BUILD/src/berthd
-# The daemon of the machine is that of another home.
-sshd_start box "SetEnv BERTH_HOME=$TMP/box"
-stop_box() {
-	"$BERTH" link stop box
-	BERTH_HOME=$TMP/box "$BERTHD" stop
-}
-cleanup_at_exit stop_box
+export BERTHD BERTH_OUTPUT=json
+machine_start box
 mkdir -p "$TMP/src/d/e" "$TMP/there"
 seq 100000 >"$TMP/src/d/numbers"
 head -c 20000000 /dev/urandom >"$TMP/src/large"
@@ -42,7 +37,7 @@ is 'without a word it is the daemon' \
 # A machine that takes no daemon has its SFTP; one without a subsystem has a
 # shell, and so has one whose subsystem is missing.
 without() { # NAME LINE: the server, with that line in the place of its SFTP
-	sshd_start "$1" "SetEnv BERTH_HOME=$TMP/$1"
+	machine_start "$1"
 	sshd_stop "$1"
 	sed -i "s:^Subsystem .*:$2:" "$SSHD/$1/sshd_config"
 	sshd_run "$1" || fail "an ssh server starts again"

@@ -4,26 +4,20 @@
 # Timeout: 180
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"
+. "$ROOT/tests/machines.sh"
 needs ssh-keygen
 
-sshd_start far "SetEnv BERTH_HOME=$TMP/far"
-sshd_start other "SetEnv BERTH_HOME=$TMP/other"
-mkdir -p "$BERTH_HOME/config"
-cat >"$BERTH_HOME/config/config.yaml" <<YAML
+use_config <<YAML
 defaults: {keep_alive: 2s, retry: {first: 100ms, max: 500ms, limit: 3}}
 YAML
-use_home "${BERTH_HOME#"$TMP"/}"
-export BERTH_BERTHD_DIR=$BUILD/src/berthd
+machine_start far
+machine_start other
 M="$BERTH machine"
 
-stop_all() {
-	local name
-	for name in far other new agent silent nowhere lab; do
-		"$BERTH" link stop "$name"
-		BERTH_HOME=$TMP/$name "$BERTHD" stop
-	done
-}
-cleanup_at_exit stop_all
+# Other names of these.
+for name in new agent silent nowhere lab; do
+	cleanup_at_exit "$BERTH" link stop $name
+done
 stage() { jq -r ".stages[] | select(.stage == \"$2\") | .$3" "$1"; }
 
 # --- check --------------------------------------------------------------------
@@ -144,7 +138,7 @@ unset BERTH_PASSPHRASE_FILE
 ok 'a label is changed without asking the machine' eval \
 	'sshd_stop other; $M edit lab --label x >"$TMP/out" 2>"$TMP/err"'
 exits 69 'a way there is not' $M edit lab --port 2
-sshd_restart other "SetEnv BERTH_HOME=$TMP/other"
+machine_restart other
 
 T="tmux -L berth-$$ -f /dev/null"
 if command -v tmux >/dev/null; then
@@ -197,7 +191,7 @@ fi
 old=$(cut -d' ' -f2 "$SSHD/far/host_key.pub")
 rm "$SSHD/far/host_key" "$SSHD/far/host_key.pub"
 ssh-keygen -q -t ed25519 -N '' -C new -f "$SSHD/far/host_key"
-sshd_restart far "SetEnv BERTH_HOME=$TMP/far"
+machine_restart far
 print=$(ssh-keygen -lf "$SSHD/far/host_key.pub" | cut -d' ' -f2)
 ok 'the link has ended' wait_for 10 eval '! exists "$BERTH_HOME/run/link/far.ctl"'
 $M check far --json >"$TMP/report"

@@ -4,6 +4,7 @@
 # they were given.
 # Timeout: 180
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/terminals.sh"
 needs tmux
 use_home h
 unset TMUX TMUX_PANE BERTH_SESSION NO_COLOR COLORTERM
@@ -16,17 +17,6 @@ end_sessions() {
 }
 cleanup_at_exit end_sessions
 
-# Terminals: a server of tmux each, as in other tests of them.
-terminal() { # NAME COLS ROWS [ENVIRONMENT...]
-	tmux -L "$1-$$" -f /dev/null new-session -d -x "$2" -y "$3" \
-		"env PS1='$ ' TERM=screen-256color ${*:4} bash --norc --noprofile"
-	cleanup_at_exit tmux -L "$1-$$" kill-server
-	wait_for 10 shows "$1" '^\$'
-}
-screen() { tmux -L "$1-$$" capture-pane -p -J "${@:2}"; }
-shows() { screen "$1" | grep -qE -- "$2"; }
-type_() { tmux -L "$1-$$" send-keys -l "$2" && key "$1" Enter; }
-key() { tmux -L "$1-$$" send-keys "${@:2}"; }
 viewers() { berth session ls --json | jq --arg n "$1" \
 	'.sessions[] | select(.name == $n) | .viewers'; }
 has_viewers() { [ "$(viewers "$1")" = "$2" ]; }

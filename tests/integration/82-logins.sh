@@ -3,6 +3,7 @@
 # from odd terminals come to one agent per session, and leave nothing behind.
 # Timeout: 180
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/ttys.sh"
 . "$ROOT/tests/sshd.sh"
 needs tmux script
 unset TMUX TMUX_PANE BERTH_SESSION LC_ALL LC_CTYPE LANG
@@ -69,24 +70,14 @@ has_clients() { [ "$(clients "$1")" -eq "$2" ]; }
 times() { grep -cx -- "$1" "$TMP/starts"; }
 
 # login NAME HOST STTY [SSH-ARGUMENT...]: ssh -t at a terminal of its own.
-declare -A PIDS=() KEYS=()
 login() {
-	local fd
-	mkfifo "$TMP/$1.in"
-	TERM=${TERM_OF:-xterm-256color} script -qfec \
-		"stty $3; exec ssh -F '$BERTH_SSH_CONFIG' -tt $2 ${*:4}" \
-		"$TMP/$1.out" <"$TMP/$1.in" >/dev/null 2>&1 &
-	PIDS[$1]=$!
-	exec {fd}>"$TMP/$1.in"
-	KEYS[$1]=$fd
-	cleanup_at_exit kill "${PIDS[$1]}"
+	on_tty "$1" "$3" "exec ssh -F '$BERTH_SSH_CONFIG' -tt $2 ${*:4}"
 }
 leave() {
 	printf '\035' >&"${KEYS[$1]}"
 	wait_for 20 is_gone "${PIDS[$1]}" || return 1
 	exec {KEYS[$1]}>&-
 }
-shows() { grep -aq -- "$2" "$TMP/$1.out"; }
 
 # --- two at once --------------------------------------------------------------
 

@@ -3,49 +3,32 @@
 # each, their own, as themselves; and leave nothing behind.
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/ttys.sh"
 needs_root
 needs tmux script ssh sshd ssh-keygen
 . "$ROOT/tests/logins.sh"
 
 USERS=50
-DOOR=/run/door
 users=()
 for ((i = 1; i <= USERS; i++)); do users+=("$(printf 'u%02d' $i)"); done
 for user in "${users[@]}"; do logins_add "$user" /bin/bash; done
 logins_sshd "Match User u*"
-logins_sshd "ForceCommand $DOOR/codex-ssh --etc $DOOR"
+logins_forced
 logins_start
-MACHINE=/proc/$(LOGINS_init)/root
-
-mkdir "$MACHINE$DOOR"
-cp "$BERTHD" "$MACHINE$DOOR/berthd"
-ln -s berthd "$MACHINE$DOOR/codex-ssh"
-cat >"$MACHINE$DOOR/agent" <<'AGENT'
+logins_door <<'AGENT'
 #!/bin/sh
 echo $$ >>~/starts
 echo "agent of $(id -un)"
 while read -r line; do echo "$(id -un) heard $line"; done
 AGENT
-chmod 755 "$MACHINE$DOOR/agent"
-echo "CODEX_SSH_COMMAND=$DOOR/agent" >"$MACHINE$DOOR/codex-ssh.env"
 
 # A login waits at the gate with its terminal, until all are there.
 exec 7>"$TMP/gate"
 flock 7
-declare -A PIDS=() KEYS=()
 login() {
-	local fd
-	mkfifo "$TMP/$1.in"
-	TERM=xterm-256color script -qfec \
-		"stty rows 24 cols 80; echo at the gate; flock -s '$TMP/gate' true
-		exec $LOGINS_SSH -tt $1" \
-		"$TMP/$1.out" <"$TMP/$1.in" >/dev/null 2>&1 7>&- &
-	PIDS[$1]=$!
-	exec {fd}>"$TMP/$1.in"
-	KEYS[$1]=$fd
-	cleanup_at_exit kill "${PIDS[$1]}"
+	on_tty "$1" 'rows 24 cols 80' "echo at the gate
+		flock -s '$TMP/gate' true; exec $LOGINS_SSH -tt $1" 7>&-
 }
-shows() { grep -aq -- "$2" "$TMP/$1.out"; }
 each() {
 	local user
 	for user in "${users[@]}"; do
@@ -80,7 +63,7 @@ processes() {
 }
 # UID PID of agents at the side of a keeper which heads their session.
 agents() {
-	processes | awk -v agent="$DOOR/agent" '
+	processes | awk -v agent="$LOGINS_DOOR/agent" '
 		{ uid[$4] = $1 }
 		$6 == agent && $2 == $3 { pid[$4] = $2 }
 		END { for (p in pid) if (uid[pid[p]] == uid[p]) print uid[p], p }' |
@@ -90,7 +73,7 @@ agents() {
 starts() {
 	local user
 	for user in "${users[@]}"; do
-		sed "s/^/$(logins_uid "$user") /" "$MACHINE/home/$user/starts"
+		sed "s/^/$(logins_uid "$user") /" "$LOGINS_ROOT/home/$user/starts"
 	done
 }
 agents >"$TMP/agents"
@@ -100,17 +83,17 @@ is 'which makes fifty' "$(cut -d' ' -f1 "$TMP/agents" | uniq | wc -l)" $USERS
 
 tmux_of() {
 	local socket
-	socket=$(echo "$MACHINE/home/$1"/.local/state/berth/*/run/session/tmux)
-	logins_as "$1" tmux -S "${socket#"$MACHINE"}" "${@:2}"
+	socket=$(echo "$LOGINS_ROOT/home/$1"/.local/state/berth/*/run/session/tmux)
+	logins_as "$1" tmux -S "${socket#"$LOGINS_ROOT"}" "${@:2}"
 }
 one_session() {
 	[ "$(tmux_of "$1" list-sessions -F '#{session_name} #{session_attached}')" = 'codex 1' ]
 }
 ok 'one server with one session, and one viewer' each one_session
-is 'no order is left' "$(find "$MACHINE/home" -name '*.order')" ''
+is 'no order is left' "$(find "$LOGINS_ROOT/home" -name '*.order')" ''
 logged_in() {
 	[ "$(jq -rs '.[] | .event + " " + .user' \
-		"$MACHINE/home/$1"/.local/state/berth/*/audit.jsonl)" = "login $1" ]
+		"$LOGINS_ROOT/home/$1"/.local/state/berth/*/audit.jsonl)" = "login $1" ]
 }
 ok 'each login is in the log of its user, once' each logged_in
 

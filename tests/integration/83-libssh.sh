@@ -4,6 +4,9 @@
 # Timeout: 240
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"
+. "$ROOT/tests/wire.sh"
+. "$ROOT/tests/machines.sh"
+. "$ROOT/tests/paced.sh"
 
 [ -e "$BUILD/tests/unit/link/link_transport_libssh_test" ] ||
 	skip_all 'built without libssh'
@@ -20,18 +23,50 @@ sshd_host listed plain "RevokedHostKeys $TMP/none"
 down 'a list of revoked keys' UNSUPPORTED RevokedHostKeys listed
 
 library=$(ldconfig -p | sed -n 's/.*libssh\.so\.4 .*=> //p' | head -n 1)
-if [ -n "$library" ] && unshare -m true 2>/dev/null; then
-	run_without() {
-		unshare -m sh -c 'mount --bind /dev/null "$1" && shift && exec "$@"' \
-			- "$library" timeout 60 "$@" </dev/null 2>"$TMP/said"
-	}
-	run_without "$BUILD/tests/tools/link_run" -T libssh -s "$TMP/l" \
-		-m plain exec true
+if [ -n "$library" ] && can_mount; then
+	RUN_WRAP=$(with_file /dev/null "$library") run plain exec true </dev/null
 	like 'where libssh is missing its package is named' "$(said)" \
 		'down UNSUPPORTED libssh is not installed'
 else
 	cannot 'where libssh is missing' 'needs root and namespaces'
 fi
+
+# --- addresses --------------------------------------------------------------
+
+# A name with two, of which the first swallows packets.
+if can_mount; then
+	wire_start swallows plain
+	wire full
+	port=${SSHD_PORT[swallows]}
+	sshd_start second_address "ListenAddress 127.0.0.3:$port"
+	SSHD_PORT[two]=$port
+	sshd_know two second_address two.test
+	printf '%s two.test\n' 127.0.0.1 127.0.0.3 >"$TMP/addresses"
+	RUN_WRAP=$(with_file "$TMP/addresses" /etc/hosts)
+	began=${EPOCHREALTIME/./}
+	works 'an address that swallows packets is not the last' two \
+		-d two.test -p "$port"
+	took=$(((${EPOCHREALTIME/./} - began) / 1000))
+	note "after $took ms"
+	ok 'nor waited for' test $took -le $((10000 * ${BERTH_TEST_SLOW:-1}))
+	sshd_cut second_address
+	down 'when none is left each is named with its cause' UNREACHABLE \
+		"no connection in 1 s .*: 127.0.0.1 port $port: no answer; 127.0.0.3: Connection refused" \
+		two -d two.test -p "$port" -t 1000
+	RUN_WRAP=
+	wire_end
+else
+	cannot 'addresses that swallow packets' 'needs root and namespaces'
+fi
+
+sshd_host bound plain 'BindAddress 127.0.0.5' 'AddressFamily inet'
+is 'BindAddress is honoured' \
+	"$(run bound exec 'echo "${SSH_CONNECTION%% *}"' </dev/null)" 127.0.0.5
+sshd_host six plain 'AddressFamily inet6'
+down 'AddressFamily, too' UNREACHABLE 'the host has no IPv6 address' six
+sshd_host by_name plain 'BindAddress localhost'
+down 'an address of ours by its name is refused' UNSUPPORTED \
+	'a BindAddress that is a name' by_name
 
 # --- host keys --------------------------------------------------------------
 
@@ -69,82 +104,51 @@ exec 9>&-
 
 # --- through berth ----------------------------------------------------------
 
-sshd_start there "SetEnv BERTH_HOME=$TMP/there" "AuthorizedKeysFile $TMP/keys"
-mkdir -p "$BERTH_HOME/config"
-cat >"$BERTH_HOME/config/config.yaml" <<YAML
+use_config <<YAML
 defaults: {keep_alive: 2s, retry: {first: 200ms, max: 1s, limit: 30}}
 machines:
   - {name: there, ssh: there, transport: libssh}
 YAML
-use_home "${BERTH_HOME#"$TMP"/}"
-export BERTH_BERTHD_DIR=$BUILD/src/berthd
-stop_there() {
-	"$BERTH" link stop there
-	BERTH_HOME=$TMP/there "$BERTHD" stop
-}
-cleanup_at_exit stop_there
-link() {
-	curl -sS --max-time 60 --unix-socket "$BERTH_HOME/run/link/there.ctl" \
-		"http://localhost$1" "${@:2}"
-}
-state_is() { [ "$(link /v1/link | jq -r .state)" = "$1" ]; }
+machine_start there "AuthorizedKeysFile $TMP/keys"
 
 is 'a command runs there' "$("$BERTH" run -m there --raw -- echo hello \
 	2>"$TMP/err")" hello || note <"$TMP/err"
-like 'by libssh' "$(link /v1/link | jq -r .transport)" libssh
-is 'and no ssh works for it' "$(pgrep -c -P "$(link /v1/link | jq -r .pid)" \
+like 'by libssh' "$(link there /v1/link | jq -r .transport)" libssh
+is 'and no ssh works for it' "$(pgrep -c -P "$(link there /v1/link | jq -r .pid)" \
 	-x ssh)" 0
 head -c 2000000 /dev/urandom >"$TMP/big"
 ok 'megabytes go through, both ways' eval \
 	'"$BERTH" run -m there --raw --stdin -- cat <"$TMP/big" | cmp - "$TMP/big"'
 
-# shellcheck disable=SC2016
-slowly='i=0; while [ $i -lt 1000 ]; do i=$((i+1)); echo $i; [ $((i % 50)) -gt 0 ] || read -r x; done'
-mkfifo "$TMP/pace"
-"$BERTH" run -m there --raw --stdin -- sh -c "$slowly" <"$TMP/pace" \
-	>"$TMP/out" 2>"$TMP/err" &
-slow=$!
-exec 7>"$TMP/pace"
-go_on() { for _ in $(seq "$1"); do echo >&7; done; }
-has_lines() { [ "$(wc -l <"$TMP/out")" -ge "$1" ]; }
-go_on 5
+paced_start there 1000 50
+paced_on 5
 ok 'output comes' wait_for 10 has_lines 250
 sshd_cut there
 ok 'the link notices that the connection is cut' \
-	wait_for 10 state_is reconnecting
-go_on 5
+	wait_for 10 state_is there reconnecting
+paced_on 5
 sshd_run there
-ok 'and is back soon after the machine is' wait_for 10 state_is active
-go_on 15
-exec 7>&-
-wait "$slow"
+ok 'and is back soon after the machine is' wait_for 10 state_is there active
+paced_on 15
+paced_wait
 is 'the command ends as if nothing had been' $? 0
-ok 'without a byte lost or doubled' cmp "$TMP/out" <(seq 1 1000)
+ok 'without a byte lost or doubled' paced_is_whole
 is 'its output can be read later' "$("$BERTH" exec logs -m there --raw \
 	"$("$BERTH" exec ls -m there -q | head -n 1)" 2>"$TMP/err" | wc -l)" \
 	1000 || note <"$TMP/err"
 
 # Questions, by the API.
-again() {
-	"$BERTH" link stop there
-	wait_for 5 test ! -e "$BERTH_HOME/run/link/there.ctl"
-}
-ask() {
-	exec curl -sS -N --max-time 60 -X POST -d '{"interactive":true}' \
-		--unix-socket "$BERTH_HOME/run/link/there.ctl" \
-		http://localhost/v1/link/connect
-}
 # answers WHAT KIND ANSWER: the question comes and is answered.
 answers() {
 	local id asked
-	again
+	link_stop there
 	"$BERTH_LINK" there
 	: >"$TMP/stages"
-	ask >"$TMP/stages" &
+	connect_link there >"$TMP/stages" &
 	asked=$!
 	wait_for 20 file_has "$TMP/stages" "\"kind\":\"$2\""
 	id=$(jq -r 'select(.type=="prompt").id' "$TMP/stages")
-	link "/v1/link/prompts/$id" -X POST -d "{\"answer\":\"$3\"}" >/dev/null
+	link there "/v1/link/prompts/$id" -X POST -d "{\"answer\":\"$3\"}" >/dev/null
 	wait "$asked"
 	like "$1" "$(tail -n 1 "$TMP/stages")" '"type":"active"'
 }
@@ -155,8 +159,8 @@ cp "$TMP/known" "$SSHD/known_hosts"
 sed -i "s#transport: libssh#&, auth: key, key_file: $TMP/locked#" \
 	"$BERTH_HOME/config/config.yaml"
 answers 'a passphrase is asked for' passphrase 'open sesame'
-if [ -x "$TMP/wrap" ]; then
-	SSHD_WRAP="unshare -m $TMP/wrap" sshd_start secretly 'UsePAM yes' \
+if can_mount; then
+	SSHD_WRAP=$own_pam sshd_start secretly 'UsePAM yes' \
 		'PasswordAuthentication yes' 'AuthenticationMethods password' \
 		"SetEnv BERTH_HOME=$TMP/there"
 	sed -i 's#ssh: there, .*#ssh: secretly, transport: libssh, auth: password}#' \
@@ -167,13 +171,13 @@ if [ -x "$TMP/wrap" ]; then
 else
 	cannot 'a password is asked for' 'needs root and namespaces'
 fi
-again
+link_stop there
 echo "[127.0.0.1]:${SSHD_PORT[there]} $(cut -d' ' -f1,2 \
 	"$SSHD/keys/host_key.pub")" >"$SSHD/known_hosts"
 setsid -w "$BERTH" run -m there -- true >"$TMP/err" 2>&1
 is 'a changed host key is a stop' $? 76
 like 'with the command that ends it' "$(cat "$TMP/err")" 'ssh-keygen -R'
-again
+link_stop there
 cp "$TMP/known" "$SSHD/known_hosts"
 echo "@revoked * $(cut -d' ' -f1,2 "$SSHD/there/host_key.pub")" \
 	>>"$SSHD/known_hosts"

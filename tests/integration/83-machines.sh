@@ -4,13 +4,11 @@
 # Timeout: 180
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"
+. "$ROOT/tests/machines.sh"
 
-mkdir -p "$BERTH_HOME/config"
-cat >"$BERTH_HOME/config/config.yaml" <<YAML
+use_config <<YAML
 defaults: {keep_alive: 1s, retry: {first: 100ms, max: 1s, limit: 1000}}
 YAML
-use_home "${BERTH_HOME#"$TMP"/}"
-export BERTH_BERTHD_DIR=$BUILD/src/berthd
 
 stop_links() {
 	local ctl
@@ -21,21 +19,11 @@ stop_links() {
 }
 n_links() { find "$BERTH_HOME/run/link" -name '*.ctl' | wc -l; }
 links_are() { [ "$(n_links)" -eq "$1" ]; }
-serve() {
-	sshd_start "$1" "SetEnv BERTH_HOME=$TMP/$1" "${@:2}"
-	cleanup_at_exit T_stop_home "$TMP/$1"
-}
-link() {
-	curl -sS --max-time 60 --unix-socket "$BERTH_HOME/run/link/$1.ctl" \
-		"http://localhost$2" "${@:3}"
-}
-state_is() { [ "$(link "$1" /v1/link | jq -r .state)" = "$2" ]; }
-n_logins() { grep -c 'Accepted publickey' "$SSHD/$1/log"; }
 
 # --- many --------------------------------------------------------------------
 
 for server in a b c; do
-	serve "$server"
+	machine_start "$server"
 done
 cleanup_at_exit stop_links
 for i in $(seq 50); do
@@ -73,10 +61,10 @@ done
 
 # --- servers that forbid -----------------------------------------------------
 
-serve one_session 'MaxSessions 1'
-serve no_sockets 'AllowStreamLocalForwarding no'
-serve nothing 'DisableForwarding yes'
-serve frugal 'DisableForwarding yes' 'MaxSessions 3'
+machine_start one_session 'MaxSessions 1'
+machine_start no_sockets 'AllowStreamLocalForwarding no'
+machine_start nothing 'DisableForwarding yes'
+machine_start frugal 'DisableForwarding yes' 'MaxSessions 3'
 for name in one_session no_sockets nothing frugal; do
 	head -c 300000 /dev/urandom >"$TMP/bytes"
 	ok "with $name bytes go both ways" eval \
@@ -114,7 +102,7 @@ fails 'and is not run' test -e "$TMP/owned"
 
 # A socket where the daemon's would be, of one that says it is the daemon but
 # for a member that the login tells otherwise.  It must be asked for nothing.
-serve false
+machine_start false
 is 'a machine' "$("$BERTH" run -m false --raw -- echo true)" true
 socket=$TMP/false/run/berthd.sock
 cat >"$TMP/impostor.js" <<'JS'
@@ -133,8 +121,7 @@ if command -v node >/dev/null; then
 	while read -r member value; do
 		curl -sS --unix-socket "$socket" http://localhost/v1/hello \
 			>"$TMP/hello"
-		"$BERTH" link stop false >/dev/null
-		wait_for 5 test ! -e "$BERTH_HOME/run/link/false.ctl"
+		link_stop false
 		kill -KILL "$(jq .pid "$TMP/hello")"
 		: >"$TMP/asked"
 		node "$TMP/impostor.js" "$socket" "$TMP/hello" "$member" \
@@ -162,8 +149,7 @@ if [ "$(id -u)" -eq 0 ]; then
 	mkdir "$theirs"
 	chown 65534:65534 "$theirs"
 	chmod 755 "$TMP"
-	"$BERTH" link stop false >/dev/null
-	wait_for 5 test ! -e "$BERTH_HOME/run/link/false.ctl"
+	link_stop false
 	BERTH_HOME=$TMP/false "$BERTHD" stop
 	BERTH_HOME=$theirs setpriv --reuid 65534 --regid 65534 --clear-groups \
 		"$BERTHD" serve >"$TMP/theirs.log" 2>&1 &
@@ -188,7 +174,7 @@ else
 fi
 
 # The key of the host changes under a link that runs.
-serve changed
+machine_start changed
 is 'a machine with a key' "$("$BERTH" run -m changed --raw -- echo yes)" yes
 sshd_cut changed
 rm "$SSHD/changed/host_key" "$SSHD/changed/host_key.pub"

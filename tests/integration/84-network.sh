@@ -5,75 +5,42 @@
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"
+. "$ROOT/tests/machines.sh"
+. "$ROOT/tests/paced.sh"
+. "$ROOT/tests/wire.sh"
 
-mkdir -p "$BERTH_HOME/config"
-cat >"$BERTH_HOME/config/config.yaml" <<YAML
+use_config <<YAML
 defaults: {keep_alive: 1s, retry: {first: 100ms, max: 1s, limit: 1000}}
 machines:
   - {name: short, ssh: far, keep_alive: 1s, retry: {first: 50ms, max: 50ms, limit: 2}}
   - {name: silent, ssh: far, keep_alive: 0}
   - {name: inside, ssh: inside, keep_alive: 1s, retry: {first: 60s, max: 60s, limit: 9}}
 YAML
-use_home "${BERTH_HOME#"$TMP"/}"
-export BERTH_BERTHD_DIR=$BUILD/src/berthd
-sshd_start real "SetEnv BERTH_HOME=$TMP/real"
-cleanup_at_exit T_stop_home "$TMP/real"
+machine_start real
 
-# A wire to it that can be cut, in descriptors 8 (commands) and 9 (answers).
-mkfifo "$TMP/commands" "$TMP/answers"
-"$BUILD/tests/tools/relay" "${SSHD_PORT[real]}" <"$TMP/commands" \
-	>"$TMP/answers" &
-exec 8>"$TMP/commands" 9<"$TMP/answers"
-read -r port <&9
-wire() {
-	local n
-	echo "$*" >&8
-	read -r n <&9
-}
-SSHD_PORT[far]=$port
-sshd_host far far
-echo "[127.0.0.1]:$port $(cut -d' ' -f1,2 "$SSHD/real/host_key.pub")" \
-	>>"$SSHD/known_hosts"
+# A wire to it that can be cut.
+wire_start far real
 
 end_links() {
 	local name
 	for name in far short silent; do
 		"$BERTH" link stop "$name"
 	done
-	exec 8>&-
 }
 cleanup_at_exit end_links
-link() {
-	curl -sS --max-time 60 --unix-socket "$BERTH_HOME/run/link/$1.ctl" \
-		"http://localhost$2" "${@:3}"
-}
-state_is() { [ "$(link "$1" /v1/link | jq -r .state)" = "$2" ]; }
 now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
 # Of the last event of a type: when, in milliseconds.
 event_ms() {
 	date -d "$("$BERTH" events -m "$1" --jsonl |
 		jq -r "select(.type==\"$2\").time" | tail -n 1)" +%s%3N
 }
-numbers() {
-	# shellcheck disable=SC2016
-	echo 'i=0; while [ $i -lt 400 ]; do i=$((i+1)); echo $i;
-		[ $((i % 100)) -gt 0 ] || read -r x; done'
-}
-seq 400 >"$TMP/numbers"
-mkfifo "$TMP/pace"
 begin_numbers() {
-	: >"$TMP/out"
-	"$BERTH" run -m "$1" --raw --stdin -- sh -c "$(numbers)" <"$TMP/pace" \
-		>"$TMP/out" 2>"$TMP/err" &
-	client=$!
-	exec 7>"$TMP/pace"
+	paced_start "$1" 400 100
 	wait_for 10 has_lines 100
 }
-has_lines() { [ "$(wc -l <"$TMP/out")" -ge "$1" ]; }
 end_numbers() {
-	printf '\n\n\n\n' >&7
-	exec 7>&-
-	wait "$client"
+	paced_on 4
+	paced_wait
 }
 
 # --- half-open ---------------------------------------------------------------
@@ -91,7 +58,7 @@ ok 'within keep_alive and the time for a sign of life' \
 ok 'and is replaced' wait_for 10 state_is far active
 end_numbers
 is 'who waited goes on' $? 0
-ok 'byte for byte' cmp "$TMP/out" "$TMP/numbers"
+ok 'byte for byte' paced_is_whole
 like 'and was told why' "$(cat "$TMP/err")" \
 	'link to far lost, trying again \((no sign of life|Timeout, server)'
 wire forget
@@ -121,19 +88,18 @@ rm -r "$TMP/copy" "$TMP/tree"
 begin_numbers far
 link_pid=$(link far /v1/link | jq -r .pid)
 ssh_pid=$(pgrep -x ssh -P "$link_pid")
-kill -STOP "$client" "$link_pid" "$ssh_pid"
+kill -STOP "$PACED" "$link_pid" "$ssh_pid"
 wire drop
-printf '\n\n\n\n' >&7
+paced_on 4
 # Longer than a keep-alive and its answer.
 timeout 4 tail -f /dev/null
 woke=$(now_ms)
-kill -CONT "$ssh_pid" "$link_pid" "$client"
+kill -CONT "$ssh_pid" "$link_pid" "$PACED"
 ok 'after it stood still the link is soon back' wait_for 15 has_lines 400
 note "after $(($(now_ms) - woke)) ms"
-exec 7>&-
-wait "$client"
+paced_wait
 is 'and who slept, too, goes on' $? 0
-ok 'byte for byte, again' cmp "$TMP/out" "$TMP/numbers"
+ok 'byte for byte, again' paced_is_whole
 wire forget
 
 # --- without signs of life ---------------------------------------------------
@@ -170,14 +136,14 @@ ok 'a machine that is back is used' wait_for 10 state_is far active
 took=$(($(event_ms far success) - back))
 note "after $took ms; plain ssh takes $plain ms"
 end_numbers
-ok 'byte for byte, for the third time' cmp "$TMP/out" "$TMP/numbers"
+ok 'byte for byte, for the third time' paced_is_whole
 
 # --- given up ----------------------------------------------------------------
 
 begin_numbers short
 wire down
 wire close
-wait "$client"
+wait "$PACED"
 is 'who waits for a machine that is given up is unreachable' $? 69
 exec 7>&-
 like 'and learns what to do' "$(cat "$TMP/err")" 'short is given up: .*berth logs -m short -f'

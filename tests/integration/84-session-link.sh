@@ -5,34 +5,18 @@
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"
+. "$ROOT/tests/machines.sh"
+. "$ROOT/tests/terminals.sh"
 needs tmux
 use_home h
 unset TMUX TMUX_PANE BERTH_SESSION NO_COLOR COLORTERM
 PATH=$(dirname "$BERTH"):$PATH
 
-export BERTHD BERTH_BERTHD_DIR=$BUILD/src/berthd
-# The daemon of the machine is that of another home.
-sshd_start box "SetEnv BERTH_HOME=$TMP/box"
+export BERTHD
+machine_start box
 OURS=(tmux -S "$TMP/box/run/session/tmux")
-stop_box() {
-	"${OURS[@]}" kill-server
-	berth link stop box
-	BERTH_HOME=$TMP/box "$BERTHD" stop
-}
-cleanup_at_exit stop_box
+cleanup_at_exit "${OURS[@]}" kill-server
 
-# Terminals: a server of tmux each, as in other tests of them.
-terminal() { # NAME COLS ROWS
-	tmux -L "$1-$$" -f /dev/null new-session -d -x "$2" -y "$3" \
-		"env PS1='$ ' TERM=screen-256color LC_ALL=C.UTF-8 bash --norc --noprofile"
-	cleanup_at_exit tmux -L "$1-$$" kill-server
-	wait_for 10 shows "$1" '^\$'
-}
-screen() { tmux -L "$1-$$" capture-pane -p "${@:2}"; }
-shows() { screen "$1" | grep -qE -- "$2"; }
-hides() { ! shows "$@"; }
-type_() { tmux -L "$1-$$" send-keys -l "$2" && key "$1" Enter; }
-key() { tmux -L "$1-$$" send-keys "${@:2}"; }
 viewers_are() {
 	[ "$("${OURS[@]}" list-clients -t "=$1" -F x 2>/dev/null | grep -c x)" = "$2" ]
 }
@@ -54,7 +38,7 @@ is 'a session is made there' "$(jq -r .state new.json)" running
 is 'and nowhere else' "$(berth session ls --json | jq '.sessions | length')" 0
 is 'it is listed' "$(berth session ls -m box --json | jq -r '.sessions[].name')" work
 
-terminal a 100 30
+terminal a 100 30 LC_ALL=C.UTF-8
 type_ a 'berth attach -m box work; echo =$?'
 ok 'it is attached' wait_for 20 shows a '^ready work'
 key a 'C-]'
@@ -104,7 +88,7 @@ ok 'control keys, too' wait_for 10 eval \
 berth session new -m box lines -- bash --norc --noprofile -c '
 	stty -echo; for i in {1..12}; do echo "line $i é"; done
 	while read -r line; do echo "got:$line:"; done' >/dev/null
-terminal b 90 24
+terminal b 90 24 LC_ALL=C.UTF-8
 type_ b 'berth attach -m box lines; echo =$?'
 wait_for 20 shows b '^line 12 é'
 ok 'the screen is the one there' wait_for 10 same_screen b lines
@@ -114,7 +98,7 @@ cuts() {
 		sshd_cut box
 		wait_for 20 shows b 'link lost, reconnecting; Ctrl-\] leaves' || return 1
 		berth_there session send lines "while cut $i" >/dev/null
-		sshd_restart box "SetEnv BERTH_HOME=$TMP/box"
+		machine_restart box
 		wait_for 40 shows b "^got:while cut $i:" || return 1
 		wait_for 10 hides b 'link lost' || return 1
 		type_ b "back $i"
@@ -135,7 +119,7 @@ key b 'C-]'
 ok 'Ctrl-] leaves all the same' wait_for 10 shows b '^=[0-9]'
 type_ b 'clear; stty -a | grep -o " icanon"'
 ok 'and the terminal is given back' wait_for 10 shows b '^ icanon'
-sshd_restart box "SetEnv BERTH_HOME=$TMP/box"
+machine_restart box
 ok 'whose agent goes on' wait_for 40 eval \
 	'berth session capture -m box lines | grep -q "^got:back 3:"'
 berth session kill -m box --grace 0 lines >/dev/null

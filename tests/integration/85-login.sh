@@ -4,6 +4,7 @@
 # no text that a client sends ever reaches a shell, and all of it is on record.
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/ttys.sh"
 . "$ROOT/tests/sshd.sh"
 needs tmux script
 
@@ -105,25 +106,13 @@ last_record() {
 	tail -n 1 "$TMP/audit.jsonl"
 }
 
-# terminal NAME SSH-ARGUMENT...: ssh -t in a terminal of its own, whose output
-# is $TMP/NAME.out and whose keys are written to descriptor ${KEYS[NAME]}.
-declare -A KEYS=() PIDS=()
+# terminal NAME SSH-ARGUMENT...: ssh -t in a terminal of its own.
 terminal() {
-	local name=$1 fd
-	mkfifo "$TMP/$name.in"
-	shift
-	TERM=xterm-256color script -qfec "stty rows 30 cols 100; exec ssh -F '$BERTH_SSH_CONFIG' -tt $*" \
-		"$TMP/$name.out" <"$TMP/$name.in" >/dev/null 2>&1 &
-	PIDS[$name]=$!
-	exec {fd}>"$TMP/$name.in"
-	KEYS[$name]=$fd
-	cleanup_at_exit kill "${PIDS[$name]}"
+	on_tty "$1" 'rows 30 cols 100' \
+		"exec ssh -F '$BERTH_SSH_CONFIG' -tt ${*:2}"
 }
 type_in() {
 	printf '%b' "$2" >&"${KEYS[$1]}"
-}
-shows() {
-	grep -aq -- "$2" "$TMP/$1.out"
 }
 has_ended() {
 	wait_for 10 is_gone "${PIDS[$1]}"
@@ -372,3 +361,13 @@ printf 'A=$(touch %s)\n' "$TMP/touched" >"$TMP/direct/codex-ssh.env"
 like 'a hostile env file is refused, with its line' "$(door 2>&1 </dev/null)" \
 	'codex-ssh.env:1: A: .*an expansion'
 ok 'and does nothing' test ! -e "$TMP/touched"
+
+# A session begins with the file of the program, by its name: under that of the
+# front door it would be one more login.
+cp "$BERTHD" "$TMP/direct/codex-ssh"
+ln -s codex-ssh "$TMP/direct/berthd"
+for name in codex-ssh berthd; do
+	exits 78 "a copy is refused (called $name)" "$TMP/direct/$name" --version
+	like "... with what to do ($name)" "$(<"$TMP/.out")" \
+		"codex-ssh is a copy of berthd.*ln -sf berthd $TMP/direct/codex-ssh"
+done

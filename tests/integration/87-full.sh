@@ -4,6 +4,7 @@
 # what was written stays whole.
 # Timeout: 90
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/ttys.sh"
 needs tmux script
 needs_root
 unset TMUX TMUX_PANE BERTH_SESSION
@@ -52,18 +53,13 @@ door() {
 		${LIMIT:-} "$TMP/bin/codex-ssh" --etc "${ETC:-$TMP/etc}" --as "$1"
 }
 terminal() { # NAME AS
-	local fd
-	mkfifo "$TMP/$1.in"
-	env -u BERTH_HOME HOME="$TMP/quota" XDG_RUNTIME_DIR="${RUN-$TMP/run}" TERM=xterm \
-		script -qfec "stty rows 30 cols 100; exec ${LIMIT:-} '$TMP/bin/codex-ssh' --etc '${ETC:-$TMP/etc}' --as $2; " \
-		"$TMP/$1.out" <"$TMP/$1.in" >/dev/null 2>&1 &
-	PID=$!
-	exec {fd}>"$TMP/$1.in"
-	KEYS=$fd
-	cleanup_at_exit kill $PID
+	TERM_OF=xterm HOME=$TMP/quota XDG_RUNTIME_DIR=${RUN-$TMP/run} \
+		on_tty "$1" 'rows 30 cols 100' \
+		"exec env -u BERTH_HOME ${LIMIT:-} '$TMP/bin/codex-ssh' --etc '${ETC:-$TMP/etc}' --as $2; "
+	LAST=$1
 }
-shows() { grep -aq -- "$2" "$TMP/$1.out"; }
-leave() { printf '\035' >&"$KEYS"; wait_for 10 is_gone $PID; }
+has_ended() { is_gone "${PIDS[$LAST]}"; }
+leave() { printf '\035' >&"${KEYS[$LAST]}"; wait_for 10 has_ended; }
 verified() { "$BERTHD" audit verify -f "$TMP/log/audit.jsonl"; }
 
 # --- a log directory that is full ----------------------------------------------------
@@ -79,14 +75,14 @@ fails 'a runner does nothing when the log is full' door run "touch $TMP/two"
 like 'and is told so' "$(cat .out)" 'nothing is done that cannot be written'
 ok 'really nothing' test ! -e "$TMP/two"
 terminal third watch
-ok 'a viewer does not come in' wait_for 10 is_gone $PID
+ok 'a viewer does not come in' wait_for 10 has_ended
 ok 'and is told so, too' shows third 'nothing is done that cannot be written'
 terminal second op
 ok 'an operator does' wait_for 15 shows second 'agent is ready'
 ok 'and is told' shows second 'audit log'
 leave
 terminal fourth taped
-ok 'who is to be recorded and cannot be does not' wait_for 10 is_gone $PID
+ok 'who is to be recorded and cannot be does not' wait_for 10 has_ended
 unlike 'not to the agent' "$(cat "$TMP/fourth.out")" 'agent is ready'
 ok 'what was written is whole' verified
 free "$TMP/log"
@@ -122,11 +118,11 @@ recorded() { # NAME DIRECTORY TEXT
 }
 # The last block has room for some more.
 is_cut() {
-	printf 'more and more for %s\r' "$1" >&"$KEYS"
-	[ -z "$(find "/proc/$(pgrep -P $PID)/fd" -lname "$tape")" ]
+	printf 'more and more for %s\r' "$1" >&"${KEYS[$1]}"
+	[ -z "$(find "/proc/$(pgrep -P "${PIDS[$1]}")/fd" -lname "$tape")" ]
 }
 goes_on() {
-	printf '\f after the end of the tape %s\r' "$1" >&"$KEYS"
+	printf '\f after the end of the tape %s\r' "$1" >&"${KEYS[$1]}"
 	wait_for 10 shows "$1" "after the end of the tape $1"
 }
 plays() {
@@ -217,7 +213,7 @@ free "$TMP/quota"
 rm -rf "$TMP/quota/codex-workspace"
 fill "$TMP/quota"
 terminal nowhere op
-ok 'a workspace that cannot be made is said' wait_for 10 is_gone $PID
+ok 'a workspace that cannot be made is said' wait_for 10 has_ended
 like 'by its name' "$(cat "$TMP/nowhere.out")" 'codex-workspace: No space left'
 mkdir "$TMP/etc2"
 sed '/AUDIT/d' "$TMP/etc/codex-ssh.env" >"$TMP/etc2/codex-ssh.env"
@@ -230,5 +226,5 @@ ok 'and is told' shows own 'audit log'
 leave
 tmux_of kill-server
 RUN= ETC=$TMP/etc2 terminal norun op
-ok 'where not even a socket can be made' wait_for 10 is_gone $PID
+ok 'where not even a socket can be made' wait_for 10 has_ended
 like 'that is said' "$(cat "$TMP/norun.out")" 'No space left'

@@ -4,6 +4,7 @@
 # the session, or reaches the agent.
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/ttys.sh"
 needs tmux script
 # A viewer that has left reads no more.
 trap '' PIPE
@@ -30,21 +31,9 @@ tmux_of() {
 }
 cleanup_at_exit tmux_of kill-server
 
-declare -A KEYS=() PIDS=()
 terminal() {
-	local name=$1 fd
-	rm -f "$TMP/$name.in" "$TMP/$name.out"
-	mkfifo "$TMP/$name.in"
-	XDG_RUNTIME_DIR=$TMP/run TERM=${TERM_OF:-xterm-256color} SHELL=/bin/sh \
-		script -qfec "stty rows 30 cols 100; exec env -u BERTH_HOME '$TMP/bin/codex-ssh' --etc '$ETC' --as $2" \
-		"$TMP/$name.out" <"$TMP/$name.in" >/dev/null 2>&1 &
-	PIDS[$name]=$!
-	exec {fd}>"$TMP/$name.in"
-	KEYS[$name]=$fd
-	cleanup_at_exit kill "${PIDS[$name]}"
-}
-shows() {
-	grep -aq -- "$2" "$TMP/$1.out"
+	XDG_RUNTIME_DIR=$TMP/run SHELL=/bin/sh on_tty "$1" 'rows 30 cols 100' \
+		"exec env -u BERTH_HOME '$TMP/bin/codex-ssh' --etc '$ETC' --as $2"
 }
 viewers() {
 	tmux_of list-clients -F '#{client_flags}' 2>/dev/null | grep -c read-only

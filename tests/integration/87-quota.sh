@@ -3,27 +3,21 @@
 # is told why not; and one whose home fills up in a session stays in it.
 # Timeout: 60
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/ttys.sh"
 needs_root
 needs tmux script ssh sshd ssh-keygen
 . "$ROOT/tests/logins.sh"
 
 # A quota cannot be had on every kernel; a home that is small can.
-DOOR=/run/door
 users=(full works fills)
 for user in "${users[@]}"; do logins_add "$user" /bin/bash; done
-logins_sshd "ForceCommand $DOOR/codex-ssh --etc $DOOR"
+logins_forced
 logins_start
-MACHINE=/proc/$(LOGINS_init)/root
-mkdir "$MACHINE$DOOR"
-cp "$BERTHD" "$MACHINE$DOOR/berthd"
-ln -s berthd "$MACHINE$DOOR/codex-ssh"
-cat >"$MACHINE$DOOR/agent" <<'AGENT'
+logins_door <<'AGENT'
 #!/bin/sh
 echo "agent of $(id -un)"
 while read -r line; do echo "got: $line"; done
 AGENT
-chmod 755 "$MACHINE$DOOR/agent"
-echo "CODEX_SSH_COMMAND=$DOOR/agent" >"$MACHINE$DOOR/codex-ssh.env"
 small_home() {
 	local uid
 	uid=$(logins_uid "$1")
@@ -36,18 +30,11 @@ fill() {
 		i=0; while mkdir fill.$i; do i=$((i + 1)); done' 2>/dev/null
 }
 login() {
-	local fd
-	rm -f "$TMP/$1.in"
-	mkfifo "$TMP/$1.in"
-	TERM=xterm script -qfec "stty rows 24 cols 80; exec $LOGINS_SSH -tt $1" \
-		"$TMP/$1.out" <"$TMP/$1.in" >/dev/null 2>&1 &
-	PID=$!
-	exec {fd}>"$TMP/$1.in"
-	KEYS=$fd
-	cleanup_at_exit kill $PID
+	TERM_OF=xterm on_tty "$1" 'rows 24 cols 80' "exec $LOGINS_SSH -tt $1"
+	LAST=$1
 }
-shows() { grep -aq -- "$2" "$TMP/$1.out"; }
-leave() { printf '\035' >&"$KEYS"; wait_for 10 is_gone $PID; }
+has_ended() { is_gone "${PIDS[$LAST]}"; }
+leave() { printf '\035' >&"${KEYS[$LAST]}"; wait_for 10 has_ended; }
 end_of() { sed -n 's/.*COMMAND_EXIT_CODE="\([0-9]*\)".*/\1/p' "$TMP/$1.out"; }
 
 for user in "${users[@]}"; do small_home "$user"; done
@@ -56,7 +43,7 @@ for user in "${users[@]}"; do small_home "$user"; done
 
 fill full
 login full
-ok 'where nothing can be made, a login ends' wait_for 20 is_gone $PID
+ok 'where nothing can be made, a login ends' wait_for 20 has_ended
 ok 'and says why' shows full 'No space left'
 is 'with the status of what the system refused' "$(end_of full)" 125
 
@@ -70,7 +57,7 @@ ok 'where there is a place for its socket, a session begins' \
 	wait_for 20 shows works 'agent of works'
 ok 'who comes in is told what could not be written' \
 	shows works 'this login is not on record: .*No space left'
-echo hello >&"$KEYS"
+echo hello >&"${KEYS[$LAST]}"
 ok 'and works' wait_for 10 shows works 'got: hello'
 ok 'until it is left' leave
 login works
@@ -87,17 +74,17 @@ ok 'a session is recorded at home' wait_for 20 shows fills 'agent of fills'
 fill fills
 # The last block has room for some more.
 is_cut() {
-	echo more >&"$KEYS"
+	echo more >&"${KEYS[$LAST]}"
 	[ -z "$(logins_as root find /proc -maxdepth 3 -path '*/fd/*' -lname '*.cast')" ]
 }
 ok 'until the home is full' wait_for 30 is_cut
-echo the session goes on >&"$KEYS"
+echo the session goes on >&"${KEYS[$LAST]}"
 ok 'the session goes on' wait_for 10 shows fills 'got: the session goes on'
 ok 'and is left' leave
 ok 'with a word of what is not recorded' \
 	shows fills 'the recording of this session is not whole: .*No space left'
 ok 'which plays' "$BERTH" session play --speed 1000 \
-	"$MACHINE"/home/fills/.local/state/berth/*/recordings/*.cast
+	"$LOGINS_ROOT"/home/fills/.local/state/berth/*/recordings/*.cast
 logins_as fills sh -c 'rm -r ~/fill*'
 login fills
 ok 'with space again its user comes back to it' \

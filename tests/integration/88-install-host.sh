@@ -4,6 +4,7 @@
 # what the shipped examples say, and berthd health and validate-host agree.
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/ttys.sh"
 needs sshd ssh tmux script
 needs_root
 
@@ -161,26 +162,18 @@ on() {
 		-o LogLevel=ERROR -o UserKnownHostsFile="$TMP/known" \
 		-o StrictHostKeyChecking=accept-new codex@127.0.0.1 "$@"
 }
-terminal() {
-	local name=$1 out=$2 fd
-	mkfifo "$TMP/$out.in"
-	TERM=xterm script -qfec "stty rows 30 cols 100; exec ssh -tt -F none -p $PORT -i '$TMP/$name.key' \
+terminal() { # KEY NAME
+	TERM_OF=xterm on_tty "$2" 'rows 30 cols 100' \
+		"exec ssh -tt -F none -p $PORT -i '$TMP/$1.key' \
 		-o IdentitiesOnly=yes -o LogLevel=ERROR -o UserKnownHostsFile='$TMP/known' \
-		-o StrictHostKeyChecking=accept-new codex@127.0.0.1" \
-		"$TMP/$out" <"$TMP/$out.in" >/dev/null 2>&1 &
-	cleanup_at_exit kill $!
-	exec {fd}>"$TMP/$out.in"
-	KEYS=$fd
-}
-shows() {
-	grep -aq -- "$2" "$TMP/$1"
+		-o StrictHostKeyChecking=accept-new codex@127.0.0.1"
 }
 is 'a key runs what its role lists' "$(on ci make test </dev/null)" tested
 like 'and nothing else' "$(on ci id </dev/null 2>&1)" 'the role "builder" may not run: id'
 terminal alice@laptop first
 ok 'a plain ssh is in the session of codex' \
 	wait_for 15 shows first 'codex in /home/codex/codex-workspace for codex'
-printf 'work is being done\r' >&"$KEYS"
+printf 'work is being done\r' >&"${KEYS[first]}"
 wait_for 10 shows first 'work is being done'
 terminal wall@office second
 ok 'another key watches it' wait_for 15 shows second 'work is being done'

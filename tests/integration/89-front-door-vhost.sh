@@ -12,6 +12,7 @@ needs ssh sshd ssh-keygen nsenter dbus-daemon tmux script
 [ -e /lib/systemd/system/ssh.service ] ||
 	skip_all 'sshd has no service here' sshd
 . "$ROOT/tests/vhost.sh"
+. "$ROOT/tests/terminals.sh"
 
 vhost_init
 
@@ -111,11 +112,11 @@ is 'again, it does nothing' "$(ops install-host | grep -cv 'install-host: done')
 cp "$etc/codex-ssh/policy.yaml.example" "$etc/codex-ssh/policy.yaml"
 mkdir -p "$VHOST/srv/codex/web"
 printf 'test:\n\t@echo tested\n' >"$VHOST/srv/codex/web/Makefile"
-key() {
+make_key() {
 	ssh-keygen -q -t ed25519 -N '' -C "$1" -f "$TMP/$1.key"
 	cat "$TMP/$1.key.pub" >>"$VHOST/home/codex/.ssh/authorized_keys"
 }
-for name in alice@laptop wall@office ci stranger; do key $name; done
+for name in alice@laptop wall@office ci stranger; do make_key $name; done
 sed -i "s|^keys:|&\n  - {fingerprint: \"$(ssh-keygen -lf ci.key.pub | cut -d' ' -f2)\", role: builder}|" \
 	"$etc/codex-ssh/policy.yaml"
 vhost_run chown codex:codex /home/codex/.ssh/authorized_keys
@@ -127,30 +128,25 @@ words() { # KEY
 }
 on() { timeout 30 $(words "$1") "${@:2}" </dev/null; }
 
-# Terminals: a server of tmux each, as in other tests of them.
-terminal() { # NAME KEY [WORD...]
-	tmux -L "$1-$$" -f /dev/null new-session -d -x 100 -y 30 \
+login() { # NAME KEY [WORD...]
+	terminal_of "$1" 100 30 \
 		"$(words "$2") -tt ${*:3}; echo \"=\$?\"; exec cat"
-	cleanup_at_exit tmux -L "$1-$$" kill-server
 }
-screen() { tmux -L "$1-$$" capture-pane -p; }
-shows() { screen "$1" | grep -qE -- "$2"; }
-key_() { tmux -L "$1-$$" send-keys "${@:2}"; }
 agents() { vhost_run pgrep -u codex -fc '[c]odex$|/codex/codex'; }
 
-terminal one alice@laptop
+login one alice@laptop
 ok 'a plain ssh is in the session, where codex runs' wait_for 30 shows one "$greeting"
-key_ one -l 'work is being done'
+key one -l 'work is being done'
 ok 'an operator types to it' wait_for 10 shows one 'work is being done'
 pid_of() { vhost_as codex tmux -S "$(session_socket)" list-panes -a -F '#{pane_pid}'; }
 session_socket() { echo "/run/user/$(vhost_run id -u codex)/berth/session/tmux"; }
 agent=$(pid_of)
-terminal two alice@laptop
+login two alice@laptop
 ok 'and meets it from a second terminal' wait_for 20 shows two 'work is being done'
 [ "$T_failed" -eq 0 ] || { screen one && screen two; } | note
-terminal three wall@office
+login three wall@office
 ok 'a viewer sees it' wait_for 20 shows three 'work is being done'
-key_ three -l 'not allowed'
+key three -l 'not allowed'
 is 'a runner runs what its role lists' "$(on ci make test)" tested
 like 'and nothing else' "$(on ci id 2>&1)" 'the role "builder" may not run: id'
 like 'a key without a role is refused' "$(on stranger 2>&1)" 'this key has no role here'
@@ -159,12 +155,12 @@ is 'there is one agent' "$(pid_of)" "$agent"
 
 # Both terminals are closed: with lingering, nobody notices.
 for name in one two three; do
-	key_ $name 'C-]'
+	key $name 'C-]'
 	ok "$name leaves" wait_for 10 shows $name '^=0'
 done
 has_left() { ! vhost_run loginctl list-sessions --no-legend | grep -w codex; }
 ok 'nobody is logged in' wait_for 20 has_left
-terminal four alice@laptop
+login four alice@laptop
 ok 'and the next login meets the agent where it was' \
 	wait_for 20 shows four 'work is being done'
 is 'the same' "$(pid_of)" "$agent"
@@ -196,7 +192,7 @@ is 'nothing pretends to run' "$(vhost_run pgrep -u codex -fc tmux)" 0
 is 'nor is a session stale' \
 	"$(as_codex berthd health --json | jq -r '.checks[] | select(.name == "tmux").detail' | grep -c '0 sessions')" 1
 ok 'the log is whole' as_codex berthd audit verify
-terminal five alice@laptop
+login five alice@laptop
 ok 'a login starts a new one' wait_for 30 shows five "$greeting"
 unlike 'which knows nothing of before' "$(screen five)" 'work is being done'
 ok 'all is well' ops validate-host

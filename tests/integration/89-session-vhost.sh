@@ -10,6 +10,7 @@ needs ssh sshd ssh-keygen nsenter dbus-daemon tmux ip busybox
 [ -x /lib/systemd/systemd ] && [ -e /lib/systemd/systemd-logind ] ||
 	skip_all 'systemd is not installed (scripts/setup --tests)' systemd
 . "$ROOT/tests/vhost.sh"
+. "$ROOT/tests/terminals.sh"
 unset TMUX TMUX_PANE BERTH_SESSION NO_COLOR COLORTERM
 
 export BERTH_BERTHD_DIR=$TMP/programs BERTH_SSH_CONFIG=$TMP/ssh_config
@@ -44,23 +45,9 @@ berth() { timeout 60 "$BERTH" "$@"; }
 end_link() { "$BERTH" link stop far; }
 cleanup_at_exit end_link
 
-# Terminals: a server of tmux each, as in other tests of them.
-terminal() { # NAME
-	tmux -L "$1-$$" -f /dev/null new-session -d -x 90 -y 24 \
-		"env PS1='$ ' TERM=screen-256color PATH='$(dirname "$BERTH"):$PATH' \
-			bash --norc --noprofile"
-	cleanup_at_exit tmux -L "$1-$$" kill-server
-	wait_for 10 shows "$1" '^\$'
-}
-screen() { tmux -L "$1-$$" capture-pane -p "${@:2}"; }
-shows() { screen "$1" | grep -qE -- "$2"; }
-hides() { ! shows "$@"; }
-type_() { tmux -L "$1-$$" send-keys -l "$2" && key "$1" Enter; }
-key() { tmux -L "$1-$$" send-keys "${@:2}"; }
-
 # --- a session there ----------------------------------------------------------------
 
-terminal a
+terminal a 90 24 "PATH='$(dirname "$BERTH"):$PATH'"
 type_ a 'berth session new -m far -a --cwd project work -- bash --norc --noprofile; echo =$?'
 ok 'a session is made on a machine that was never used, and shown' \
 	wait_for 40 shows a '^bash-[0-9.]*[$]'

@@ -12,6 +12,7 @@
  *	drop	let them stand and pass nothing on: the other end is half-open
  *	forget	reset those that were dropped
  *	down	take no connections from now on
+ *	full	let none in nor away: who asks for one gets no answer
  *	up	take them again
  *	delay N	what comes from now on arrives N microseconds later
  *	count	how many there have been since the beginning
@@ -39,6 +40,7 @@
 #include "core/text.h"
 
 #define MAX_WIRES 256
+#define BACKLOG 128
 #define MAX_QUEUE (16u << 20) /* on its way, per direction */
 #define CHUNK (64u << 10)
 
@@ -67,6 +69,8 @@ static struct wire wires[MAX_WIRES];
 static uint64_t delay_ns;
 static int listener, target_port;
 static bool is_down;
+static int fillers[8]; /* wait to be taken, so that there is room for none */
+static size_t n_fillers;
 static unsigned n_taken;
 
 static bool
@@ -248,6 +252,32 @@ do_drop(struct wire *w)
 	w->is_dropped = true;
 }
 
+/* The kernel drops what asks for a connection when too many wait already. */
+static void
+fill_up(void)
+{
+	struct sockaddr_in to;
+	socklen_t size = sizeof(to);
+
+	(void)getsockname(listener, (struct sockaddr *)&to, &size);
+	(void)listen(listener, 0);
+	while (n_fillers < ARRAY_SIZE(fillers)) {
+		int fd = socket(AF_INET,
+				SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+		(void)connect(fd, (const struct sockaddr *)&to, sizeof(to));
+		fillers[n_fillers++] = fd;
+	}
+}
+
+static void
+make_room(void)
+{
+	while (n_fillers > 0)
+		close(fillers[--n_fillers]);
+	(void)listen(listener, BACKLOG);
+}
+
 static unsigned
 obey(const char *line)
 {
@@ -261,6 +291,10 @@ obey(const char *line)
 		return for_all(true, do_reset);
 	if (str_eq(line, "down") || str_eq(line, "up"))
 		is_down = str_eq(line, "down");
+	if (str_eq(line, "full"))
+		fill_up();
+	if (str_eq(line, "up"))
+		make_room();
 	if (str_starts(line, "delay "))
 		delay_ns = strtoul(line + strlen("delay "), NULL, 10) * 1000;
 	return n_taken;
@@ -348,7 +382,8 @@ run(void)
 		struct pollfd *p = polls + 2;
 
 		polls[0] = (struct pollfd){ STDIN_FILENO, POLLIN, 0 };
-		polls[1] = (struct pollfd){ listener, POLLIN, 0 };
+		polls[1] = (struct pollfd){ n_fillers > 0 ? -1 : listener,
+					    POLLIN, 0 };
 		for (int i = 0; i < 2 * MAX_WIRES; i++, p++)
 			*p = (struct pollfd){ wires[i / 2].fd[i % 2],
 					      wanted(&wires[i / 2], i % 2, now),
@@ -386,7 +421,7 @@ main(int argc, char **argv)
 		w->fd[0] = w->fd[1] = -1;
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (bind(listener, (struct sockaddr *)&at, sizeof(at)) < 0 ||
-	    listen(listener, 128) < 0 ||
+	    listen(listener, BACKLOG) < 0 ||
 	    getsockname(listener, (struct sockaddr *)&at, &size) < 0) {
 		perror("relay");
 		return 1;

@@ -2,6 +2,7 @@
 
 /* What every unit test needs; see unit.h. */
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -67,6 +68,20 @@ unit_temp_dir(void)
 	}
 	temp.dirs[temp.n++] = dir;
 	return dir;
+}
+
+size_t
+unit_n_entries(int dir_fd, const char *path)
+{
+	DIR *dir = fdopendir(
+	    openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	size_t n = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n - 2;
 }
 
 /* splitmix64: every seed is a good one. */

@@ -35,6 +35,9 @@ void unit_assert_err(const struct err *err, enum err_code code,
 /* A new empty directory, removed with all in it when the process ends. */
 const char *unit_temp_dir(void);
 
+/* How much is in a directory, below `dir_fd' or absolute; "." is itself. */
+size_t unit_n_entries(int dir_fd, const char *path);
+
 /*
  * Randomness that can be had again: the seed is BERTH_SEED, or new and
  * printed, so that a failure can be repeated.

@@ -5,7 +5,6 @@
  *
  * One callback does about a slice of work, counted in bytes; an entry costs
  * some 50 us of system calls, whatever its size, so its steps count as bytes.
- * While input is left over, the exchange is paused and an idle handle goes on.
  */
 
 #include <errno.h>
@@ -31,17 +30,16 @@
 #include "berthd/file/bulk_api.h"
 #include "berthd/file/confine.h"
 #include "berthd/file/info.h"
+#include "berthd/file/intake.h"
 #include "berthd/file/policy.h"
 #include "berthd/file/query.h"
 #include "berthd/file/refusal.h"
+#include "berthd/file/slices.h"
 #include "berthd/reply.h"
 #include "wire/errors.h"
 
 /* Names of one request: some 100,000. */
 #define MAX_NAMES (16u << 20)
-
-/* The most that one piece of a body can be. */
-#define MAX_PIECE (1u << 20)
 
 #define SLICE (512u << 10)
 #define STEP_COST 2048
@@ -54,25 +52,19 @@
 #define TAR_TYPE "application/x-tar"
 
 struct pack_op {
-	struct http_exchange *x;
+	struct slices slices;
 	const struct file_policy *policy;
-	uv_idle_t idle; /* active while a slice can be sent */
 	char *path;
 	char *names;
 	struct picked *picked;
-	struct buf out;
 };
 
 struct unpack_op {
-	struct http_exchange *x;
-	uv_idle_t idle; /* active while the exchange is paused */
+	struct intake intake;
 	char *path;
 	struct untar *untar;
-	struct buf in;	    /* of the body, not unpacked yet */
 	struct buf refused; /* entries, as members of an array */
 	uint64_t n_refused;
-	bool is_ended;
-	struct refusal refusal;
 };
 
 struct copy_op {
@@ -89,67 +81,40 @@ struct copy_op {
  */
 
 static void
-on_pack_closed(uv_handle_t *handle)
+on_pack_gone(struct slices *slices)
 {
-	struct pack_op *op = container_of((uv_idle_t *)handle, struct pack_op,
-					  idle);
+	struct pack_op *op = container_of(slices, struct pack_op, slices);
 
 	picked_free(op->picked);
-	buf_fini(&op->out);
 	free(op->names);
 	free(op->path);
 	free(op);
 }
 
-static void
-on_pack_gone(struct http_exchange *x UNUSED, void *owner)
+static int
+make_pack(struct slices *slices, struct err *err)
 {
-	struct pack_op *op = owner;
-
-	uv_close((uv_handle_t *)&op->idle, on_pack_closed);
-}
-
-static void
-on_pack_idle(uv_idle_t *idle)
-{
-	struct pack_op *op = container_of(idle, struct pack_op, idle);
-	struct err err = ERR_INIT;
+	struct pack_op *op = container_of(slices, struct pack_op, slices);
 	size_t cost = 0;
-	bool is_full;
 	int rc = 1;
 
-	buf_clear(&op->out);
-	while (rc > 0 && op->out.len + cost < SLICE) {
-		rc = picked_read(op->picked, &op->out, &err);
+	while (rc > 0 && slices->out.len + cost < SLICE) {
+		rc = picked_read(op->picked, &slices->out, err);
 		cost += STEP_COST;
 	}
-	if (rc < 0) {
-		uv_idle_stop(idle);
-		http_exchange_abort(op->x);
-		return;
-	}
-	is_full = op->out.len > 0 &&
-		  http_reply_write(op->x, buf_bytes(&op->out), op->out.len);
-	if (rc == 0) {
-		uv_idle_stop(idle);
-		http_reply_end(op->x);
-	} else if (is_full) {
-		uv_idle_stop(idle);
-	}
+	return rc;
 }
 
-static void
-on_pack_drain(struct http_exchange *x UNUSED, void *owner)
-{
-	struct pack_op *op = owner;
-
-	uv_idle_start(&op->idle, on_pack_idle);
-}
+static const struct slices_events pack_events = {
+	.make = make_pack,
+	.on_gone = on_pack_gone,
+};
 
 static void
 on_pack_body(struct http_exchange *x, const struct buf *body, void *owner)
 {
-	struct pack_op *op = owner;
+	struct pack_op *op = container_of((struct slices *)owner,
+					  struct pack_op, slices);
 	struct err err = ERR_INIT;
 	int fd;
 
@@ -166,9 +131,7 @@ on_pack_body(struct http_exchange *x, const struct buf *body, void *owner)
 	op->names = xmalloc(body->len + 1);
 	memcpy(op->names, buf_bytes(body), body->len);
 	op->picked = picked_new(fd, op->names, body->len, 0);
-	http_reply_on_drain(x, on_pack_drain);
-	http_reply_start(x, 200, TAR_TYPE, -1);
-	uv_idle_start(&op->idle, on_pack_idle);
+	slices_start(&op->slices, TAR_TYPE);
 }
 
 void
@@ -176,11 +139,8 @@ bulk_api_pack(struct http_exchange *x, const struct file_policy *policy)
 {
 	struct pack_op *op = xcalloc(1, sizeof(*op));
 
-	op->x = x;
 	op->policy = policy;
-	buf_init(&op->out, 4 * SLICE);
-	uv_idle_init(policy->loop, &op->idle);
-	http_exchange_own(x, op, on_pack_gone);
+	slices_init(&op->slices, x, policy->loop, 4 * SLICE, &pack_events);
 	http_exchange_collect(x, MAX_NAMES, on_pack_body);
 }
 
@@ -189,34 +149,14 @@ bulk_api_pack(struct http_exchange *x, const struct file_policy *policy)
  */
 
 static void
-on_unpack_closed(uv_handle_t *handle)
+on_unpack_gone(struct intake *intake)
 {
-	struct unpack_op *op = container_of((uv_idle_t *)handle,
-					    struct unpack_op, idle);
+	struct unpack_op *op = container_of(intake, struct unpack_op, intake);
 
 	untar_free(op->untar);
-	buf_fini(&op->in);
 	buf_fini(&op->refused);
 	free(op->path);
 	free(op);
-}
-
-static void
-on_unpack_gone(struct http_exchange *x UNUSED, void *owner)
-{
-	struct unpack_op *op = owner;
-
-	uv_close((uv_handle_t *)&op->idle, on_unpack_closed);
-}
-
-/* If it was paused. */
-static void
-go_on_reading(struct unpack_op *op)
-{
-	if (!uv_is_active((uv_handle_t *)&op->idle))
-		return;
-	uv_idle_stop(&op->idle);
-	http_exchange_resume(op->x);
 }
 
 static void
@@ -239,16 +179,13 @@ on_unpack_refused(const char *name, const struct err *why, void *owner)
 }
 
 static void
-fail_unpack(struct unpack_op *op, const struct err *err)
+on_unpack_failed(struct intake *intake, const struct err *err)
 {
+	struct unpack_op *op = container_of(intake, struct unpack_op, intake);
+
 	log_info("file", "archive refused", KV_STR("path", op->path),
 		 KV_ERR(err));
-	refusal_make(&op->refusal, err);
 	untar_free(TAKE(op->untar));
-	buf_fini(&op->in);
-	if (op->is_ended)
-		refusal_take(&op->refusal, op->x, 0);
-	go_on_reading(op);
 }
 
 static void
@@ -258,7 +195,6 @@ answer_unpacked(struct unpack_op *op)
 	struct jsonw w = JSONW_INIT(&body);
 	AUTO_FREE char *refused = xasprintf("[%s]", buf_text(&op->refused));
 
-	uv_idle_stop(&op->idle);
 	jsonw_object(&w, NULL);
 	jsonw_bool(&w, "ok", op->n_refused == 0);
 	jsonw_u64(&w, "files_written", untar_n_files(op->untar));
@@ -270,63 +206,42 @@ answer_unpacked(struct unpack_op *op)
 	log_info("file", "unpacked", KV_STR("path", op->path),
 		 KV_INT("files", untar_n_files(op->untar)),
 		 KV_INT("refused", op->n_refused));
-	reply_json(op->x, &body);
+	reply_json(op->intake.x, &body);
 }
 
-static void on_unpack_idle(uv_idle_t *);
-
-static void
-work_unpack(struct unpack_op *op)
+static int
+work_unpack(struct intake *intake, struct err *err)
 {
-	const uint8_t *in = buf_bytes(&op->in);
-	size_t n = op->in.len, cost = 0;
-	struct err err = ERR_INIT;
+	struct unpack_op *op = container_of(intake, struct unpack_op, intake);
+	const uint8_t *in = buf_bytes(&intake->in);
+	size_t n = intake->in.len, cost = 0;
 	int rc = 1;
 
 	while (rc > 0 && cost < SLICE) {
-		rc = untar_step(op->untar, &in, &n, &err);
+		rc = untar_step(op->untar, &in, &n, err);
 		cost += STEP_COST;
 	}
-	buf_consume(&op->in, op->in.len - n);
-	if (rc == 0 && op->is_ended)
-		rc = untar_finish(op->untar, &err);
-	if (rc < 0) {
-		fail_unpack(op, &err);
-	} else if (rc > 0) {
-		http_exchange_pause(op->x);
-		uv_idle_start(&op->idle, on_unpack_idle);
-	} else if (op->is_ended) {
-		answer_unpacked(op);
-	} else {
-		go_on_reading(op);
-	}
+	buf_consume(&intake->in, intake->in.len - n);
+	return rc;
 }
 
-static void
-on_unpack_idle(uv_idle_t *idle)
+static int
+finish_unpack(struct intake *intake, struct err *err)
 {
-	work_unpack(container_of(idle, struct unpack_op, idle));
+	struct unpack_op *op = container_of(intake, struct unpack_op, intake);
+
+	if (untar_finish(op->untar, err) < 0)
+		return -1;
+	answer_unpacked(op);
+	return 0;
 }
 
-static void
-on_unpack_data(struct http_exchange *x, const void *bytes, size_t n,
-	       void *owner)
-{
-	struct unpack_op *op = owner;
-	struct err err = ERR_INIT;
-
-	if (op->refusal.is_made) {
-		refusal_take(&op->refusal, x, n);
-		return;
-	}
-	op->is_ended = n == 0;
-	if (buf_add(&op->in, bytes, n) < 0) {
-		err_set(&err, ERR_LIMIT, "too much body at once");
-		fail_unpack(op, &err);
-		return;
-	}
-	work_unpack(op);
-}
+static const struct intake_events unpack_events = {
+	.work = work_unpack,
+	.finish = finish_unpack,
+	.on_failed = on_unpack_failed,
+	.on_gone = on_unpack_gone,
+};
 
 static int
 open_dst(const struct file_policy *policy, const char *path, struct err *err)
@@ -357,17 +272,13 @@ bulk_api_unpack(struct http_exchange *x, const struct file_policy *policy)
 		return;
 	}
 	op = xcalloc(1, sizeof(*op));
-	op->x = x;
 	op->path = path_clean(path);
 	op->untar = untar_new(fd, op->path, policy->max_tree_entries);
 	untar_keep(op->untar);
 	if (query_flag(x, "partial"))
 		untar_watch(op->untar, &events, op);
-	buf_init(&op->in, MAX_PIECE + SLICE);
 	buf_init(&op->refused, MAX_REFUSED);
-	uv_idle_init(policy->loop, &op->idle);
-	http_exchange_own(x, op, on_unpack_gone);
-	http_exchange_read(x, on_unpack_data);
+	intake_start(&op->intake, x, policy->loop, SLICE, &unpack_events);
 }
 
 /*

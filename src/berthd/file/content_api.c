@@ -111,8 +111,7 @@ add_headers(struct http_exchange *x, const struct stat *st)
 	http_reply_header(x, "Accept-Ranges", "bytes");
 	snprintf(text, sizeof(text), "%04o", st->st_mode & 07777);
 	http_reply_header(x, "Berth-Mode", text);
-	snprintf(text, sizeof(text), "%lld%09ld", (long long)st->st_mtim.tv_sec,
-		 st->st_mtim.tv_nsec);
+	snprintf(text, sizeof(text), "%" PRId64, mtime_ns_of(st));
 	http_reply_header(x, "Berth-Mtime", text);
 }
 
@@ -326,14 +325,11 @@ look(const struct put *put, struct stat *st, const struct stat **ret,
 static int
 read_put(struct put *put, struct err *err)
 {
-	uint64_t mtime;
-
 	if (query_mode(put->x, &put->mode, err) < 0 ||
-	    query_number(put->x, "mtime", UINT64_MAX, &mtime, err) < 0 ||
+	    query_time(put->x, "mtime", &put->has_mtime, &put->mtime_ns, err) <
+		0 ||
 	    query_number(put->x, "size", UINT64_MAX, &put->size, err) < 0)
 		return -1;
-	put->has_mtime = mtime != UINT64_MAX;
-	put->mtime_ns = (int64_t)mtime;
 	put->syncs = query_flag(put->x, "sync");
 	return 0;
 }

@@ -41,6 +41,7 @@
 #include "archive/newfile.h"
 #include "berthd/file/policy.h"
 #include "berthd/file/refusal.h"
+#include "berthd/file/slices.h"
 #include "berthd/reply.h"
 
 /* A request without its content; a path is at most 4 KiB. */
@@ -48,6 +49,9 @@
 
 /* Read at a time; a multiple of three, so that no padding is in the middle. */
 #define READ_SLICE (192u << 10)
+
+/* What follows the content in an answer. */
+#define MAX_TAIL 64
 
 #define WRITE_SLICE (256u << 10)
 
@@ -65,13 +69,11 @@ struct file_request {
 };
 
 struct read_op {
-	struct http_exchange *x;
+	struct slices slices;
 	const struct file_policy *policy;
-	uv_idle_t idle; /* active while a slice can be sent */
 	int fd;
 	uint64_t size; /* read so far */
-	struct buf text;
-	uint8_t slice[READ_SLICE];
+	uint8_t bytes[READ_SLICE];
 };
 
 struct write_op {
@@ -139,23 +141,13 @@ check_path(const char *path, struct err *err)
  */
 
 static void
-on_read_closed(uv_handle_t *handle)
+on_read_gone(struct slices *slices)
 {
-	struct read_op *op = container_of((uv_idle_t *)handle, struct read_op,
-					  idle);
+	struct read_op *op = container_of(slices, struct read_op, slices);
 
 	if (op->fd >= 0)
 		close(op->fd);
-	buf_fini(&op->text);
 	free(op);
-}
-
-static void
-on_read_gone(struct http_exchange *x UNUSED, void *owner)
-{
-	struct read_op *op = owner;
-
-	uv_close((uv_handle_t *)&op->idle, on_read_closed);
 }
 
 static int
@@ -193,58 +185,40 @@ begin_read_answer(struct read_op *op, const char *path)
 	jsonw_bool(&w, "ok", true);
 	jsonw_str(&w, "path", path);
 	(void)buf_adds(&head, ",\"content\":\"");
-	http_reply_start(op->x, 200, REPLY_JSON, -1);
-	(void)http_reply_write(op->x, buf_bytes(&head), head.len);
+	slices_start(&op->slices, REPLY_JSON);
+	(void)http_reply_write(op->slices.x, buf_bytes(&head), head.len);
 }
 
-static void
-end_read_answer(struct read_op *op)
+/* A file that cannot be read on cannot be answered either. */
+static int
+make_read(struct slices *slices, struct err *err)
 {
-	AUTO_BUF tail = BUF_INIT(64);
+	struct read_op *op = container_of(slices, struct read_op, slices);
+	ssize_t got = read_full(op->fd, op->bytes, sizeof(op->bytes));
 
-	uv_idle_stop(&op->idle);
-	(void)buf_addf(&tail, "\",\"size\":%llu}\n",
+	if (got < 0)
+		return err_sys(err, "failed to read");
+	op->size += (uint64_t)got;
+	if (op->policy->max_file_size && op->size > op->policy->max_file_size)
+		return err_set(err, ERR_LIMIT, "file too large");
+	(void)base64_add(&slices->out, op->bytes, (size_t)got);
+	if ((size_t)got == sizeof(op->bytes))
+		return 1;
+	(void)buf_addf(&slices->out, "\",\"size\":%llu}\n",
 		       (unsigned long long)op->size);
-	(void)http_reply_write(op->x, buf_bytes(&tail), tail.len);
-	http_reply_end(op->x);
+	return 0;
 }
 
-/* One slice; a file that cannot be read on cannot be answered either. */
-static void
-on_read_idle(uv_idle_t *idle)
-{
-	struct read_op *op = container_of(idle, struct read_op, idle);
-	ssize_t got = read_full(op->fd, op->slice, sizeof(op->slice));
-	bool is_full;
-
-	op->size += (uint64_t)MAX(got, (ssize_t)0);
-	if (got < 0 || (op->policy->max_file_size &&
-			op->size > op->policy->max_file_size)) {
-		uv_idle_stop(idle);
-		http_exchange_abort(op->x);
-		return;
-	}
-	buf_clear(&op->text);
-	(void)base64_add(&op->text, op->slice, (size_t)got);
-	is_full = http_reply_write(op->x, buf_bytes(&op->text), op->text.len);
-	if ((size_t)got < sizeof(op->slice))
-		end_read_answer(op);
-	else if (is_full)
-		uv_idle_stop(idle);
-}
-
-static void
-on_read_drain(struct http_exchange *x UNUSED, void *owner)
-{
-	struct read_op *op = owner;
-
-	uv_idle_start(&op->idle, on_read_idle);
-}
+static const struct slices_events read_events = {
+	.make = make_read,
+	.on_gone = on_read_gone,
+};
 
 static void
 on_read_body(struct http_exchange *x, const struct buf *body, void *owner)
 {
-	struct read_op *op = owner;
+	struct read_op *op = container_of((struct slices *)owner,
+					  struct read_op, slices);
 	AUTO_REQUEST struct file_request request = { 0 };
 	struct err err = ERR_INIT;
 
@@ -254,9 +228,7 @@ on_read_body(struct http_exchange *x, const struct buf *body, void *owner)
 		reply_error(x, &err);
 		return;
 	}
-	http_reply_on_drain(x, on_read_drain);
 	begin_read_answer(op, request.path);
-	uv_idle_start(&op->idle, on_read_idle);
 }
 
 void
@@ -264,12 +236,10 @@ file_api_read(struct http_exchange *x, const struct file_policy *policy)
 {
 	struct read_op *op = xcalloc(1, sizeof(*op));
 
-	op->x = x;
 	op->policy = policy;
 	op->fd = -1;
-	buf_init(&op->text, READ_SLICE / 3 * 4);
-	uv_idle_init(policy->loop, &op->idle);
-	http_exchange_own(x, op, on_read_gone);
+	slices_init(&op->slices, x, policy->loop, READ_SLICE / 3 * 4 + MAX_TAIL,
+		    &read_events);
 	http_exchange_collect(x, MAX_REQUEST, on_read_body);
 }
 

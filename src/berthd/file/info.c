@@ -19,13 +19,19 @@ ns_of(const struct timespec *t)
 	return t->tv_sec * NS_PER_S + t->tv_nsec;
 }
 
+int64_t
+mtime_ns_of(const struct stat *st)
+{
+	return ns_of(&st->st_mtim);
+}
+
 /* The time of the last change of the inode catches what keeps mtime. */
 const char *
 etag_of(char out[ETAG_SIZE], const struct stat *st)
 {
 	snprintf(out, ETAG_SIZE, "\"%" PRIx64 "-%" PRIx64 "-%" PRIx64 "\"",
 		 (uint64_t)st->st_ino, (uint64_t)st->st_size,
-		 (uint64_t)ns_of(&st->st_mtim) * 31 +
+		 (uint64_t)mtime_ns_of(st) * 31 +
 		     (uint64_t)ns_of(&st->st_ctim));
 	return out;
 }
@@ -80,7 +86,7 @@ info_add_state(struct jsonw *w, const char *name, int dir_fd, const char *base,
 	jsonw_str(w, "type", type_of(st->st_mode));
 	jsonw_str(w, "mode", mode);
 	jsonw_u64(w, "size", (uint64_t)st->st_size);
-	jsonw_int(w, "mtime_ns", ns_of(&st->st_mtim));
+	jsonw_int(w, "mtime_ns", mtime_ns_of(st));
 	if (S_ISLNK(st->st_mode) && dir_fd >= 0)
 		add_target(w, dir_fd, base);
 }
@@ -90,7 +96,7 @@ info_add(struct jsonw *w, const char *name, int dir_fd, const char *base,
 	 const struct stat *st)
 {
 	char etag[ETAG_SIZE];
-	int64_t mtime = ns_of(&st->st_mtim);
+	int64_t mtime = mtime_ns_of(st);
 
 	info_add_state(w, name, dir_fd, base, st);
 	jsonw_time(w, "mtime", mtime > 0 ? (uint64_t)mtime : 0);

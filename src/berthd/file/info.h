@@ -6,11 +6,15 @@
  * What is told about a file, and the tag that tells two states of it apart.
  */
 
+#include <stdint.h>
 #include <sys/stat.h>
 
 #include "core/jsonw.h"
 
 #define ETAG_SIZE 80
+
+/* Its time of change in nanoseconds, below zero before 1970. */
+int64_t mtime_ns_of(const struct stat *st);
 
 /* A quoted text that changes when the file does; the caller's storage. */
 const char *etag_of(char out[ETAG_SIZE], const struct stat *st);

@@ -17,8 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <uv.h>
-
 #include "core/fs.h"
 #include "core/jsonw.h"
 #include "core/macros.h"
@@ -34,6 +32,7 @@
 #include "berthd/file/list_api.h"
 #include "berthd/file/policy.h"
 #include "berthd/file/query.h"
+#include "berthd/file/slices.h"
 #include "berthd/reply.h"
 
 /* Lines of one slice; each costs a few microseconds. */
@@ -48,10 +47,8 @@
 #define FETCH_TYPE "application/octet-stream"
 
 struct list_op {
-	struct http_exchange *x;
-	uv_idle_t idle; /* active while a slice can be sent */
+	struct slices slices;
 	struct walk *walk;
-	struct buf out;
 	bool is_recursive, sums, sweeps;
 	uint64_t n;
 
@@ -68,26 +65,16 @@ struct list_op {
 };
 
 static void
-on_list_closed(uv_handle_t *handle)
+on_list_gone(struct slices *slices)
 {
-	struct list_op *op = container_of((uv_idle_t *)handle, struct list_op,
-					  idle);
+	struct list_op *op = container_of(slices, struct list_op, slices);
 
 	walk_free(op->walk);
 	picked_free(op->picked);
 	fd_close(&op->root_fd);
 	fd_close(&op->sum_fd);
 	buf_fini(&op->names);
-	buf_fini(&op->out);
 	free(op);
-}
-
-static void
-on_list_gone(struct http_exchange *x UNUSED, void *owner)
-{
-	struct list_op *op = owner;
-
-	uv_close((uv_handle_t *)&op->idle, on_list_closed);
 }
 
 static int
@@ -115,8 +102,8 @@ step_sum(struct list_op *op)
 	hex_encode(hex, sum, sizeof(sum));
 	/* One that cannot be read has no sum. */
 	if (got >= 0)
-		(void)buf_addf(&op->out, ",\"sha1\":\"%s\"", hex);
-	(void)buf_adds(&op->out, "}\n");
+		(void)buf_addf(&op->slices.out, ",\"sha1\":\"%s\"", hex);
+	(void)buf_adds(&op->slices.out, "}\n");
 }
 
 /* With too many names nothing is packed: the other side has to ask for it. */
@@ -132,7 +119,7 @@ remember(struct list_op *op, const struct walk_entry *e)
 static void
 list_entry(struct list_op *op, const struct walk_entry *e)
 {
-	struct jsonw w = JSONW_INIT(&op->out);
+	struct jsonw w = JSONW_INIT(&op->slices.out);
 
 	if (S_ISREG(e->st.st_mode) && newfile_is_temporary(e->name, NULL) &&
 	    !newfile_tidy(e->dir_fd, e->name, op->sweeps))
@@ -153,21 +140,21 @@ list_entry(struct list_op *op, const struct walk_entry *e)
 	if (op->is_recursive && S_ISDIR(e->st.st_mode) &&
 	    walk_enter(op->walk) < 0)
 		jsonw_bool(&w, "closed", true);
-	(void)buf_adds(&op->out, "}\n");
+	(void)buf_adds(&op->slices.out, "}\n");
 }
 
 /* The last line: 1 the files follow, 0 that was all. */
 static int
 end_list(struct list_op *op)
 {
-	struct jsonw w = JSONW_INIT(&op->out);
+	struct jsonw w = JSONW_INIT(&op->slices.out);
 
 	jsonw_object(&w, NULL);
 	jsonw_str(&w, "type", "end");
 	jsonw_u64(&w, "entries", op->n);
 	jsonw_u64(&w, "skipped", walk_n_skipped(op->walk));
 	jsonw_object_end(&w);
-	(void)buf_addc(&op->out, '\n');
+	(void)buf_addc(&op->slices.out, '\n');
 	if (!op->packs)
 		return 0;
 	op->picked = picked_new(TAKE_FD(op->root_fd), buf_text(&op->names),
@@ -183,7 +170,7 @@ step(struct list_op *op, uint64_t *cost, struct err *err)
 
 	if (op->picked) {
 		*cost += PACK_COST;
-		return picked_read(op->picked, &op->out, err);
+		return picked_read(op->picked, &op->slices.out, err);
 	}
 	if (op->sum_fd >= 0) {
 		*cost += SUM_COST;
@@ -197,38 +184,22 @@ step(struct list_op *op, uint64_t *cost, struct err *err)
 	return 1;
 }
 
-static void
-on_list_idle(uv_idle_t *idle)
+static int
+make_list(struct slices *slices, struct err *err)
 {
-	struct list_op *op = container_of(idle, struct list_op, idle);
-	struct err err = ERR_INIT;
+	struct list_op *op = container_of(slices, struct list_op, slices);
 	uint64_t cost = 0;
-	bool is_full;
 	int rc = 1;
 
-	buf_clear(&op->out);
-	while (rc > 0 && cost < SLICE_ENTRIES && op->out.len < SLICE_BYTES)
-		rc = step(op, &cost, &err);
-	if (rc < 0) {
-		uv_idle_stop(idle);
-		http_exchange_abort(op->x);
-		return;
-	}
-	is_full = op->out.len > 0 &&
-		  http_reply_write(op->x, buf_bytes(&op->out), op->out.len);
-	if (rc == 0 || is_full)
-		uv_idle_stop(idle);
-	if (rc == 0)
-		http_reply_end(op->x);
+	while (rc > 0 && cost < SLICE_ENTRIES && slices->out.len < SLICE_BYTES)
+		rc = step(op, &cost, err);
+	return rc;
 }
 
-static void
-on_list_drain(struct http_exchange *x UNUSED, void *owner)
-{
-	struct list_op *op = owner;
-
-	uv_idle_start(&op->idle, on_list_idle);
-}
+static const struct slices_events list_events = {
+	.make = make_list,
+	.on_gone = on_list_gone,
+};
 
 static int
 open_dir(struct http_exchange *x, const struct file_policy *policy,
@@ -264,15 +235,12 @@ start_list(struct http_exchange *x, const struct file_policy *policy, int fd,
 		return NULL;
 	}
 	op = xcalloc(1, sizeof(*op));
-	op->x = x;
 	op->walk = walk;
 	op->sum_fd = op->root_fd = -1;
 	op->is_recursive = true;
 	buf_init(&op->names, MAX_NAMES);
-	buf_init(&op->out, 2 * SLICE_BYTES);
-	uv_idle_init(policy->loop, &op->idle);
-	http_exchange_own(x, op, on_list_gone);
-	http_reply_on_drain(x, on_list_drain);
+	slices_init(&op->slices, x, policy->loop, 2 * SLICE_BYTES,
+		    &list_events);
 	return op;
 }
 
@@ -288,8 +256,7 @@ list_api_list(struct http_exchange *x, const struct file_policy *policy)
 	op->is_recursive = query_flag(x, "recursive");
 	op->sums = query_flag(x, "sums");
 	op->sweeps = query_flag(x, "sweep");
-	http_reply_start(x, 200, REPLY_NDJSON, -1);
-	uv_idle_start(&op->idle, on_list_idle);
+	slices_start(&op->slices, REPLY_NDJSON);
 }
 
 void
@@ -312,6 +279,5 @@ list_api_fetch(struct http_exchange *x, const struct file_policy *policy)
 	op->is_fetch = op->packs = true;
 	op->below = below;
 	op->root_fd = TAKE_FD(fd);
-	http_reply_start(x, 200, FETCH_TYPE, -1);
-	uv_idle_start(&op->idle, on_list_idle);
+	slices_start(&op->slices, FETCH_TYPE);
 }

@@ -116,5 +116,5 @@ pack_read(struct pack *p, struct buf *out, struct err *err)
 uint64_t
 pack_n_skipped(const struct pack *p)
 {
-	return walk_n_skipped(p->walk) + p->put.n_skipped;
+	return walk_n_skipped(p->walk) + p->put.n_skipped + p->put.n_spoilt;
 }

@@ -7,8 +7,8 @@
  *
  * Files, directories and links are in it; FIFOs, sockets and devices are not.
  * Links are not followed.  What cannot be read, or vanishes, is left out and
- * counted; a file that shrinks while it is read is filled with zeros, as its
- * size was announced.
+ * counted; so is a file that shrinks while it is read, which is filled with
+ * zeros, as its size was announced, and told as spoilt (tar.h).
  */
 
 #include <stddef.h>
@@ -33,7 +33,7 @@ void pack_free(struct pack *pack);
  */
 int pack_read(struct pack *pack, struct buf *out, struct err *err);
 
-/* Entries that could not be read. */
+/* Entries that could not be read, or not as a whole. */
 uint64_t pack_n_skipped(const struct pack *pack);
 
 #endif

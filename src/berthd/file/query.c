@@ -54,6 +54,18 @@ query_number(struct http_exchange *x, const char *name, uint64_t fallback,
 }
 
 int
+query_time(struct http_exchange *x, const char *name, bool *ret_given,
+	   int64_t *ret_ns, struct err *err)
+{
+	AUTO_FREE char *value = http_head_query(http_exchange_head(x), name);
+
+	if (value && parse_i64(value, INT64_MIN, INT64_MAX, ret_ns, err) < 0)
+		return err_wrap(err, "%s", name);
+	*ret_given = value != NULL;
+	return 0;
+}
+
+int
 query_mode(struct http_exchange *x, int *ret, struct err *err)
 {
 	AUTO_FREE char *value = http_head_query(http_exchange_head(x), "mode");

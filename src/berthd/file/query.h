@@ -26,6 +26,12 @@ bool query_flag(struct http_exchange *x, const char *name);
 int query_number(struct http_exchange *x, const char *name, uint64_t fallback,
 		 uint64_t *ret, struct err *err);
 
+/*
+ * A time in nanoseconds, below zero before 1970.  *ret_given: is there one?
+ */
+int query_time(struct http_exchange *x, const char *name, bool *ret_given,
+	       int64_t *ret_ns, struct err *err);
+
 /* Octal permission bits without setuid and its like, or -1 if absent. */
 int query_mode(struct http_exchange *x, int *ret, struct err *err);
 

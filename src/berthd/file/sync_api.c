@@ -5,8 +5,7 @@
  *
  * Upload: body, gunzip, untar, files.  A slice of work is bounded by what comes
  * out of gunzip and by the number of entries, not by what goes in: a small
- * piece of body can hold a thousand files.  While input is left over, the
- * exchange is paused and an idle handle goes on.
+ * piece of body can hold a thousand files.
  *
  * An upload that fails writes nothing more, but what was complete by then
  * stays, as after an interrupted tar.
@@ -32,8 +31,10 @@
 #include "archive/beneath.h"
 #include "berthd/file/confine.h"
 #include "berthd/file/gzip.h"
+#include "berthd/file/intake.h"
 #include "berthd/file/policy.h"
 #include "berthd/file/refusal.h"
+#include "berthd/file/slices.h"
 #include "berthd/file/sync_api.h"
 #include "berthd/file/pack.h"
 #include "archive/untar.h"
@@ -41,9 +42,6 @@
 
 #define MAX_REQUEST (256u << 10)
 #define MAX_PATH_LEN 4096
-
-/* The most that one piece of a body can be. */
-#define MAX_PIECE (1u << 20)
 
 /*
  * One callback packs or unpacks so many bytes, piece by piece.  An entry costs
@@ -59,28 +57,22 @@
 #define DIR_MODE 0755
 
 struct upload {
-	struct http_exchange *x;
+	struct intake intake;
 	const struct file_policy *policy;
-	uv_idle_t idle; /* active while the exchange is paused */
 	char *dst;
 	struct gunzip *gunzip;
 	struct untar *untar;
-	struct buf in; /* of the body, not unpacked yet */
 	uint64_t n_in, n_out;
-	bool is_dry;   /* nothing more comes out without more body */
-	bool is_ended; /* the body is complete */
-	struct refusal refusal;
 	uint8_t piece[PIECE];
 };
 
 struct download {
-	struct http_exchange *x;
+	struct slices slices;
 	const struct file_policy *policy;
-	uv_idle_t idle; /* active while a slice can be sent */
 	char *path;
 	struct pack *pack;
 	struct gzip *gzip;
-	struct buf tar, out;
+	struct buf tar;
 	uint64_t n_out;
 };
 
@@ -107,24 +99,14 @@ auto_request(struct download_request *request)
  */
 
 static void
-on_upload_closed(uv_handle_t *handle)
+on_upload_gone(struct intake *intake)
 {
-	struct upload *up = container_of((uv_idle_t *)handle, struct upload,
-					 idle);
+	struct upload *up = container_of(intake, struct upload, intake);
 
 	untar_free(up->untar);
 	gunzip_free(up->gunzip);
-	buf_fini(&up->in);
 	free(up->dst);
 	free(up);
-}
-
-static void
-on_upload_gone(struct http_exchange *x UNUSED, void *owner)
-{
-	struct upload *up = owner;
-
-	uv_close((uv_handle_t *)&up->idle, on_upload_closed);
 }
 
 static int
@@ -145,12 +127,16 @@ check_bomb(const struct upload *up, struct err *err)
 	return 0;
 }
 
-/* Unpack one piece of a slice and add what it cost. */
+/*
+ * Unpack one piece of a slice and add what it cost.  *ret_dry: nothing more
+ * comes out without more body.
+ */
 static int
-unpack_piece(struct upload *up, size_t *cost, struct err *err)
+unpack_piece(struct upload *up, size_t *cost, bool *ret_dry, struct err *err)
 {
-	const uint8_t *in = buf_bytes(&up->in), *out = up->piece;
-	size_t n_in = up->in.len, n_out;
+	struct buf *body = &up->intake.in;
+	const uint8_t *in = buf_bytes(body), *out = up->piece;
+	size_t n_in = body->len, n_out;
 	ssize_t got;
 	int rc;
 
@@ -158,10 +144,10 @@ unpack_piece(struct upload *up, size_t *cost, struct err *err)
 			  err);
 	if (got < 0)
 		return -1;
-	up->is_dry = (size_t)got < sizeof(up->piece);
-	up->n_in += up->in.len - n_in;
+	*ret_dry = (size_t)got < sizeof(up->piece);
+	up->n_in += body->len - n_in;
 	up->n_out += (uint64_t)got;
-	buf_consume(&up->in, up->in.len - n_in);
+	buf_consume(body, body->len - n_in);
 	if (check_bomb(up, err) < 0)
 		return -1;
 	n_out = (size_t)got;
@@ -172,14 +158,17 @@ unpack_piece(struct upload *up, size_t *cost, struct err *err)
 }
 
 static int
-finish_upload(struct upload *up, struct err *err)
+work_upload(struct intake *intake, struct err *err)
 {
-	if (up->n_in == 0)
-		return err_set(err, ERR_INVALID, "invalid gzip: EOF");
-	if (!gunzip_is_complete(up->gunzip))
-		return err_set(err, ERR_INVALID,
-			       "invalid gzip: unexpected EOF");
-	return untar_finish(up->untar, err);
+	struct upload *up = container_of(intake, struct upload, intake);
+	bool is_dry = false;
+	size_t cost = 0;
+
+	while (!is_dry && cost < SLICE) {
+		if (unpack_piece(up, &cost, &is_dry, err) < 0)
+			return -1;
+	}
+	return !is_dry;
 }
 
 static void
@@ -196,85 +185,41 @@ answer_uploaded(struct upload *up)
 	jsonw_object_end(&w);
 	log_info("file", "uploaded", KV_STR("path", up->dst),
 		 KV_INT("files", n_files), KV_INT("bytes", up->n_out));
-	reply_json(up->x, &body);
+	reply_json(up->intake.x, &body);
 }
 
-/* If it was paused. */
-static void
-go_on_reading(struct upload *up)
+static int
+finish_upload(struct intake *intake, struct err *err)
 {
-	if (!uv_is_active((uv_handle_t *)&up->idle))
-		return;
-	uv_idle_stop(&up->idle);
-	http_exchange_resume(up->x);
+	struct upload *up = container_of(intake, struct upload, intake);
+
+	if (up->n_in == 0)
+		return err_set(err, ERR_INVALID, "invalid gzip: EOF");
+	if (!gunzip_is_complete(up->gunzip))
+		return err_set(err, ERR_INVALID,
+			       "invalid gzip: unexpected EOF");
+	if (untar_finish(up->untar, err) < 0)
+		return -1;
+	answer_uploaded(up);
+	return 0;
 }
 
 static void
-fail_upload(struct upload *up, const struct err *err)
+on_upload_failed(struct intake *intake, const struct err *err)
 {
+	struct upload *up = container_of(intake, struct upload, intake);
+
 	log_info("file", "upload refused", KV_STR("path", up->dst),
 		 KV_ERR(err));
-	refusal_make(&up->refusal, err);
 	untar_free(TAKE(up->untar));
-	buf_fini(&up->in);
-	if (up->is_ended)
-		refusal_take(&up->refusal, up->x, 0);
-	go_on_reading(up);
 }
 
-static void on_upload_idle(uv_idle_t *);
-
-/* One slice of work, and what follows from how far it got. */
-static void
-work_upload(struct upload *up)
-{
-	struct err err = ERR_INIT;
-	size_t cost = 0;
-	int rc = 0;
-
-	while (rc == 0 && !up->is_dry && cost < SLICE)
-		rc = unpack_piece(up, &cost, &err);
-	if (rc == 0 && up->is_dry && up->is_ended)
-		rc = finish_upload(up, &err);
-	if (rc < 0) {
-		fail_upload(up, &err);
-	} else if (!up->is_dry) {
-		http_exchange_pause(up->x);
-		uv_idle_start(&up->idle, on_upload_idle);
-	} else if (up->is_ended) {
-		uv_idle_stop(&up->idle);
-		answer_uploaded(up);
-	} else {
-		go_on_reading(up);
-	}
-}
-
-static void
-on_upload_idle(uv_idle_t *idle)
-{
-	work_upload(container_of(idle, struct upload, idle));
-}
-
-static void
-on_upload_data(struct http_exchange *x, const void *bytes, size_t n,
-	       void *owner)
-{
-	struct upload *up = owner;
-	struct err err = ERR_INIT;
-
-	if (up->refusal.is_made) {
-		refusal_take(&up->refusal, x, n);
-		return;
-	}
-	if (buf_add(&up->in, bytes, n) < 0) {
-		err_set(&err, ERR_LIMIT, "too much body at once");
-		fail_upload(up, &err);
-		return;
-	}
-	up->is_ended = n == 0;
-	up->is_dry = up->is_dry && n == 0;
-	work_upload(up);
-}
+static const struct intake_events upload_events = {
+	.work = work_upload,
+	.finish = finish_upload,
+	.on_failed = on_upload_failed,
+	.on_gone = on_upload_gone,
+};
 
 /* The directory to unpack in, as a descriptor. */
 static int
@@ -321,16 +266,11 @@ sync_api_upload(struct http_exchange *x, const struct file_policy *policy)
 		return;
 	}
 	up = xcalloc(1, sizeof(*up));
-	up->x = x;
 	up->policy = policy;
 	up->dst = path_clean(dst);
 	up->gunzip = gunzip_new();
 	up->untar = untar_new(fd, up->dst, policy->max_tree_entries);
-	up->is_dry = true;
-	buf_init(&up->in, MAX_PIECE);
-	uv_idle_init(policy->loop, &up->idle);
-	http_exchange_own(x, up, on_upload_gone);
-	http_exchange_read(x, on_upload_data);
+	intake_start(&up->intake, x, policy->loop, 0, &upload_events);
 }
 
 /*
@@ -338,56 +278,47 @@ sync_api_upload(struct http_exchange *x, const struct file_policy *policy)
  */
 
 static void
-on_download_closed(uv_handle_t *handle)
+on_download_gone(struct slices *slices)
 {
-	struct download *down = container_of((uv_idle_t *)handle,
-					     struct download, idle);
+	struct download *down = container_of(slices, struct download, slices);
 
 	pack_free(down->pack);
 	gzip_free(down->gzip);
 	buf_fini(&down->tar);
-	buf_fini(&down->out);
 	free(down->path);
 	free(down);
 }
 
-static void
-on_download_gone(struct http_exchange *x UNUSED, void *owner)
-{
-	struct download *down = owner;
-
-	uv_close((uv_handle_t *)&down->idle, on_download_closed);
-}
-
-/* Pack about a slice: 1 there is more, 0 that was the end. */
 static int
-pack_slice(struct download *down, struct err *err)
+make_download(struct slices *slices, struct err *err)
 {
+	struct download *down = container_of(slices, struct download, slices);
 	size_t cost = 0;
 	int rc = 1, packed = 0;
 
-	buf_clear(&down->out);
 	while (rc > 0 && packed == 0 && cost < SLICE) {
 		buf_clear(&down->tar);
 		rc = pack_read(down->pack, &down->tar, err);
 		cost += down->tar.len + STEP_COST;
 		down->n_out += down->tar.len;
 		packed = gzip_add(down->gzip, buf_bytes(&down->tar),
-				  down->tar.len, &down->out);
+				  down->tar.len, &slices->out);
 	}
 	if (rc == 0 && packed == 0)
-		packed = gzip_end(down->gzip, &down->out);
+		packed = gzip_end(down->gzip, &slices->out);
 	return packed < 0 ? err_set(err, ERR_LIMIT, "no room") : rc;
 }
 
 static void
-end_download(struct download *down)
+on_download_end(struct slices *slices, const struct err *err)
 {
+	struct download *down = container_of(slices, struct download, slices);
 	uint64_t n_skipped = pack_n_skipped(down->pack);
 
-	uv_idle_stop(&down->idle);
-	http_reply_end(down->x);
-	if (n_skipped)
+	if (err)
+		log_error("file", "download failed", KV_STR("path", down->path),
+			  KV_ERR(err));
+	else if (n_skipped)
 		log_warn("file", "downloaded without what cannot be read",
 			 KV_STR("path", down->path),
 			 KV_INT("skipped", n_skipped));
@@ -396,37 +327,11 @@ end_download(struct download *down)
 			 KV_INT("bytes", down->n_out));
 }
 
-static void
-on_download_idle(uv_idle_t *idle)
-{
-	struct download *down = container_of(idle, struct download, idle);
-	struct err err = ERR_INIT;
-	int rc = pack_slice(down, &err);
-	bool is_full;
-
-	if (rc < 0) {
-		uv_idle_stop(idle);
-		log_error("file", "download failed", KV_STR("path", down->path),
-			  KV_ERR(&err));
-		http_exchange_abort(down->x);
-		return;
-	}
-	is_full = down->out.len > 0 &&
-		  http_reply_write(down->x, buf_bytes(&down->out),
-				   down->out.len);
-	if (rc == 0)
-		end_download(down);
-	else if (is_full)
-		uv_idle_stop(idle);
-}
-
-static void
-on_download_drain(struct http_exchange *x UNUSED, void *owner)
-{
-	struct download *down = owner;
-
-	uv_idle_start(&down->idle, on_download_idle);
-}
+static const struct slices_events download_events = {
+	.make = make_download,
+	.on_end = on_download_end,
+	.on_gone = on_download_gone,
+};
 
 static int
 open_src(const struct file_policy *policy, const char *path, struct err *err)
@@ -461,7 +366,8 @@ decode_download(const struct buf *body, struct download_request *ret,
 static void
 on_download_body(struct http_exchange *x, const struct buf *body, void *owner)
 {
-	struct download *down = owner;
+	struct download *down = container_of((struct slices *)owner,
+					     struct download, slices);
 	AUTO_REQUEST struct download_request request = { 0 };
 	struct err err = ERR_INIT;
 	int fd;
@@ -474,9 +380,7 @@ on_download_body(struct http_exchange *x, const struct buf *body, void *owner)
 	}
 	down->path = xstrdup(request.path);
 	down->gzip = gzip_new();
-	http_reply_on_drain(x, on_download_drain);
-	http_reply_start(x, 200, "application/x-tar+gzip", -1);
-	uv_idle_start(&down->idle, on_download_idle);
+	slices_start(&down->slices, "application/x-tar+gzip");
 }
 
 void
@@ -484,11 +388,9 @@ sync_api_download(struct http_exchange *x, const struct file_policy *policy)
 {
 	struct download *down = xcalloc(1, sizeof(*down));
 
-	down->x = x;
 	down->policy = policy;
 	buf_init(&down->tar, 2 * SLICE);
-	buf_init(&down->out, 4 * SLICE);
-	uv_idle_init(policy->loop, &down->idle);
-	http_exchange_own(x, down, on_download_gone);
+	slices_init(&down->slices, x, policy->loop, 4 * SLICE,
+		    &download_events);
 	http_exchange_collect(x, MAX_REQUEST, on_download_body);
 }

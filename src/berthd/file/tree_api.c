@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/fs.h"
 #include "core/jsonw.h"
 #include "core/log.h"
@@ -242,20 +243,18 @@ do_set(struct http_exchange *x, const struct file_policy *policy,
 	AUTO_CLOSE int fd = open_parent(x, policy, "path", &base, err);
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
 				     { .tv_nsec = UTIME_OMIT } };
-	uint64_t mtime;
+	bool has_mtime;
+	int64_t mtime_ns;
 	struct stat st;
 	int mode;
 
 	if (fd < 0 || query_mode(x, &mode, err) < 0 ||
-	    query_number(x, "mtime", UINT64_MAX, &mtime, err) < 0)
+	    query_time(x, "mtime", &has_mtime, &mtime_ns, err) < 0)
 		return -1;
 	if (fstatat(fd, base, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(x, err);
-	if (mtime != UINT64_MAX)
-		times[1] = (struct timespec){
-			.tv_sec = (time_t)(mtime / 1000000000),
-			.tv_nsec = (long)(mtime % 1000000000),
-		};
+	if (has_mtime)
+		times[1] = clock_timespec(mtime_ns);
 	if (mode >= 0 && S_ISLNK(st.st_mode))
 		return err_set(err, ERR_INVALID, "a link has no mode");
 	if (mode >= 0) {

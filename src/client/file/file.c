@@ -3,12 +3,22 @@
 /* What all implementations share; see file.h. */
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <uv.h>
 
 #include "core/macros.h"
 #include "core/mem.h"
 #include "client/file/file.h"
+
+enum file_type
+file_type_of(uint64_t mode)
+{
+	return S_ISREG(mode)   ? FILE_REGULAR
+	       : S_ISDIR(mode) ? FILE_DIR
+	       : S_ISLNK(mode) ? FILE_SYMLINK
+			       : FILE_OTHER;
+}
 
 struct file_call *
 file_start(struct files *files, const struct file_request *request,

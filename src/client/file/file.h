@@ -30,6 +30,9 @@ struct uv_loop_s;
 
 enum file_type { FILE_REGULAR, FILE_DIR, FILE_SYMLINK, FILE_OTHER };
 
+/* Of the mode that stat tells, here or over there. */
+enum file_type file_type_of(uint64_t mode);
+
 /* Borrowed for the call that gives it. */
 struct file_info {
 	const char *name; /* in a list below the directory; else the path */
@@ -71,6 +74,9 @@ enum file_flags {
 	FILE_SWEEP = 1u << 5,	  /* LIST: clean up behind killed writers */
 };
 
+/* As a time to be set: the moment of setting it. */
+#define FILE_NOW INT64_MIN
+
 /* Texts are borrowed during the start only, `names' until the end. */
 struct file_request {
 	enum file_op op;
@@ -79,7 +85,7 @@ struct file_request {
 	const char *to;	      /* RENAME, COPY */
 	const char *target;   /* LINK */
 	int mode;	      /* -1: what it has, or the usual */
-	int64_t mtime_ns;     /* -1: now */
+	int64_t mtime_ns;     /* FILE_NOW: now */
 	uint64_t offset;      /* READ: from here */
 	uint64_t length;      /* READ: so many at most; 0: all */
 	uint64_t size;	      /* WRITE: how many come; UINT64_MAX: not known */
@@ -98,8 +104,8 @@ struct file_request {
 
 #define FILE_REQUEST(op_, path_, ...)                                          \
 	{                                                                      \
-		.op = (op_), .path = (path_), .mode = -1, .mtime_ns = -1,      \
-		.size = UINT64_MAX, __VA_ARGS__                                \
+		.op = (op_), .path = (path_), .mode = -1,                      \
+		.mtime_ns = FILE_NOW, .size = UINT64_MAX, __VA_ARGS__          \
 	}
 
 /* Those that a request does not cause may be NULL. */

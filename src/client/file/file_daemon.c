@@ -160,6 +160,18 @@ would_move(const struct daemon_call *call, const struct http_head *head)
 	       reach_is_near(client_reach(files->client));
 }
 
+static int64_t
+header_time(const struct http_head *head, const char *name)
+{
+	const char *text = http_head_find(head, name);
+	int64_t ns = 0;
+
+	if (text)
+		(void)parse_i64(text, INT64_MIN, INT64_MAX, &ns,
+				&(struct err)ERR_INIT);
+	return ns;
+}
+
 static void
 on_http_head(struct client_call *http UNUSED, const struct http_head *head,
 	     void *owner)
@@ -183,7 +195,7 @@ on_http_head(struct client_call *http UNUSED, const struct http_head *head,
 	if (range && strchr(range, '/'))
 		(void)parse_u64(strchr(range, '/') + 1, 0, INT64_MAX,
 				&info.size, &(struct err)ERR_INIT);
-	info.mtime_ns = (int64_t)header_number(head, "Berth-Mtime");
+	info.mtime_ns = header_time(head, "Berth-Mtime");
 	if (mode)
 		info.mode = (int)strtoul(mode, NULL, 8) & 07777;
 	give_info(&info, call);
@@ -440,7 +452,7 @@ add_flag(struct daemon_call *call, const struct file_request *r, unsigned flag,
 static void
 make_target(struct daemon_call *call, const struct file_request *r)
 {
-	char mode[8];
+	char mode[8], mtime[24];
 
 	(void)buf_adds(&call->target, targets[r->op]);
 	target_add(&call->target, "path", r->path);
@@ -460,9 +472,10 @@ make_target(struct daemon_call *call, const struct file_request *r)
 		snprintf(mode, sizeof(mode), "%o", (unsigned)r->mode & 0777);
 		target_add(&call->target, "mode", mode);
 	}
-	if (r->mtime_ns >= 0)
-		target_add_number(&call->target, "mtime",
-				  (uint64_t)r->mtime_ns);
+	if (r->mtime_ns != FILE_NOW) {
+		snprintf(mtime, sizeof(mtime), "%" PRId64, r->mtime_ns);
+		target_add(&call->target, "mtime", mtime);
+	}
 	if (r->op == FILE_FETCH)
 		target_add_number(&call->target, "below", r->below);
 	if (r->op == FILE_WRITE && r->size != UINT64_MAX)

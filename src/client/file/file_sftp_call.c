@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/macros.h"
 #include "core/mem.h"
@@ -342,9 +341,11 @@ sftp_attrs_to_set(const struct sftp_call *c)
 {
 	struct sftp_attrs attrs = { .has_mode = c->mode >= 0,
 				    .mode = (uint32_t)c->mode & 0777,
-				    .has_times = c->mtime_ns >= 0 };
+				    .has_times = c->mtime_ns != FILE_NOW };
 
-	attrs.atime = attrs.mtime = (uint32_t)(c->mtime_ns / NS_PER_S);
+	/* The protocol knows none before 1970. */
+	attrs.mtime = (uint32_t)(MAX(c->mtime_ns, 0) / NS_PER_S);
+	attrs.atime = attrs.mtime;
 	return attrs;
 }
 
@@ -374,12 +375,7 @@ sftp_make_dirs(struct sftp_call *c, const char *path)
 enum file_type
 sftp_type_of(const struct sftp_attrs *a)
 {
-	if (!a->has_mode)
-		return FILE_OTHER;
-	return S_ISREG(a->mode)	  ? FILE_REGULAR
-	       : S_ISDIR(a->mode) ? FILE_DIR
-	       : S_ISLNK(a->mode) ? FILE_SYMLINK
-				  : FILE_OTHER;
+	return a->has_mode ? file_type_of(a->mode) : FILE_OTHER;
 }
 
 const char *

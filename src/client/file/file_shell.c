@@ -15,7 +15,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include <uv.h>
@@ -45,7 +44,6 @@
 #define READY_MS 30000
 
 #define MARK_SIZE 18 /* a line feed, 16 digits, NUL */
-#define NS_PER_S 1000000000ll
 
 struct shell_files {
 	struct files files;
@@ -228,15 +226,6 @@ static void PRINTF(3, 4)
  * What is told of files
  */
 
-static enum file_type
-type_of(uint64_t mode)
-{
-	return S_ISREG(mode)   ? FILE_REGULAR
-	       : S_ISDIR(mode) ? FILE_DIR
-	       : S_ISLNK(mode) ? FILE_SYMLINK
-			       : FILE_OTHER;
-}
-
 /* A temporary file of ours: not of the list, and cleaned up on demand. */
 static bool
 is_leftover(struct shell_call *c, const struct file_info *info)
@@ -257,37 +246,20 @@ is_leftover(struct shell_call *c, const struct file_info *info)
 	return true;
 }
 
-/* "mode size mtime uid gid inode[ ./name]": an entry; false: nonsense. */
+/* False: it is nonsense. */
 static bool
 give_entry(struct shell_call *c, char *text)
 {
-	uint64_t mode, size, mtime, uid, gid, inode;
 	AUTO_FREE char *target = TAKE(c->target);
+	char etag[SHELL_ETAG_SIZE];
 	struct file_info info;
-	char etag[64];
 
-	if (!shell_words_number(&text, 16, &mode) ||
-	    !shell_words_number(&text, 10, &size) ||
-	    !shell_words_number(&text, 10, &mtime) ||
-	    !shell_words_number(&text, 10, &uid) ||
-	    !shell_words_number(&text, 10, &gid) ||
-	    !shell_words_number(&text, 10, &inode))
+	if (!shell_words_entry(text, c->op == FILE_LIST, etag, &info))
 		return false;
-	if (c->op == FILE_LIST && (!str_starts(text, "./") || text[2] == '\0'))
-		return false;
-	snprintf(etag, sizeof(etag), "\"%" PRIu64 "-%" PRIu64 "-%" PRIu64 "\"",
-		 size, mtime, inode);
-	info = (struct file_info){
-		.name = c->op == FILE_LIST ? text + 2 : c->path,
-		.type = type_of(mode),
-		.mode = (int)mode & 07777,
-		.size = size,
-		.mtime_ns = (int64_t)mtime * NS_PER_S,
-		.uid = (int64_t)uid,
-		.gid = (int64_t)gid,
-		.etag = etag,
-		.target = S_ISLNK(mode) ? target : NULL,
-	};
+	if (c->op != FILE_LIST)
+		info.name = c->path;
+	if (info.type == FILE_SYMLINK)
+		info.target = target;
 	if (c->op == FILE_LIST && is_leftover(c, &info))
 		return true;
 	if (!c->is_gone && c->base.events->on_entry)

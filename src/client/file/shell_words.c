@@ -3,17 +3,17 @@
 /* Words of shell.sh; see shell_words.h. */
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/macros.h"
 #include "core/mem.h"
 #include "core/text.h"
 #include "client/file/file.h"
 #include "client/file/leftover.h"
 #include "client/file/shell_words.h"
-
-#define NS_PER_S 1000000000ll
 
 /* Anything but a few letters as printf's %b has it; nothing has no spaces. */
 static void
@@ -56,11 +56,11 @@ add_mode(struct buf *line, int mode)
 static void
 add_time(struct buf *line, int64_t mtime_ns)
 {
-	if (mtime_ns < 0)
+	if (mtime_ns == FILE_NOW)
 		(void)buf_adds(line, " -");
 	else
 		(void)buf_addf(line, " %" PRId64,
-			       (int64_t)(mtime_ns / NS_PER_S));
+			       (int64_t)clock_timespec(mtime_ns).tv_sec);
 }
 
 static void
@@ -192,4 +192,49 @@ shell_words_number(char **text, int base, uint64_t *ret)
 	*ret = strtoull(at, &end, base);
 	*text = end + (*end == ' ');
 	return end > at && (*end == ' ' || *end == '\0');
+}
+
+/* Seconds, which are below zero before 1970. */
+static bool
+parse_time(char **text, int64_t *ret)
+{
+	bool is_before = **text == '-';
+	uint64_t n;
+
+	*text += is_before;
+	if (!shell_words_number(text, 10, &n) || n > INT64_MAX / NS_PER_S)
+		return false;
+	*ret = is_before ? -(int64_t)n : (int64_t)n;
+	return true;
+}
+
+bool
+shell_words_entry(char *text, bool is_named, char etag[SHELL_ETAG_SIZE],
+		  struct file_info *ret)
+{
+	uint64_t mode, size, uid, gid, inode;
+	int64_t mtime;
+
+	if (!shell_words_number(&text, 16, &mode) ||
+	    !shell_words_number(&text, 10, &size) ||
+	    !parse_time(&text, &mtime) ||
+	    !shell_words_number(&text, 10, &uid) ||
+	    !shell_words_number(&text, 10, &gid) ||
+	    !shell_words_number(&text, 10, &inode))
+		return false;
+	if (is_named && (!str_starts(text, "./") || text[2] == '\0'))
+		return false;
+	snprintf(etag, SHELL_ETAG_SIZE,
+		 "\"%" PRIu64 "-%" PRId64 "-%" PRIu64 "\"", size, mtime, inode);
+	*ret = (struct file_info){
+		.name = is_named ? text + 2 : NULL,
+		.type = file_type_of(mode),
+		.mode = (int)mode & 07777,
+		.size = size,
+		.mtime_ns = mtime * (int64_t)NS_PER_S,
+		.uid = (int64_t)uid,
+		.gid = (int64_t)gid,
+		.etag = etag,
+	};
+	return true;
 }

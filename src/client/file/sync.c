@@ -129,6 +129,13 @@ sync_is_bulk(const struct sync *sync UNUSED, const struct plan_step *step)
 	       (step->kind == PLAN_FILE && step->entry->size < SYNC_LARGE);
 }
 
+bool
+sync_is_single(const struct sync *sync, const struct plan_step *step)
+{
+	return step->kind == PLAN_FILE &&
+	       (!sync->files->ops->has_bulk || !sync_is_bulk(sync, step));
+}
+
 static void
 pump(struct batch *batch)
 {

@@ -59,6 +59,9 @@ const struct plan_step *sync_find(const struct sync *sync, const char *path);
 /* Does a step go with the archive? */
 bool sync_is_bulk(const struct sync *sync, const struct plan_step *step);
 
+/* Is it a file that is read or written by itself? */
+bool sync_is_single(const struct sync *sync, const struct plan_step *step);
+
 /* Both trees are there, in order: make the plan. */
 void sync_plan(struct sync *sync);
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/macros.h"
 #include "core/mem.h"
 #include "core/path.h"
@@ -21,7 +22,7 @@
 #include "archive/tar.h"
 #include "client/file/sync_plan.h"
 
-#define NS_PER_S 1000000000
+#define SECOND ((int64_t)NS_PER_S)
 
 void
 plan_fini(struct plan *plan)
@@ -64,8 +65,8 @@ skip(struct plan *plan, const struct tree_entry *entry, const char *why)
 static bool
 same_time(int64_t a, int64_t b)
 {
-	if (a % NS_PER_S == 0 || b % NS_PER_S == 0)
-		return a / NS_PER_S == b / NS_PER_S;
+	if (a % SECOND == 0 || b % SECOND == 0)
+		return clock_timespec(a).tv_sec == clock_timespec(b).tv_sec;
 	return a == b;
 }
 

@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "core/buf.h"
+#include "core/clock.h"
 #include "core/macros.h"
 #include "core/mem.h"
 #include "core/path.h"
@@ -64,8 +65,8 @@ on_entry(struct file_call *call UNUSED, const struct file_info *info,
 	const struct tree_entry *e = f->step->entry;
 	struct err err = ERR_INIT;
 
-	if (info->size == e->size &&
-	    info->mtime_ns / 1000000000 == e->mtime_ns / 1000000000)
+	if (info->size == e->size && clock_timespec(info->mtime_ns).tv_sec ==
+					 clock_timespec(e->mtime_ns).tv_sec)
 		return;
 	err_set(&err, ERR_CONFLICT, "it changed while it was read");
 	fail_fetch(f, &err);
@@ -185,13 +186,6 @@ open_file(struct fetch *f, struct err *err)
 	return newfile_resume(&f->file, f->dir_fd, key,
 			      MIN(newfile_offset(f->dir_fd, key), e->size),
 			      err);
-}
-
-static bool
-wants_file(const struct sync *sync, const struct plan_step *step)
-{
-	return step->kind == PLAN_FILE &&
-	       (!sync->files->ops->has_bulk || !sync_is_bulk(sync, step));
 }
 
 static int
@@ -348,7 +342,7 @@ sync_pull(struct sync *sync)
 	bool has_bulk = sync->files->ops->has_bulk;
 	/* Links and directories go with an archive that was asked for. */
 	bool are_packed = has_bulk && !sync->is_fetched;
-	struct batch files = { sync, wants_file, start_file,
+	struct batch files = { sync, sync_is_single, start_file,
 			       has_bulk ? FILES_APART : FILES_TOGETHER };
 
 	make_room(sync);

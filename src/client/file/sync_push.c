@@ -149,13 +149,6 @@ start_delete(struct batch *batch, const struct plan_step *step, struct err *err)
 
 /* Files by themselves */
 
-static bool
-wants_file(const struct sync *sync, const struct plan_step *step)
-{
-	return step->kind == PLAN_FILE &&
-	       (!sync->files->ops->has_bulk || !sync_is_bulk(sync, step));
-}
-
 static int
 start_file(struct batch *batch, const struct plan_step *step, struct err *err)
 {
@@ -421,7 +414,7 @@ sync_push(struct sync *sync)
 				    has_bulk ? SOME : MANY };
 	struct batch dirs_gone = { sync, wants_delete_dir, start_delete, 1 };
 	struct batch dirs = { sync, wants_mkdir, start_mkdir, MANY };
-	struct batch files = { sync, wants_file, start_file,
+	struct batch files = { sync, sync_is_single, start_file,
 			       has_bulk ? FILES_APART : FILES_TOGETHER };
 	struct batch links = { sync, wants_link, start_link, MANY };
 	struct batch sets = { sync, wants_set, start_set,

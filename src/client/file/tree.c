@@ -143,15 +143,6 @@ tree_find(const struct tree *tree, const char *path)
  * This host
  */
 
-static enum file_type
-type_of(mode_t mode)
-{
-	return S_ISREG(mode)   ? FILE_REGULAR
-	       : S_ISDIR(mode) ? FILE_DIR
-	       : S_ISLNK(mode) ? FILE_SYMLINK
-			       : FILE_OTHER;
-}
-
 static bool
 make_sum(const struct walk_entry *e, char hex[2 * SHA1_SIZE + 1])
 {
@@ -176,7 +167,7 @@ add_local(struct tree *tree, const struct walk_entry *e, unsigned flags,
 	char target[PATH_MAX] = "", hex[2 * SHA1_SIZE + 1];
 	struct file_info info = {
 		.name = e->path,
-		.type = type_of(e->st.st_mode),
+		.type = file_type_of(e->st.st_mode),
 		.mode = (int)e->st.st_mode & 07777,
 		.size = (uint64_t)e->st.st_size,
 		.mtime_ns = e->st.st_mtim.tv_sec * 1000000000ll +

@@ -11,59 +11,14 @@
 #include "core/buf.h"
 #include "core/mem.h"
 #include "core/path.h"
-
-/*
- * In a fresh directory:
- *
- *	root/dir/file	root/dir/sub/	root/other/file
- *	root/in -> dir	root/abs -> <root>/other
- *	root/out -> ../outside	root/dir/up -> ../../outside
- *	root/loop -> loop	root/gone -> nothing
- *	outside/file	second/file
- */
-struct world {
-	char *top, *root, *second;
-};
-
-static void
-put(const char *dir, const char *name, const char *target)
-{
-	AUTO_FREE char *path = path_join(dir, name);
-
-	if (target)
-		assert_int_equal(symlink(target, path), 0);
-	else if (path_base(path)[0] == 'f')
-		close(open(path, O_CREAT | O_WRONLY, 0600));
-	else
-		assert_int_equal(mkdir(path, 0700), 0);
-}
+#include "tests/unit/archive/maze.h"
 
 static int
 make_world(void **state)
 {
-	struct world *w = xcalloc(1, sizeof(*w));
-	AUTO_FREE char *other = NULL;
+	struct maze *w = xcalloc(1, sizeof(*w));
 
-	w->top = xstrdup(unit_temp_dir());
-	w->root = path_join(w->top, "root");
-	w->second = path_join(w->top, "second");
-	other = path_join(w->root, "other");
-	put(w->top, "root", NULL);
-	put(w->top, "second", NULL);
-	put(w->top, "outside", NULL);
-	put(w->top, "outside/file", NULL);
-	put(w->second, "file", NULL);
-	put(w->root, "dir", NULL);
-	put(w->root, "dir/sub", NULL);
-	put(w->root, "dir/file", NULL);
-	put(w->root, "other", NULL);
-	put(w->root, "other/file", NULL);
-	put(w->root, "in", "dir");
-	put(w->root, "abs", other);
-	put(w->root, "out", "../outside");
-	put(w->root, "dir/up", "../../outside");
-	put(w->root, "loop", "loop");
-	put(w->root, "gone", "nothing");
+	maze_init(w);
 	*state = w;
 	return 0;
 }
@@ -71,11 +26,9 @@ make_world(void **state)
 static int
 end_world(void **state)
 {
-	struct world *w = *state;
+	struct maze *w = *state;
 
-	free(w->top);
-	free(w->root);
-	free(w->second);
+	maze_fini(w);
 	free(w);
 	return 0;
 }
@@ -84,7 +37,7 @@ typedef int open_fn(int dir_fd, const char *path, int flags);
 
 /* Both ways of opening must say the same. */
 static void
-assert_strict(open_fn *open_strictly, struct world *w)
+assert_strict(open_fn *open_strictly, struct maze *w)
 {
 	static const struct {
 		const char *path;
@@ -139,7 +92,7 @@ so_does_the_walk_for_old_kernels(void **state)
 static void
 directories_are_made_where_they_are_missing(void **state)
 {
-	struct world *w = *state;
+	struct maze *w = *state;
 	AUTO_CLOSE int root = open(w->root, O_PATH | O_DIRECTORY);
 	AUTO_CLOSE int made = beneath_mkdirs(root, "dir/x/y", 0755);
 	AUTO_CLOSE int again = beneath_mkdirs(root, "dir/x/y", 0755);
@@ -156,7 +109,7 @@ directories_are_made_where_they_are_missing(void **state)
 static void
 directories_are_never_made_through_a_link(void **state)
 {
-	struct world *w = *state;
+	struct maze *w = *state;
 	AUTO_CLOSE int root = open(w->root, O_PATH | O_DIRECTORY);
 	AUTO_FREE char *path = path_join(w->top, "outside/x");
 
@@ -172,7 +125,7 @@ directories_are_never_made_through_a_link(void **state)
 static void
 a_name_that_is_too_long_is_not_cut(void **state)
 {
-	struct world *w = *state;
+	struct maze *w = *state;
 	AUTO_CLOSE int root = open(w->root, O_PATH | O_DIRECTORY);
 	char name[301] = { 0 };
 

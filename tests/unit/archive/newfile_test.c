@@ -3,7 +3,6 @@
 #include "archive/newfile.h"
 #include "tests/unit/unit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -24,18 +23,6 @@ fresh_dir(void)
 
 	assert_true(fd >= 0);
 	return fd;
-}
-
-static size_t
-n_entries(int dir_fd)
-{
-	DIR *dir = fdopendir(openat(dir_fd, ".", O_RDONLY | O_DIRECTORY));
-	size_t n = 0;
-
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n - 2;
 }
 
 static void
@@ -72,7 +59,7 @@ a_file_appears_with_its_mode_and_content(void **state UNUSED)
 	assert_content(dir, "new", "content");
 	assert_int_equal(fstatat(dir, "new", &st, 0), 0);
 	assert_int_equal(st.st_mode & 07777, 0640);
-	assert_int_equal(n_entries(dir), 1);
+	assert_int_equal(unit_n_entries(dir, "."), 1);
 }
 
 static void
@@ -97,7 +84,7 @@ nothing_remains_without_commit(void **state UNUSED)
 	assert_int_equal(newfile_write(&file, "x", 1, &err), 0);
 	newfile_fini(&file);
 	newfile_fini(&file);
-	assert_int_equal(n_entries(dir), 0);
+	assert_int_equal(unit_n_entries(dir, "."), 0);
 }
 
 static void
@@ -113,7 +100,7 @@ what_was_there_is_replaced_at_once(void **state UNUSED)
 	assert_content(dir, "name", "new");
 	assert_int_equal(read_full(old, &byte, 1), 1);
 	assert_int_equal(byte, 'o');
-	assert_int_equal(n_entries(dir), 1);
+	assert_int_equal(unit_n_entries(dir, "."), 1);
 }
 
 static void
@@ -140,7 +127,7 @@ a_directory_is_never_replaced(void **state UNUSED)
 	assert_int_equal(newfile_commit(&file, dir, "dir", 0600, 0, &err), -1);
 	assert_err(err, ERR_SYSTEM, "failed to rename");
 	newfile_fini(&file);
-	assert_int_equal(n_entries(dir), 1);
+	assert_int_equal(unit_n_entries(dir, "."), 1);
 }
 
 static void
@@ -157,7 +144,7 @@ the_final_place_may_be_another_directory(void **state UNUSED)
 	assert_int_equal(
 	    newfile_commit(&file, sub, "x", 0600, NEWFILE_SYNC, &err), 0);
 	assert_content(dir, "sub/x", "");
-	assert_int_equal(n_entries(dir), 1);
+	assert_int_equal(unit_n_entries(dir, "."), 1);
 }
 
 static void
@@ -179,7 +166,7 @@ links_replace_what_has_their_name(void **state UNUSED)
 	assert_content(dir, "a", "b");
 	/* Again: both names are the same file by now. */
 	assert_int_equal(newfile_link(fd, dir, "a"), 0);
-	assert_int_equal(n_entries(dir), 2);
+	assert_int_equal(unit_n_entries(dir, "."), 2);
 }
 
 static void
@@ -195,7 +182,7 @@ links_do_not_replace_directories(void **state UNUSED)
 	assert_int_equal(errno, EISDIR);
 	assert_int_equal(newfile_symlink("a", dir, "dir"), -1);
 	assert_int_equal(errno, EISDIR);
-	assert_int_equal(n_entries(dir), 2);
+	assert_int_equal(unit_n_entries(dir, "."), 2);
 }
 
 /* What is being written, what a killed program left, and what is resumed. */
@@ -214,16 +201,16 @@ leftovers_are_swept_and_what_can_go_on_is_seen(void **state UNUSED)
 	assert_int_equal(newfile_resume(&part, dir, key, 0, &err), 0);
 	write_new(dir, dead, "", 0600);
 	assert_false(newfile_tidy(dir, dead, false));
-	assert_int_equal(n_entries(dir), 3);
+	assert_int_equal(unit_n_entries(dir, "."), 3);
 	assert_false(newfile_tidy(dir, dead, true));
 	assert_false(newfile_tidy(dir, live.tmp, true));
 	assert_false(newfile_tidy(dir, name, true));
-	assert_int_equal(n_entries(dir), 2);
+	assert_int_equal(unit_n_entries(dir, "."), 2);
 	newfile_fini(&part);
 	assert_false(newfile_tidy(dir, name, false));
 	assert_true(newfile_tidy(dir, name, true));
 	newfile_fini(&live);
-	assert_int_equal(n_entries(dir), 1);
+	assert_int_equal(unit_n_entries(dir, "."), 1);
 }
 
 static int
@@ -265,7 +252,7 @@ the_files_of_a_series_have_names_of_their_own(void **state UNUSED)
 	newfile_fini(&file);
 	newfile_fini(&file);
 	/* Nor is the directory closed. */
-	assert_int_equal(n_entries(dir), ARRAY_SIZE(names));
+	assert_int_equal(unit_n_entries(dir, "."), ARRAY_SIZE(names));
 }
 
 static void
@@ -286,7 +273,7 @@ a_series_gives_way_to_a_name_that_is_taken(void **state UNUSED)
 	newfile_fini(&file);
 	/* What was in the way is another's. */
 	assert_int_equal(unlinkat(dir, foreseen, 0), 0);
-	assert_int_equal(n_entries(dir), 0);
+	assert_int_equal(unit_n_entries(dir, "."), 0);
 }
 
 /* Each must hold for both kinds of unfinished files. */

@@ -13,8 +13,8 @@
 #include "core/mem.h"
 #include "core/path.h"
 #include "archive/tar.h"
-#include "archive/untar.h"
 #include "archive/walk.h"
+#include "tests/unit/archive/tarball.h"
 
 /* from/d/f (mode 750, an exact time), from/l -> d/f, from/out -> /etc */
 static char *
@@ -50,11 +50,8 @@ what_is_picked_comes_out_with_its_time(void **state UNUSED)
 	AUTO_BUF tar = BUF_INIT(1u << 20);
 	struct picked *picked = picked_new(open(from, O_PATH | O_DIRECTORY),
 					   names, sizeof(names), 0);
-	struct untar *untar;
 	struct err err = ERR_INIT;
-	const uint8_t *in;
 	struct stat st;
-	size_t n;
 
 	while (picked_read(picked, &tar, &err) > 0)
 		;
@@ -63,19 +60,20 @@ what_is_picked_comes_out_with_its_time(void **state UNUSED)
 	picked_free(picked);
 
 	assert_int_equal(mkdir(to, 0755), 0);
-	untar = untar_new(open(to, O_RDONLY | O_DIRECTORY), to, 0);
-	untar_keep(untar);
-	in = buf_bytes(&tar);
-	n = tar.len;
-	while (untar_step(untar, &in, &n, &err) > 0)
-		;
-	assert_int_equal(untar_finish(untar, &err), 0);
-	untar_free(untar);
+	assert_int_equal(tarball_unpack(&tar, to), 2);
 	assert_int_equal(stat(file, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0750);
 	assert_int_equal(st.st_size, 7);
 	assert_int_equal(st.st_mtim.tv_sec, 1700000000);
 	assert_int_equal(st.st_mtim.tv_nsec, 123456789);
+}
+
+static void
+on_spoilt(const struct tar_event *event, void *owner)
+{
+	bool *is_spoilt = owner;
+
+	*is_spoilt |= event->kind == TAR_EVENT_SPOILT;
 }
 
 /* Nobody is to take the zeros for what was in it. */
@@ -87,26 +85,16 @@ a_file_that_shrinks_while_it_is_read_is_spoilt(void **state UNUSED)
 	AUTO_BUF tar = BUF_INIT(1u << 20);
 	struct picked *picked = picked_new(open(from, O_PATH | O_DIRECTORY),
 					   "d/f", 4, 0);
-	struct tar_reader *reader = tar_reader_new(NULL);
-	struct tar_event event = { .kind = TAR_EVENT_END };
 	struct err err = ERR_INIT;
 	bool is_spoilt = false;
-	const uint8_t *in;
-	size_t n;
 
 	assert_int_equal(picked_read(picked, &tar, &err), 1);
 	assert_int_equal(truncate(file, 3), 0);
 	while (picked_read(picked, &tar, &err) > 0)
 		;
 	picked_free(picked);
-	in = buf_bytes(&tar);
-	n = tar.len;
-	do {
-		assert_int_equal(tar_read(reader, &in, &n, &event, &err), 1);
-		is_spoilt |= event.kind == TAR_EVENT_SPOILT;
-	} while (event.kind != TAR_EVENT_END);
+	tarball_read(&tar, on_spoilt, &is_spoilt);
 	assert_true(is_spoilt);
-	tar_reader_free(reader);
 }
 
 static void

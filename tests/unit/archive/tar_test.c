@@ -12,6 +12,9 @@
 
 #define MAX_ARCHIVE (4u << 20)
 
+/* Where a header tells the time. */
+#define MTIME_AT 136
+
 /*
  * Read everything in pieces of `piece' bytes and write down what happens, one
  * line per entry: type, mode, name, link, content.
@@ -574,6 +577,12 @@ exact_times_are_read_again(void **state UNUSED)
 		{ .mtime = 1700000000, .mtime_nsec = 123456789 },
 		{ .mtime = 1700000000 },
 		{ .mtime = 9000000000, .mtime_nsec = 999999999 },
+		{ .mtime = -1 },
+		{ .mtime = -1, .mtime_nsec = 500000000 },
+		{ .mtime = -2, .mtime_nsec = 1 },
+		{ .mtime = -155000000 },
+		{ .mtime = -155000000, .mtime_nsec = 999999999 },
+		{ .mtime = -9000000000, .mtime_nsec = 1 },
 	};
 	const struct tar_entry entry = { .name = "f" };
 
@@ -595,6 +604,55 @@ exact_times_are_read_again(void **state UNUSED)
 				     attrs[i].mtime_nsec);
 		tar_reader_free(reader);
 	}
+}
+
+/* The time of an entry whose header has these bytes for it. */
+static int64_t
+time_of(const uint8_t field[12], const char *pax)
+{
+	AUTO_BUF archive = BUF_INIT(MAX_ARCHIVE);
+	struct tar_reader *reader = tar_reader_new(NULL);
+	struct tar_event event;
+	struct err err = ERR_INIT;
+	const uint8_t *in;
+	size_t n, at;
+
+	if (pax)
+		tarball_pax(&archive, "mtime", pax);
+	at = archive.len;
+	tarball_file(&archive, "f", "");
+	memcpy(buf_bytes(&archive) + at + MTIME_AT, field, 12);
+	tarball_sum(buf_bytes(&archive) + at);
+	in = buf_bytes(&archive);
+	n = archive.len;
+	assert_int_equal(tar_read(reader, &in, &n, &event, &err), 1);
+	tar_reader_free(reader);
+	return event.entry.mtime_ns;
+}
+
+static void
+times_before_1970_are_read(void **state UNUSED)
+{
+	static const uint8_t one[12] = "00000000001", none[12],
+			     minus_one[12] = { [0 ... 11] = 0xff },
+			     minus_257[12] = { [0 ... 9] = 0xff, 0xfe, 0xff },
+			     before_all[12] = { 0xff, [1 ... 3] = 0xff, 0x80 },
+			     no_sign[12] = { 0xc0, 1 },
+			     too_long[12] = { 0xff, 0xfe };
+
+	assert_int_equal(time_of(one, NULL), 1000000000);
+	assert_int_equal(time_of(minus_one, NULL), -1000000000);
+	assert_int_equal(time_of(minus_257, NULL), -257000000000);
+	/* Those that no file system has are none. */
+	assert_int_equal(time_of(before_all, NULL), 0);
+	assert_int_equal(time_of(no_sign, NULL), 0);
+	assert_int_equal(time_of(too_long, NULL), 0);
+	assert_int_equal(time_of(none, "-1.5"), -1500000000);
+	assert_int_equal(time_of(none, "-0.25"), -250000000);
+	assert_int_equal(time_of(none, "-155000000"), -155000000000000000);
+	assert_int_equal(time_of(one, "-"), 1000000000);
+	assert_int_equal(time_of(one, "--1"), 1000000000);
+	assert_int_equal(time_of(one, "-9000000001"), 1000000000);
 }
 
 int
@@ -627,6 +685,7 @@ main(void)
 		cmocka_unit_test(what_is_written_is_read_again),
 		cmocka_unit_test(sizes_beyond_octal_are_written),
 		cmocka_unit_test(exact_times_are_read_again),
+		cmocka_unit_test(times_before_1970_are_read),
 	};
 
 	return RUN_TESTS(tests);

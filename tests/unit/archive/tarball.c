@@ -3,11 +3,15 @@
 /* Archives field by field; see tarball.h. */
 
 #include <assert.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "archive/tar.h"
+#include "archive/untar.h"
 #include "core/macros.h"
 #include "tests/unit/archive/tarball.h"
+#include "tests/unit/unit.h"
 
 #define BLOCK 512
 
@@ -97,4 +101,49 @@ tarball_end(struct buf *out)
 	static const uint8_t zero[2 * BLOCK];
 
 	assert(buf_add(out, zero, sizeof(zero)) == 0);
+}
+
+void
+tarball_read(const struct buf *archive, tarball_event_fn *on_event, void *owner)
+{
+	struct tar_reader *reader = tar_reader_new("/");
+	const uint8_t *in = buf_bytes(archive);
+	size_t n = archive->len;
+	struct tar_event event;
+	struct err err = ERR_INIT;
+
+	for (;;) {
+		assert_int_equal(tar_read(reader, &in, &n, &event, &err), 1);
+		if (event.kind == TAR_EVENT_END)
+			break;
+		on_event(&event, owner);
+	}
+	tar_reader_free(reader);
+}
+
+uint64_t
+tarball_unpack(const struct buf *archive, const char *dir)
+{
+	struct untar *untar = untar_new(open(dir, O_PATH | O_DIRECTORY), dir,
+					0);
+	const uint8_t *in = buf_bytes(archive);
+	size_t n = archive->len;
+	struct err err = ERR_INIT;
+	uint64_t n_files;
+
+	untar_keep(untar);
+	while (untar_step(untar, &in, &n, &err) > 0)
+		;
+	assert_int_equal(untar_finish(untar, &err), 0);
+	n_files = untar_n_files(untar);
+	untar_free(untar);
+	return n_files;
+}
+
+void
+tarball_count(const struct tar_event *event, void *owner)
+{
+	size_t *n = owner;
+
+	*n += event->kind == TAR_EVENT_ENTRY;
 }

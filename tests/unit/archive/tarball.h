@@ -4,12 +4,14 @@
 
 /*
  * Archives as a stranger would write them: field by field, without the care
- * that the product's own writer takes.
+ * that the product's own writer takes; and what is in one that must be whole.
  */
 
 #include <stddef.h>
 
 #include "core/buf.h"
+
+struct tar_event;
 
 /* Header fields; the rest is what most archives have there. */
 struct tarball_entry {
@@ -40,5 +42,16 @@ void tarball_end(struct buf *out);
 
 /* Make the header at `block' valid again after it was changed. */
 void tarball_sum(uint8_t *block);
+
+/* Read an archive that is whole: each event up to its end, which is none. */
+typedef void tarball_event_fn(const struct tar_event *event, void *owner);
+void tarball_read(const struct buf *archive, tarball_event_fn *on_event,
+		  void *owner);
+
+/* Unpack it, times and all; how many files there were. */
+uint64_t tarball_unpack(const struct buf *archive, const char *dir);
+
+/* A tarball_event_fn whose owner is a size_t: count the entries. */
+tarball_event_fn tarball_count;
 
 #endif

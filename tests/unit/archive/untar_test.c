@@ -3,7 +3,6 @@
 #include "archive/untar.h"
 #include "tests/unit/unit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -38,18 +37,6 @@ make_world(void **state)
 	buf_init(&w->archive, MAX_ARCHIVE);
 	*state = w;
 	return 0;
-}
-
-static size_t
-n_entries(const char *path)
-{
-	DIR *dir = opendir(path);
-	size_t n = 0;
-
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n - 2;
 }
 
 static void
@@ -87,7 +74,7 @@ end_world(void **state)
 	struct world *w = *state;
 
 	assert_content(w, "../secret", "secret");
-	assert_int_equal(n_entries(w->top), 2);
+	assert_int_equal(unit_n_entries(AT_FDCWD, w->top), 2);
 	buf_fini(&w->archive);
 	free(w->top);
 	free(w->root);
@@ -168,7 +155,7 @@ files_directories_and_links_are_made(void **state)
 	assert_content(w, "hard", "content of a");
 	assert_int_equal(mode_of(w, "d/a"), 0644);
 	assert_int_equal(mode_of(w, "d"), 0755);
-	assert_int_equal(n_entries(w->root), 3);
+	assert_int_equal(unit_n_entries(AT_FDCWD, w->root), 3);
 }
 
 static void
@@ -210,7 +197,7 @@ what_was_there_is_replaced(void **state)
 	unpack(w);
 	assert_content(w, "a", "new");
 	assert_content(w, "l", "a file by now");
-	assert_int_equal(n_entries(w->root), 3);
+	assert_int_equal(unit_n_entries(AT_FDCWD, w->root), 3);
 }
 
 static void
@@ -320,7 +307,8 @@ an_archive_cut_anywhere_leaves_no_half_file(void **state)
 	tarball_end(&w->archive);
 	for (size_t n = 1; n < w->archive.len; n += 97) {
 		(void)unpack_part(w, n, 0, &n_files, &err);
-		assert_int_equal(n_entries(w->root), (size_t)n_files);
+		assert_int_equal(unit_n_entries(AT_FDCWD, w->root),
+				 (size_t)n_files);
 		if (n_files > 0)
 			assert_content(w, "a", content);
 		if (n_files > 1)
@@ -427,7 +415,7 @@ what_is_refused_is_left_out_and_all_else_goes_on(void **state)
 	assert_content(w, "a", "a");
 	assert_content(w, "d/f", "f");
 	assert_false(exists(w, "unwanted"));
-	assert_int_equal(n_entries(w->root), 3);
+	assert_int_equal(unit_n_entries(AT_FDCWD, w->root), 3);
 }
 
 static void
@@ -442,7 +430,7 @@ a_spoilt_file_does_not_take_its_name(void **state)
 	assert_int_equal(tar_add_spoilt(&w->archive), 0);
 	tarball_end(&w->archive);
 	assert_told(w, "+a -b -c ");
-	assert_int_equal(n_entries(w->root), 1);
+	assert_int_equal(unit_n_entries(AT_FDCWD, w->root), 1);
 }
 
 #define WORLD_TEST(fn)                                                         \

@@ -79,6 +79,35 @@ an_answer_that_does_not_fit_is_not_written(void **state UNUSED)
 	assert_err(err, ERR_LIMIT, "too long");
 }
 
+static void
+a_refused_value_is_that_of_an_option(void **state UNUSED)
+{
+	static const struct option_name names[] = {
+		{ "grep", "--grep" },
+		{ "grep_re", "--grep-re" },
+	};
+	static const struct {
+		enum err_code code;
+		const char *said, *shown;
+	} rows[] = {
+		{ ERR_INVALID, "grep: no", "--grep: no" },
+		{ ERR_INVALID, "grep_re: no", "--grep-re: no" },
+		{ ERR_INVALID, "grep_re no", "grep_re no" },
+		{ ERR_INVALID, "not grep: no", "not grep: no" },
+		{ ERR_INVALID, "grep", "grep" },
+		{ ERR_NOT_FOUND, "grep: none", "grep: none" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct err err = ERR_INIT;
+
+		err_set(&err, rows[i].code, "%s", rows[i].said);
+		name_option(names, ARRAY_SIZE(names), &err);
+		assert_string_equal(err.msg, rows[i].shown);
+		assert_int_equal(err.code, rows[i].code);
+	}
+}
+
 int
 main(void)
 {
@@ -86,6 +115,7 @@ main(void)
 		cmocka_unit_test(json_is_for_programs),
 		cmocka_unit_test(a_wrong_line_has_two_statuses),
 		cmocka_unit_test(an_answer_that_does_not_fit_is_not_written),
+		cmocka_unit_test(a_refused_value_is_that_of_an_option),
 	};
 
 	return RUN_TESTS(tests);

@@ -3,7 +3,6 @@
 #include "core/fs.h"
 #include "tests/unit/unit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -39,19 +38,6 @@ static bool
 exists(int dir, const char *name)
 {
 	return faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-static size_t
-count_entries(const char *path)
-{
-	DIR *dir = opendir(path);
-	size_t n = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n - 2;
 }
 
 static void
@@ -131,7 +117,7 @@ file_is_replaced_at_once_and_private(void **state UNUSED)
 		assert_string_equal(buf_text(&got), text);
 	}
 	assert_int_equal(mode_of(dir, "f"), 0600);
-	assert_int_equal(count_entries(path), 1);
+	assert_int_equal(unit_n_entries(AT_FDCWD, path), 1);
 }
 
 /* A link is replaced, not followed; a failure leaves no debris. */
@@ -153,7 +139,7 @@ replacing_never_writes_elsewhere(void **state UNUSED)
 	assert_int_equal(fs_write_atomic(dir, "d", "x", 1, 0, &err), -1);
 	assert_err(err, ERR_SYSTEM, "rename d");
 	assert_int_equal(fs_write_atomic(dir, "no/f", "x", 1, 0, &err), -1);
-	assert_int_equal(count_entries(path), 3);
+	assert_int_equal(unit_n_entries(AT_FDCWD, path), 3);
 }
 
 static void
@@ -263,7 +249,7 @@ tree_is_removed_without_following_links(void **state UNUSED)
 	assert_int_equal(fs_remove_tree(dir, "link", &err), 0);
 	assert_true(exists(dir, "kept/f"));
 	assert_int_equal(fs_remove_tree(dir, "kept", &err), 0);
-	assert_int_equal(count_entries(path), 0);
+	assert_int_equal(unit_n_entries(AT_FDCWD, path), 0);
 }
 
 static bool
@@ -323,7 +309,7 @@ tree_is_removed_however_deep_it_is(void **state UNUSED)
 	if (fs_remove_tree(dir, "d", &err) < 0)
 		fail_msg("%s", err.msg);
 	assert_return_code(setrlimit(RLIMIT_NOFILE, &before), 0);
-	assert_int_equal(count_entries(path), 0);
+	assert_int_equal(unit_n_entries(AT_FDCWD, path), 0);
 }
 
 static void

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -250,6 +252,41 @@ what_is_not_an_address_is_refused(void **state UNUSED)
 }
 
 static void
+address_of_a_link_needs_its_interface(void **state UNUSED)
+{
+	const struct {
+		const char *host;
+		unsigned scope; /* UINT_MAX: it is none */
+	} rows[] = {
+		{ "fe80::1", 0 },
+		{ "fe80::1%lo", 1 },
+		{ "fe80::1%7", 7 },
+		{ "fe80::1%", UINT_MAX },
+		{ "fe80::1%0", UINT_MAX },
+		{ "fe80::1%4294967296", UINT_MAX },
+		{ "fe80::1%none", UINT_MAX },
+		{ "::1%lo", UINT_MAX },
+		{ "127.0.0.1%lo", UINT_MAX },
+		{ "%lo", UINT_MAX },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct sockaddr_storage addr = { 0 };
+		struct sockaddr_in6 v6;
+		socklen_t len = 0;
+		bool is_one = sock_address(rows[i].host, 22, &addr, &len);
+
+		assert_int_equal(is_one, rows[i].scope != UINT_MAX);
+		if (!is_one)
+			continue;
+		assert_int_equal(len, sizeof(v6));
+		memcpy(&v6, &addr, sizeof(v6));
+		assert_int_equal(v6.sin6_port, htons(22));
+		assert_int_equal(v6.sin6_scope_id, rows[i].scope);
+	}
+}
+
+static void
 pair(int ends[2])
 {
 	assert_return_code(
@@ -356,6 +393,7 @@ main(void)
 		cmocka_unit_test(tcp_listens_and_connects_on_numeric_addresses),
 		cmocka_unit_test(refused_tcp_connection_is_unreachable),
 		cmocka_unit_test(what_is_not_an_address_is_refused),
+		cmocka_unit_test(address_of_a_link_needs_its_interface),
 		cmocka_unit_test(descriptors_travel_with_their_message),
 		cmocka_unit_test(message_without_descriptors_brings_none),
 		cmocka_unit_test(too_many_descriptors_are_closed_and_refused),

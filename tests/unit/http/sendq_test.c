@@ -3,7 +3,6 @@
 #include "http/sendq.h"
 #include "tests/unit/unit.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -106,19 +105,6 @@ drain(struct line *l)
 	}
 }
 
-static size_t
-n_descriptors(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	size_t n = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
-
 static void
 assert_all_came(struct line *l)
 {
@@ -158,14 +144,14 @@ large_range_costs_one_descriptor_and_small_ones_none(void **state UNUSED)
 	size_t before;
 
 	line_init(&l);
-	before = n_descriptors();
+	before = unit_n_entries(AT_FDCWD, "/proc/self/fd");
 	for (int i = 0; i < 500; i++)
 		assert_int_equal(add_file(&l, 10, 1000), 0);
-	assert_int_equal(n_descriptors(), before);
+	assert_int_equal(unit_n_entries(AT_FDCWD, "/proc/self/fd"), before);
 	assert_int_equal(add_file(&l, 0, FILE_SIZE), 0);
-	assert_int_equal(n_descriptors(), before + 1);
+	assert_int_equal(unit_n_entries(AT_FDCWD, "/proc/self/fd"), before + 1);
 	assert_all_came(&l);
-	assert_int_equal(n_descriptors(), before);
+	assert_int_equal(unit_n_entries(AT_FDCWD, "/proc/self/fd"), before);
 	line_fini(&l);
 }
 

@@ -30,277 +30,16 @@
 #include "core/sock.h"
 #include "core/text.h"
 #include "link/transport.h"
-#include "machine/machine.h"
+#include "tests/unit/link/transport_rig.h"
 
-#define PATIENCE_MS 20000
 #define BIG (8u << 20)
 
 static const struct transport_place *place;
-
-struct rig {
-	uv_loop_t loop;
-	uv_timer_t patience;
-	bool is_late;
-	struct transport *t;
-	unsigned n_up, n_lost, n_down, n_pongs;
-	int n_forwarded;
-	struct err forward_err;
-	uint64_t pong_us;
-	struct err down;
-	unsigned n_ends; /* whose on_close has not come */
-};
-
-/* One channel and what it was told. */
-struct end {
-	struct rig *rig;
-	struct channel *ch;
-	struct buf out, err_out;
-	size_t n_bytes; /* counted only, if it keeps nothing */
-	bool keeps_nothing;
-	unsigned n_open, n_eof, n_exit, n_close, n_drain;
-	int code;
-	char signal[32];
-	struct err err;
-	bool has_err;
-	/* Done within on_data. */
-	bool pauses, closes;
-};
-
-/* --- the loop --------------------------------------------------------------
- */
-
-static void
-on_late(uv_timer_t *timer)
-{
-	container_of(timer, struct rig, patience)->is_late = true;
-}
-
-#define until(rig, condition)                                                  \
-	do {                                                                   \
-		uv_timer_start(&(rig)->patience, on_late, PATIENCE_MS, 0);     \
-		while (!(condition) && !(rig)->is_late)                        \
-			uv_run(&(rig)->loop, UV_RUN_ONCE);                     \
-		uv_timer_stop(&(rig)->patience);                               \
-		if (!(condition))                                              \
-			fail_msg("waited in vain for: %s", #condition);        \
-	} while (0)
-
-static void
-on_turn_over(uv_timer_t *timer)
-{
-}
-
-/* Let happen what can happen without us. */
-static void
-turn_idly(struct rig *rig)
-{
-	uv_timer_start(&rig->patience, on_turn_over, 100, 0);
-	while (uv_is_active((uv_handle_t *)&rig->patience))
-		uv_run(&rig->loop, UV_RUN_ONCE);
-}
-
-static void
-on_prompt(struct transport *t, const struct prompt *p, void *owner)
-{
-	t->ops->answer(t, NULL);
-}
-
-static void
-on_up(struct transport *t, void *owner)
-{
-	((struct rig *)owner)->n_up++;
-}
-
-static void
-on_lost(struct transport *t, void *owner)
-{
-	struct rig *rig = owner;
-
-	assert_int_equal(rig->n_lost++, 0);
-	assert_int_equal(rig->n_down, 0);
-}
-
-static void
-on_down(struct transport *t, const struct err *why, void *owner)
-{
-	struct rig *rig = owner;
-
-	rig->n_down++;
-	rig->down = *why;
-}
-
-static const struct transport_events transport_events = {
-	.on_prompt = on_prompt,
-	.on_up = on_up,
-	.on_lost = on_lost,
-	.on_down = on_down,
-};
-
-static void
-start(struct rig *rig)
-{
-	struct err err = ERR_INIT;
-	const struct transport_config config = {
-		.loop = &rig->loop,
-		.machine = place->machine,
-		.directory = place->directory,
-		.events = &transport_events,
-		.owner = rig,
-	};
-
-	*rig = (struct rig){ .down = ERR_INIT };
-	uv_loop_init(&rig->loop);
-	uv_timer_init(&rig->loop, &rig->patience);
-	rig->t = place->ops->new (&config, &err);
-	if (rig->t == NULL)
-		fail_msg("%s", err.msg);
-	assert_int_equal(rig->n_up + rig->n_down, 0);
-	until(rig, rig->n_up || rig->n_down);
-	if (rig->n_down)
-		fail_msg("%s", rig->down.msg);
-}
-
-static void
-stop(struct rig *rig)
-{
-	if (rig->t)
-		place->ops->free(rig->t);
-	uv_close((uv_handle_t *)&rig->patience, NULL);
-	uv_run(&rig->loop, UV_RUN_DEFAULT);
-	assert_int_equal(uv_loop_close(&rig->loop), 0);
-}
-
-/* --- channels --------------------------------------------------------------
- */
-
-static void
-on_open(struct channel *ch, void *owner)
-{
-	struct end *e = owner;
-
-	assert_int_equal(e->n_close, 0);
-	e->n_open++;
-}
-
-static void
-on_data(struct channel *ch, int fd, const void *bytes, size_t n, void *owner)
-{
-	struct end *e = owner;
-
-	assert_int_equal(e->n_open, 1);
-	assert_int_equal(e->n_eof + e->n_close, 0);
-	assert_true(n > 0);
-	e->n_bytes += n;
-	if (!e->keeps_nothing)
-		buf_add(fd == 2 ? &e->err_out : &e->out, bytes, n);
-	if (e->pauses)
-		ch->ops->pause(ch);
-	if (e->closes) {
-		ch->ops->close(ch);
-		e->ch = NULL;
-	}
-}
-
-static void
-on_eof(struct channel *ch, void *owner)
-{
-	((struct end *)owner)->n_eof++;
-}
-
-static void
-on_drain(struct channel *ch, void *owner)
-{
-	((struct end *)owner)->n_drain++;
-}
-
-static void
-on_exit_(struct channel *ch, int code, const char *signal, void *owner)
-{
-	struct end *e = owner;
-
-	e->n_exit++;
-	e->code = code;
-	if (signal)
-		snprintf(e->signal, sizeof(e->signal), "%s", signal);
-}
-
-static void
-on_close(struct channel *ch, const struct err *err, void *owner)
-{
-	struct end *e = owner;
-
-	assert_int_equal(e->n_close++, 0);
-	assert_int_equal(e->rig->n_down, 0);
-	e->rig->n_ends--;
-	e->ch = NULL;
-	e->has_err = err != NULL;
-	if (err)
-		e->err = *err;
-}
-
-static const struct channel_events channel_events = {
-	.on_open = on_open,
-	.on_data = on_data,
-	.on_eof = on_eof,
-	.on_drain = on_drain,
-	.on_exit = on_exit_,
-	.on_close = on_close,
-};
-
-/* Opened, and still paused. */
-static void
-open_paused(struct rig *rig, struct end *e, const struct channel_spec *spec)
-{
-	struct err err = ERR_INIT;
-
-	*e = (struct end){ .rig = rig };
-	buf_init(&e->out, SIZE_MAX - 1);
-	buf_init(&e->err_out, SIZE_MAX - 1);
-	e->ch = rig->t->ops->open(rig->t, spec, &channel_events, e, &err);
-	if (e->ch == NULL)
-		fail_msg("%s", err.msg);
-	rig->n_ends++;
-	assert_int_equal(e->n_open + e->n_close, 0);
-}
-
-static void
-open_end(struct rig *rig, struct end *e, const struct channel_spec *spec)
-{
-	open_paused(rig, e, spec);
-	e->ch->ops->resume(e->ch);
-}
-
-static void
-run_command(struct rig *rig, struct end *e, const char *command)
-{
-	open_end(
-	    rig, e,
-	    &(struct channel_spec){ .kind = CHANNEL_COMMAND, .what = command });
-}
-
-static void
-end_fini(struct end *e)
-{
-	buf_fini(&e->out);
-	buf_fini(&e->err_out);
-}
 
 static bool
 has(const struct buf *buf, const char *part)
 {
 	return strstr(buf_text(buf), part) != NULL;
-}
-
-/* Closed in order; after an exit with `code'. */
-static void
-assert_exited(const struct end *e, int code)
-{
-	if (e->has_err)
-		fail_msg("%s", e->err.msg);
-	assert_int_equal(e->n_open, 1);
-	assert_int_equal(e->n_exit, 1);
-	assert_int_equal(e->code, code);
-	assert_string_equal(e->signal, "");
 }
 
 /* --- commands --------------------------------------------------------------
@@ -312,14 +51,14 @@ a_command_gives_both_streams_and_its_code(void **state)
 	struct rig rig;
 	struct end e;
 
-	start(&rig);
-	run_command(&rig, &e, "echo out; echo err >&2; exit 7");
+	rig_start(&rig, place);
+	end_run(&rig, &e, "echo out; echo err >&2; exit 7");
 	until(&rig, e.n_close);
-	assert_exited(&e, 7);
+	end_assert_exited(&e, 7);
 	assert_string_equal(buf_text(&e.out), "out\n");
 	assert_string_equal(buf_text(&e.err_out), "err\n");
 	end_fini(&e);
-	stop(&rig);
+	rig_stop(&rig);
 }
 
 static void
@@ -328,12 +67,12 @@ a_command_that_is_not_there_exits_with_127(void **state)
 	struct rig rig;
 	struct end e;
 
-	start(&rig);
-	run_command(&rig, &e, "berth-no-such-command");
+	rig_start(&rig, place);
+	end_run(&rig, &e, "berth-no-such-command");
 	until(&rig, e.n_close);
-	assert_exited(&e, 127);
+	end_assert_exited(&e, 127);
 	end_fini(&e);
-	stop(&rig);
+	rig_stop(&rig);
 }
 
 static void
@@ -342,13 +81,13 @@ a_signal_that_ends_a_command_is_named(void **state)
 	struct rig rig;
 	struct end e;
 
-	start(&rig);
-	run_command(&rig, &e, "kill -KILL $$");
+	rig_start(&rig, place);
+	end_run(&rig, &e, "kill -KILL $$");
 	until(&rig, e.n_close);
 	assert_int_equal(e.n_exit, 1);
 	assert_string_equal(e.signal, "KILL");
 	end_fini(&e);
-	stop(&rig);
+	rig_stop(&rig);
 }
 
 static void
@@ -357,18 +96,18 @@ input_is_read_and_ends(void **state)
 	struct rig rig;
 	struct end e;
 
-	start(&rig);
-	run_command(&rig, &e, "read a; cat; echo \"[$a]\"");
+	rig_start(&rig, place);
+	end_run(&rig, &e, "read a; cat; echo \"[$a]\"");
 	/* Before it is open, too. */
 	e.ch->ops->write(e.ch, "first\n", 6);
 	until(&rig, e.n_open);
 	e.ch->ops->write(e.ch, "rest", 4);
 	e.ch->ops->write_end(e.ch);
 	until(&rig, e.n_close);
-	assert_exited(&e, 0);
+	end_assert_exited(&e, 0);
 	assert_string_equal(buf_text(&e.out), "rest[first]\n");
 	end_fini(&e);
-	stop(&rig);
+	rig_stop(&rig);
 }
 
 static void
@@ -377,16 +116,16 @@ a_signal_reaches_a_command(void **state)
 	struct rig rig;
 	struct end e;
 
-	start(&rig);
-	run_command(&rig, &e,
-		    "trap 'kill $!; exit 9' INT; tail -f /dev/null & "
-		    "echo ready; while :; do wait; done");
+	rig_start(&rig, place);
+	end_run(&rig, &e,
+		"trap 'kill $!; exit 9' INT; tail -f /dev/null & "
+		"echo ready; while :; do wait; done");
 	until(&rig, has(&e.out, "ready"));
 	e.ch->ops->signal(e.ch, "INT");
 	until(&rig, e.n_close);
-	assert_exited(&e, 9);
+	end_assert_exited(&e, 9);
 	end_fini(&e);
-	stop(&rig);
+	rig_stop(&rig);
 }
 
 /* --- much ------------------------------------------------------------------
@@ -412,8 +151,8 @@ much_goes_both_ways_in_order(void **state)
 	size_t sent = 0, part;
 	bool is_full = false;
 
-	start(&rig);
-	run_command(&rig, &e, "cat");
+	rig_start(&rig, place);
+	end_run(&rig, &e, "cat");
 	while (sent < BIG) {
 		unsigned drains = e.n_drain;
 
@@ -425,12 +164,12 @@ much_goes_both_ways_in_order(void **state)
 	}
 	e.ch->ops->write_end(e.ch);
 	until(&rig, e.n_close);
-	assert_exited(&e, 0);
+	end_assert_exited(&e, 0);
 	assert_int_equal(e.out.len, BIG);
 	assert_memory_equal(buf_bytes(&e.out), bytes, BIG);
 	assert_true(e.n_drain > 0);
 	end_fini(&e);
-	stop(&rig);
+	rig_stop(&rig);
 }
 
 static void
@@ -443,21 +182,21 @@ a_paused_channel_gets_nothing_and_slows_the_other_side(void **state)
 	struct end e;
 
 	(void)unlink(mark);
-	start(&rig);
-	open_paused(
+	rig_start(&rig, place);
+	end_open_paused(
 	    &rig, &e,
 	    &(struct channel_spec){ .kind = CHANNEL_COMMAND, .what = command });
 	e.keeps_nothing = true;
 	until(&rig, e.n_open);
-	turn_idly(&rig);
+	rig_turn_idly(&rig);
 	assert_int_equal(e.n_bytes + e.n_eof + e.n_exit, 0);
 	assert_int_not_equal(access(mark, F_OK), 0);
 	e.ch->ops->resume(e.ch);
 	until(&rig, e.n_close);
-	assert_exited(&e, 0);
+	end_assert_exited(&e, 0);
 	assert_int_equal(e.n_bytes, 60000000);
 	end_fini(&e);
-	stop(&rig);
+	rig_stop(&rig);
 }
 
 static void
@@ -466,8 +205,8 @@ a_pause_within_data_holds_at_once(void **state)
 	struct rig rig;
 	struct end e;
 
-	start(&rig);
-	run_command(&rig, &e, "head -c 3000000 /dev/zero");
+	rig_start(&rig, place);
+	end_run(&rig, &e, "head -c 3000000 /dev/zero");
 	e.pauses = e.keeps_nothing = true;
 	for (size_t before = 0; e.n_bytes < 3000000; before = e.n_bytes) {
 		until(&rig, e.n_bytes > before);
@@ -478,10 +217,10 @@ a_pause_within_data_holds_at_once(void **state)
 	}
 	e.pauses = false;
 	until(&rig, e.n_close);
-	assert_exited(&e, 0);
+	end_assert_exited(&e, 0);
 	assert_int_equal(e.n_bytes, 3000000);
 	end_fini(&e);
-	stop(&rig);
+	rig_stop(&rig);
 }
 
 static void
@@ -499,14 +238,14 @@ a_writer_is_stopped_until_the_command_reads(void **state)
 
 	(void)unlink(gate);
 	assert_int_equal(mkfifo(gate, 0600), 0);
-	start(&rig);
-	run_command(&rig, &e, command);
+	rig_start(&rig, place);
+	end_run(&rig, &e, command);
 	until(&rig, e.n_open);
 	for (bool is_full = false; sent < 100u << 20 && !is_full;) {
 		is_full = e.ch->ops->write(e.ch, bytes, sizeof(bytes));
 		sent += sizeof(bytes);
 		if (is_full)
-			turn_idly(&rig);
+			rig_turn_idly(&rig);
 		/* It was full for a moment only. */
 		if (is_full && e.n_drain > 0) {
 			e.n_drain = 0;
@@ -522,7 +261,7 @@ a_writer_is_stopped_until_the_command_reads(void **state)
 	snprintf(text, sizeof(text), "%zu", sent);
 	assert_true(has(&e.out, text));
 	end_fini(&e);
-	stop(&rig);
+	rig_stop(&rig);
 }
 
 /* --- terminals and subsystems ----------------------------------------------
@@ -534,8 +273,8 @@ a_terminal_has_a_size_that_changes(void **state)
 	struct rig rig;
 	struct end e;
 
-	start(&rig);
-	open_end(&rig, &e,
+	rig_start(&rig, place);
+	end_open(&rig, &e,
 		 &(struct channel_spec){
 		     .kind = CHANNEL_COMMAND,
 		     .what = "tty -s && echo \"$TERM\"; stty size; "
@@ -553,7 +292,7 @@ a_terminal_has_a_size_that_changes(void **state)
 	assert_true(has(&e.out, "50 132"));
 	assert_int_equal(e.code, 5);
 	end_fini(&e);
-	stop(&rig);
+	rig_stop(&rig);
 }
 
 static void
@@ -563,8 +302,8 @@ a_subsystem_answers(void **state)
 	struct rig rig;
 	struct end e;
 
-	start(&rig);
-	open_end(&rig, &e,
+	rig_start(&rig, place);
+	end_open(&rig, &e,
 		 &(struct channel_spec){ .kind = CHANNEL_SUBSYSTEM,
 					 .what = "sftp" });
 	e.ch->ops->write(e.ch, hello, sizeof(hello) - 1);
@@ -573,7 +312,7 @@ a_subsystem_answers(void **state)
 	e.ch->ops->write_end(e.ch);
 	until(&rig, e.n_close);
 	end_fini(&e);
-	stop(&rig);
+	rig_stop(&rig);
 }
 
 /* --- streams ---------------------------------------------------------------
@@ -642,7 +381,7 @@ check_echo(struct rig *rig, const struct channel_spec *spec)
 {
 	struct end e;
 
-	open_end(rig, &e, spec);
+	end_open(rig, &e, spec);
 	e.ch->ops->write(e.ch, "hello ", 6);
 	until(rig, e.out.len == 6);
 	assert_int_equal(e.n_eof, 0);
@@ -663,10 +402,10 @@ a_unix_socket_is_a_stream_with_two_ends(void **state)
 	pid_t pid = serve_echo(sock_listen_unix(path, &err));
 	struct rig rig;
 
-	start(&rig);
+	rig_start(&rig, place);
 	check_echo(
 	    &rig, &(struct channel_spec){ .kind = CHANNEL_UNIX, .what = path });
-	stop(&rig);
+	rig_stop(&rig);
 	end_echo(pid);
 }
 
@@ -682,12 +421,12 @@ a_port_is_a_stream_with_two_ends(void **state)
 
 	getsockname(fd, (struct sockaddr *)&addr, &size);
 	pid = serve_echo(fd);
-	start(&rig);
+	rig_start(&rig, place);
 	check_echo(&rig,
 		   &(struct channel_spec){ .kind = CHANNEL_TCP,
 					   .what = "127.0.0.1",
 					   .port = ntohs(addr.sin_port) });
-	stop(&rig);
+	rig_stop(&rig);
 	end_echo(pid);
 }
 
@@ -698,10 +437,10 @@ what_is_not_there_is_refused(void **state)
 	struct rig rig;
 	struct end e, f;
 
-	start(&rig);
-	open_end(&rig, &e,
+	rig_start(&rig, place);
+	end_open(&rig, &e,
 		 &(struct channel_spec){ .kind = CHANNEL_UNIX, .what = path });
-	open_end(&rig, &f,
+	end_open(&rig, &f,
 		 &(struct channel_spec){
 		     .kind = CHANNEL_TCP, .what = "127.0.0.1", .port = 1 });
 	until(&rig, e.n_close && f.n_close);
@@ -710,12 +449,12 @@ what_is_not_there_is_refused(void **state)
 	assert_err(f.err, ERR_DENIED, "");
 	/* The others are not touched. */
 	end_fini(&e);
-	run_command(&rig, &e, "true");
+	end_run(&rig, &e, "true");
 	until(&rig, e.n_close);
-	assert_exited(&e, 0);
+	end_assert_exited(&e, 0);
 	end_fini(&e);
 	end_fini(&f);
-	stop(&rig);
+	rig_stop(&rig);
 }
 
 /* --- many ------------------------------------------------------------------
@@ -731,21 +470,21 @@ many_commands_run_at_once(void **state)
 	struct rig rig;
 	char text[64];
 
-	start(&rig);
+	rig_start(&rig, place);
 	for (int i = 0; i < MANY_COMMANDS; i++) {
 		snprintf(text, sizeof(text), "read a; echo ${a}%d; exit %d", i,
 			 i);
-		run_command(&rig, &ends[i], text);
+		end_run(&rig, &ends[i], text);
 		ends[i].ch->ops->write(ends[i].ch, "x\n", 2);
 	}
 	until(&rig, rig.n_ends == 0);
 	for (int i = 0; i < MANY_COMMANDS; i++) {
 		snprintf(text, sizeof(text), "x%d\n", i);
-		assert_exited(&ends[i], i);
+		end_assert_exited(&ends[i], i);
 		assert_string_equal(buf_text(&ends[i].out), text);
 		end_fini(&ends[i]);
 	}
-	stop(&rig);
+	rig_stop(&rig);
 }
 
 static bool
@@ -768,9 +507,9 @@ many_streams_are_open_at_once(void **state)
 	struct rig rig;
 	char text[16];
 
-	start(&rig);
+	rig_start(&rig, place);
 	for (int i = 0; i < MANY_STREAMS; i++)
-		open_end(&rig, &ends[i],
+		end_open(&rig, &ends[i],
 			 &(struct channel_spec){ .kind = CHANNEL_UNIX,
 						 .what = path });
 	until(&rig, all_open(ends));
@@ -785,7 +524,7 @@ many_streams_are_open_at_once(void **state)
 		assert_string_equal(buf_text(&ends[i].out), text);
 		end_fini(&ends[i]);
 	}
-	stop(&rig);
+	rig_stop(&rig);
 	end_echo(pid);
 }
 
@@ -798,22 +537,22 @@ closing_in_the_middle_is_the_end_of_callbacks(void **state)
 	struct rig rig;
 	struct end loud, early, after;
 
-	start(&rig);
-	run_command(&rig, &loud, "exec cat /dev/zero");
+	rig_start(&rig, place);
+	end_run(&rig, &loud, "exec cat /dev/zero");
 	loud.closes = loud.keeps_nothing = true;
-	run_command(&rig, &early, "echo early");
+	end_run(&rig, &early, "echo early");
 	early.ch->ops->close(early.ch);
 	until(&rig, loud.ch == NULL);
-	run_command(&rig, &after, "echo after");
+	end_run(&rig, &after, "echo after");
 	until(&rig, after.n_close);
-	assert_exited(&after, 0);
+	end_assert_exited(&after, 0);
 	assert_string_equal(buf_text(&after.out), "after\n");
 	assert_int_equal(loud.n_close + early.n_open + early.n_close, 0);
 	assert_true(loud.n_bytes <= 65536);
 	end_fini(&loud);
 	end_fini(&early);
 	end_fini(&after);
-	stop(&rig);
+	rig_stop(&rig);
 }
 
 static void
@@ -822,11 +561,11 @@ freeing_is_silent(void **state)
 	struct rig rig;
 	struct end e, early;
 
-	start(&rig);
-	run_command(&rig, &e, "echo ready; exec tail -f /dev/null");
+	rig_start(&rig, place);
+	end_run(&rig, &e, "echo ready; exec tail -f /dev/null");
 	until(&rig, has(&e.out, "ready"));
-	run_command(&rig, &early, "echo early");
-	stop(&rig);
+	end_run(&rig, &early, "echo early");
+	rig_stop(&rig);
 	assert_int_equal(rig.n_down, 0);
 	assert_int_equal(e.n_close + early.n_open + early.n_close, 0);
 	end_fini(&e);
@@ -836,21 +575,10 @@ freeing_is_silent(void **state)
 static void
 freeing_before_it_is_up_is_silent(void **state)
 {
-	struct err err = ERR_INIT;
-	struct rig rig = { .down = ERR_INIT };
-	const struct transport_config config = {
-		.loop = &rig.loop,
-		.machine = place->machine,
-		.directory = place->directory,
-		.events = &transport_events,
-		.owner = &rig,
-	};
+	struct rig rig;
 
-	uv_loop_init(&rig.loop);
-	uv_timer_init(&rig.loop, &rig.patience);
-	rig.t = place->ops->new (&config, &err);
-	assert_non_null(rig.t);
-	stop(&rig);
+	rig_make(&rig, place);
+	rig_stop(&rig);
 	assert_int_equal(rig.n_up + rig.n_down, 0);
 }
 
@@ -860,9 +588,9 @@ going_down_closes_the_channels_first(void **state)
 	struct rig rig;
 	struct end e, f;
 
-	start(&rig);
-	run_command(&rig, &e, "echo ready; exec tail -f /dev/null");
-	run_command(&rig, &f, "echo ready; exec tail -f /dev/null");
+	rig_start(&rig, place);
+	end_run(&rig, &e, "echo ready; exec tail -f /dev/null");
+	end_run(&rig, &f, "echo ready; exec tail -f /dev/null");
 	until(&rig, has(&e.out, "ready") && has(&f.out, "ready"));
 	place->cut();
 	until(&rig, rig.n_down);
@@ -875,7 +603,7 @@ going_down_closes_the_channels_first(void **state)
 	assert_int_equal(e.n_exit, 0);
 	end_fini(&e);
 	end_fini(&f);
-	stop(&rig);
+	rig_stop(&rig);
 }
 
 static void
@@ -893,10 +621,10 @@ a_sign_of_life_has_a_time(void **state)
 	struct rig rig;
 	struct end e;
 
-	start(&rig);
+	rig_start(&rig, place);
 	rig.t->ops->ping(rig.t, on_pong);
 	until(&rig, rig.n_pongs == 1);
-	run_command(&rig, &e, "echo ready; cat");
+	end_run(&rig, &e, "echo ready; cat");
 	until(&rig, e.n_open);
 	rig.t->ops->ping(rig.t, on_pong);
 	until(&rig, rig.n_pongs == 2);
@@ -906,7 +634,7 @@ a_sign_of_life_has_a_time(void **state)
 	e.ch->ops->close(e.ch);
 	until(&rig, rig.n_pongs == 3);
 	end_fini(&e);
-	stop(&rig);
+	rig_stop(&rig);
 }
 
 /* --- past us ---------------------------------------------------------------
@@ -957,11 +685,11 @@ a_socket_here_leads_past_us(void **state)
 	pid_t pid = serve_echo(sock_listen_unix(path, &err));
 	struct rig rig;
 
-	start(&rig);
+	rig_start(&rig, place);
 	forward(&rig, past, path);
 	assert_int_equal(rig.forward_err.code, ERR_NONE);
 	check_past(past);
-	stop(&rig);
+	rig_stop(&rig);
 	assert_int_equal(sock_connect_unix(past, &err), -1);
 	end_echo(pid);
 	(void)unlink(past);
@@ -976,7 +704,7 @@ a_name_that_is_taken_is_not_forwarded(void **state)
 	struct rig rig;
 
 	assert_true(fd >= 0);
-	start(&rig);
+	rig_start(&rig, place);
 	forward(&rig, taken, "/nowhere");
 	assert_err(rig.forward_err, ERR_DENIED, "");
 	(void)unlink(taken);
@@ -984,7 +712,7 @@ a_name_that_is_taken_is_not_forwarded(void **state)
 	assert_int_equal(
 	    rig.t->ops->forward(rig.t, taken, "/nowhere", on_forwarded, &err),
 	    0);
-	stop(&rig);
+	rig_stop(&rig);
 	assert_int_equal(rig.n_forwarded, 1);
 	(void)unlink(taken);
 }

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "core/fs.h"
 #include "core/path.h"
@@ -51,6 +52,8 @@ answer_of_ssh_is_understood(void **state UNUSED)
 				   "identitiesonly yes\n"
 				   "stricthostkeychecking true\n"
 				   "hostkeyalias name\n"
+				   "addressfamily inet6\n"
+				   "bindaddress ::1\nbindinterface none\n"
 				   "userknownhostsfile ~/.ssh/k /k2\n";
 	AUTO_RESOLVED r = { .hostname = NULL };
 	struct err err = ERR_INIT;
@@ -62,6 +65,9 @@ answer_of_ssh_is_understood(void **state UNUSED)
 	assert_true(r.has_no_agent && r.identities_only && r.is_strict);
 	assert_null(r.identity_agent);
 	assert_string_equal(r.host_key_alias, "name");
+	assert_int_equal(r.address_family, AF_INET6);
+	assert_string_equal(r.bind_address, "::1");
+	assert_null(r.bind_interface);
 	assert_int_equal(strv_len(r.known_hosts), 2);
 	assert_string_equal(r.known_hosts[1], "/k2");
 	resolved_fini(&r);

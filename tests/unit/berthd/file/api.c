@@ -5,9 +5,11 @@
 #include "tests/unit/berthd/file/api.h"
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "core/fs.h"
 #include "core/mem.h"
 #include "core/path.h"
 #include "core/strv.h"
@@ -220,4 +222,14 @@ char *
 api_path(const struct api *api, const char *name)
 {
 	return path_join(api->root, name);
+}
+
+void
+api_put_file(const struct api *api, const char *name, const void *bytes,
+	     size_t n)
+{
+	AUTO_FREE char *path = api_path(api, name);
+	struct err err = ERR_INIT;
+
+	assert_int_equal(fs_write_atomic(AT_FDCWD, path, bytes, n, 0, &err), 0);
 }

@@ -53,4 +53,8 @@ void api_assert_error(const struct api *api, unsigned status,
 /* "<root>/name"; the caller frees. */
 char *api_path(const struct api *api, const char *name);
 
+/* Have such a file there. */
+void api_put_file(const struct api *api, const char *name, const void *bytes,
+		  size_t n);
+
 #endif

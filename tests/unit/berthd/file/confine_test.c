@@ -13,61 +13,20 @@
 #include "core/path.h"
 #include "core/strv.h"
 #include "berthd/file/policy.h"
+#include "tests/unit/archive/maze.h"
 
-/*
- * In a fresh directory:
- *
- *	root/dir/file	root/dir/sub/	root/other/file
- *	root/in -> dir	root/abs -> <root>/other
- *	root/out -> ../outside	root/dir/up -> ../../outside
- *	root/loop -> loop	root/gone -> nothing
- *	outside/file	second/file
- */
 struct world {
-	char *top, *root, *second;
+	struct maze maze;
 	struct file_policy policy;
 };
-
-static void
-put(const char *dir, const char *name, const char *target)
-{
-	AUTO_FREE char *path = path_join(dir, name);
-
-	if (target)
-		assert_int_equal(symlink(target, path), 0);
-	else if (path_base(path)[0] == 'f')
-		close(open(path, O_CREAT | O_WRONLY, 0600));
-	else
-		assert_int_equal(mkdir(path, 0700), 0);
-}
 
 static int
 make_world(void **state)
 {
 	struct world *w = xcalloc(1, sizeof(*w));
-	AUTO_FREE char *other = NULL;
 
-	w->top = xstrdup(unit_temp_dir());
-	w->root = path_join(w->top, "root");
-	w->second = path_join(w->top, "second");
-	other = path_join(w->root, "other");
-	put(w->top, "root", NULL);
-	put(w->top, "second", NULL);
-	put(w->top, "outside", NULL);
-	put(w->top, "outside/file", NULL);
-	put(w->second, "file", NULL);
-	put(w->root, "dir", NULL);
-	put(w->root, "dir/sub", NULL);
-	put(w->root, "dir/file", NULL);
-	put(w->root, "other", NULL);
-	put(w->root, "other/file", NULL);
-	put(w->root, "in", "dir");
-	put(w->root, "abs", other);
-	put(w->root, "out", "../outside");
-	put(w->root, "dir/up", "../../outside");
-	put(w->root, "loop", "loop");
-	put(w->root, "gone", "nothing");
-	strv_add(&w->policy.roots, w->root);
+	maze_init(&w->maze);
+	strv_add(&w->policy.roots, w->maze.root);
 	*state = w;
 	return 0;
 }
@@ -78,9 +37,7 @@ end_world(void **state)
 	struct world *w = *state;
 
 	file_policy_fini(&w->policy);
-	free(w->top);
-	free(w->root);
-	free(w->second);
+	maze_fini(&w->maze);
 	free(w);
 	return 0;
 }
@@ -89,7 +46,7 @@ end_world(void **state)
 static void
 assert_open(struct world *w, const char *name, enum err_code code)
 {
-	AUTO_FREE char *path = xasprintf("%s/%s", w->root, name);
+	AUTO_FREE char *path = xasprintf("%s/%s", w->maze.root, name);
 	struct err err = ERR_INIT;
 	AUTO_CLOSE int fd = confine_open(&w->policy, path, O_RDONLY, &err);
 
@@ -135,7 +92,7 @@ static void
 a_name_that_begins_like_the_root_is_not_in_it(void **state)
 {
 	struct world *w = *state;
-	AUTO_FREE char *path = xasprintf("%s-too", w->root);
+	AUTO_FREE char *path = xasprintf("%s-too", w->maze.root);
 	struct err err = ERR_INIT;
 
 	assert_int_equal(mkdir(path, 0700), 0);
@@ -171,9 +128,9 @@ a_link_may_lead_from_one_root_to_another(void **state)
 {
 	struct world *w = *state;
 
-	put(w->root, "second", "../second");
+	maze_put(w->maze.root, "second", "../second");
 	assert_open(w, "second/file", ERR_DENIED);
-	strv_add(&w->policy.roots, w->second);
+	strv_add(&w->policy.roots, w->maze.second);
 	assert_open(w, "second/file", ERR_NONE);
 }
 
@@ -181,7 +138,7 @@ static void
 a_root_may_be_a_link_itself(void **state)
 {
 	struct world *w = *state;
-	AUTO_FREE char *link = path_join(w->top, "link");
+	AUTO_FREE char *link = path_join(w->maze.top, "link");
 	AUTO_FREE char *path = path_join(link, "dir/file");
 	struct err err = ERR_INIT;
 	AUTO_CLOSE int fd = -1;
@@ -207,7 +164,7 @@ the_part_that_exists_is_found(void **state)
 	struct world *w = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		AUTO_FREE char *path = path_join(w->root, cases[i].path);
+		AUTO_FREE char *path = path_join(w->maze.root, cases[i].path);
 		AUTO_FREE char *missing = NULL;
 		struct err err = ERR_INIT;
 		AUTO_CLOSE int fd = confine_existing(&w->policy, path, &missing,
@@ -222,7 +179,7 @@ static void
 missing_parts_below_a_link_to_outside_are_denied(void **state)
 {
 	struct world *w = *state;
-	AUTO_FREE char *path = path_join(w->root, "out/a/b");
+	AUTO_FREE char *path = path_join(w->maze.root, "out/a/b");
 	AUTO_FREE char *missing = NULL;
 	struct err err = ERR_INIT;
 
@@ -240,7 +197,7 @@ a_path_that_no_file_can_have_is_invalid(void **state)
 	AUTO_FREE char *missing = NULL;
 	struct err err = ERR_INIT;
 
-	buf_adds(&path, w->root);
+	buf_adds(&path, w->maze.root);
 	while (path.len < 4096)
 		buf_adds(&path, "/component");
 	assert_int_equal(

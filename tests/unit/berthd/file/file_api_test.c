@@ -3,7 +3,6 @@
 #include "berthd/file/file_api.h"
 #include "tests/unit/unit.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -16,27 +15,6 @@
 #include "tests/unit/berthd/file/api.h"
 
 #define BIG (9u << 20)
-
-static size_t
-n_entries(const char *path)
-{
-	DIR *dir = opendir(path);
-	size_t n = 0;
-
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n - 2;
-}
-
-static void
-put_file(const struct api *api, const char *name, const void *bytes, size_t n)
-{
-	AUTO_FREE char *path = api_path(api, name);
-	struct err err = ERR_INIT;
-
-	assert_int_equal(fs_write_atomic(AT_FDCWD, path, bytes, n, 0, &err), 0);
-}
 
 static void
 assert_file(const struct api *api, const char *name, const void *bytes,
@@ -126,7 +104,7 @@ a_file_is_read(void **state)
 	    "\n",
 	    path);
 
-	put_file(api, "file", "hello", 5);
+	api_put_file(api, "file", "hello", 5);
 	assert_int_equal(read_file(api, "file"), 200);
 	assert_string_equal(buf_text(&api->body), expected);
 }
@@ -144,7 +122,7 @@ files_of_any_size_are_read_whole(void **state)
 		AUTO_BUF content = BUF_INIT(64u << 20);
 		const char *text;
 
-		put_file(api, "file", bytes, sizes[i]);
+		api_put_file(api, "file", bytes, sizes[i]);
 		assert_int_equal(read_file(api, "file"), 200);
 		value = api_json(api);
 		text = json_get_text(value, "content", NULL);
@@ -183,7 +161,7 @@ what_cannot_be_read_is_told_as_codexd_does(void **state)
 	assert_int_equal(mkfifo(fifo, 0600), 0);
 	read_file(api, "fifo");
 	api_assert_error(api, 400, "path is not a file");
-	put_file(api, "big", "12345678", 8);
+	api_put_file(api, "big", "12345678", 8);
 	api->policy.max_file_size = 7;
 	read_file(api, "big");
 	api_assert_error(api, 413, "file too large");
@@ -229,7 +207,7 @@ members_may_come_in_any_order(void **state)
 			assert_file(api, name, bytes, sizes[j]);
 		}
 	}
-	assert_int_equal(n_entries(api->root), 1);
+	assert_int_equal(unit_n_entries(AT_FDCWD, api->root), 1);
 }
 
 static void
@@ -260,7 +238,7 @@ a_missing_directory_is_made_only_when_asked(void **state)
 	write_file(api, "pc", "a/b/file", "x", 1);
 	api_assert_error(api, 404,
 			 "failed to create temp file: no such directory");
-	assert_int_equal(n_entries(api->root), 0);
+	assert_int_equal(unit_n_entries(AT_FDCWD, api->root), 0);
 	assert_int_equal(write_file(api, "pcd", "a/b/file", "x", 1), 200);
 	assert_file(api, "a/b/file", "x", 1);
 }
@@ -293,7 +271,7 @@ what_cannot_be_written_is_told_as_codexd_does(void **state)
 	api->policy.max_file_size = 4;
 	write_file(api, "pc", "x", "12345", 5);
 	api_assert_error(api, 413, "file too large");
-	assert_int_equal(n_entries(api->root), 0);
+	assert_int_equal(unit_n_entries(AT_FDCWD, api->root), 0);
 }
 
 static void
@@ -308,7 +286,7 @@ a_refusal_comes_before_the_body_ends(void **state)
 	api_post_slowly(api, "/v1/file/write", buf_bytes(&body), body.len,
 			100000);
 	api_assert_error(api, 413, "file too large");
-	assert_int_equal(n_entries(api->root), 0);
+	assert_int_equal(unit_n_entries(AT_FDCWD, api->root), 0);
 }
 
 static void
@@ -321,7 +299,7 @@ nothing_is_written_when_the_client_goes_away(void **state)
 	write_body(&body, api, "pcmd", "a/file", bytes, 300000);
 	for (size_t n = 0; n < body.len; n += 39119) {
 		api_post_cut(api, "/v1/file/write", buf_bytes(&body), n);
-		assert_int_equal(n_entries(api->root), 0);
+		assert_int_equal(unit_n_entries(AT_FDCWD, api->root), 0);
 	}
 }
 
@@ -332,7 +310,7 @@ a_reader_that_goes_away_is_forgotten(void **state)
 	AUTO_FREE uint8_t *bytes = noise(BIG);
 	AUTO_FREE char *body = xasprintf("{\"path\":\"%s/file\"}", api->root);
 
-	put_file(api, "file", bytes, BIG);
+	api_put_file(api, "file", bytes, BIG);
 	api_post_cut(api, "/v1/file/read", body, strlen(body));
 	assert_int_equal(read_file(api, "file"), 200);
 }
@@ -357,11 +335,11 @@ a_link_out_of_the_root_is_neither_read_nor_written(void **state)
 	api_assert_error(api, 403, "path not allowed");
 	write_file(api, "pcd", "dir/a/b", "x", 1);
 	api_assert_error(api, 403, "path not allowed");
-	assert_int_equal(n_entries(outside), 1);
+	assert_int_equal(unit_n_entries(AT_FDCWD, outside), 1);
 	/* The link itself is replaced. */
 	assert_int_equal(write_file(api, "pc", "link", "mine", 4), 200);
 	assert_file(api, "link", "mine", 4);
-	assert_int_equal(n_entries(outside), 1);
+	assert_int_equal(unit_n_entries(AT_FDCWD, outside), 1);
 }
 
 #define API_TEST(fn)                                                           \

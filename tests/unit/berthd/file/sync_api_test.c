@@ -3,7 +3,6 @@
 #include "berthd/file/sync_api.h"
 #include "tests/unit/unit.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -20,18 +19,6 @@
 
 #define MAX_ARCHIVE (256u << 20)
 
-static size_t
-n_entries(const char *path)
-{
-	DIR *dir = opendir(path);
-	size_t n = 0;
-
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n - 2;
-}
-
 static void
 assert_file(const struct api *api, const char *name, const char *content)
 {
@@ -41,15 +28,6 @@ assert_file(const struct api *api, const char *name, const char *content)
 
 	assert_int_equal(fs_read_file(AT_FDCWD, path, &text, &err), 0);
 	assert_string_equal(buf_text(&text), content);
-}
-
-static void
-put_file(const struct api *api, const char *name, const void *bytes, size_t n)
-{
-	AUTO_FREE char *path = api_path(api, name);
-	struct err err = ERR_INIT;
-
-	assert_int_equal(fs_write_atomic(AT_FDCWD, path, bytes, n, 0, &err), 0);
 }
 
 static void
@@ -119,20 +97,10 @@ static size_t
 n_entries_in_answer(const struct api *api)
 {
 	AUTO_BUF archive = BUF_INIT(MAX_ARCHIVE);
-	struct tar_reader *reader = tar_reader_new("/");
-	struct tar_event event = { 0 };
-	struct err err = ERR_INIT;
-	const uint8_t *in;
-	size_t n, count = 0;
+	size_t count = 0;
 
 	unpack_answer(api, &archive);
-	in = buf_bytes(&archive);
-	n = archive.len;
-	while (event.kind != TAR_EVENT_END &&
-	       tar_read(reader, &in, &n, &event, &err) > 0)
-		count += event.kind == TAR_EVENT_ENTRY;
-	assert_int_equal(event.kind, TAR_EVENT_END);
-	tar_reader_free(reader);
+	tarball_read(&archive, tarball_count, &count);
 	return count;
 }
 
@@ -204,7 +172,7 @@ an_upload_that_is_refused_is_told_as_codexd_does(void **state)
 	api_assert_error(api, 403, "dst path not allowed");
 	api_post(api, missing, "", 0);
 	api_assert_error(api, 404, "dst not found");
-	put_file(api, "file", "", 0);
+	api_put_file(api, "file", "", 0);
 	api_post(api, to, "", 0);
 	api_assert_error(api, 400, "dst must be a directory");
 
@@ -261,11 +229,11 @@ an_upload_cut_at_any_byte_leaves_no_half_file(void **state)
 	pack(&body, &archive);
 	for (size_t n = 0; n < body.len; n++) {
 		api_post_cut(api, target, buf_bytes(&body), n);
-		if (n_entries(to) > 0)
+		if (unit_n_entries(AT_FDCWD, to) > 0)
 			assert_file(api, "to/a", buf_text(&content));
-		if (n_entries(to) > 1)
+		if (unit_n_entries(AT_FDCWD, to) > 1)
 			assert_file(api, "to/b", buf_text(&content));
-		assert_true(n_entries(to) <= 2);
+		assert_true(unit_n_entries(AT_FDCWD, to) <= 2);
 		assert_int_equal(fs_remove_tree(AT_FDCWD, to, &err), 0);
 
 		/* The same, with a body that claims to be complete. */
@@ -295,7 +263,7 @@ bombs_are_refused(void **state)
 	upload(api, "to", &archive);
 	api_assert_error(api, 413,
 			 "the archive holds more than 10485760 bytes");
-	assert_int_equal(n_entries(to), 0);
+	assert_int_equal(unit_n_entries(AT_FDCWD, to), 0);
 }
 
 static void
@@ -383,8 +351,8 @@ large_trees_are_downloaded_whole(void **state)
 
 	for (size_t i = 0; i < 5 << 20; i++)
 		bytes[i] = (uint8_t)unit_below(256);
-	put_file(api, "one", bytes, 5 << 20);
-	put_file(api, "two", bytes, 1000000);
+	api_put_file(api, "one", bytes, 5 << 20);
+	api_put_file(api, "two", bytes, 1000000);
 	assert_int_equal(download(api, "", ""), 200);
 	assert_int_equal(n_entries_in_answer(api), 2);
 	unpack_answer(api, &archive);
@@ -407,7 +375,7 @@ a_download_that_is_refused_is_told_as_codexd_does(void **state)
 	api_assert_error(api, 403, "path not allowed");
 	download(api, "none", "");
 	api_assert_error(api, 404, "path not found");
-	put_file(api, "file", "", 0);
+	api_put_file(api, "file", "", 0);
 	download(api, "file", "");
 	api_assert_error(api, 400, "path must be a directory");
 }
@@ -421,7 +389,7 @@ a_downloader_that_goes_away_is_forgotten(void **state)
 
 	for (size_t i = 0; i < 5 << 20; i++)
 		bytes[i] = (uint8_t)unit_below(256);
-	put_file(api, "one", bytes, 5 << 20);
+	api_put_file(api, "one", bytes, 5 << 20);
 	api_post_cut(api, "/v1/sync/download", body, strlen(body));
 	assert_int_equal(download(api, "", ""), 200);
 }

@@ -86,6 +86,49 @@ numbers_are_cut_off_one_by_one(void **state UNUSED)
 	assert_string_equal(at, "./name");
 }
 
+static void
+an_entry_is_what_stat_said(void **state UNUSED)
+{
+	char text[] = "a1ff 7 1700000000 1000 100 42 ./a  b";
+	char etag[SHELL_ETAG_SIZE];
+	struct file_info info;
+
+	assert_true(shell_words_entry(text, true, etag, &info));
+	assert_string_equal(info.name, "a  b");
+	assert_int_equal(info.type, FILE_SYMLINK);
+	assert_int_equal(info.mode, 0777);
+	assert_int_equal(info.size, 7);
+	assert_int_equal(info.mtime_ns, 1700000000000000000);
+	assert_int_equal(info.uid, 1000);
+	assert_int_equal(info.gid, 100);
+	assert_string_equal(info.etag, "\"7-1700000000-42\"");
+	assert_null(info.target);
+}
+
+static void
+what_is_no_entry_is_refused(void **state UNUSED)
+{
+	static const char *const named[] = {
+		"",
+		"81a4 7 1 0 0",
+		"81a4 7 1 0 0 42",
+		"81a4 7 1 0 0 42 ./",
+		"81a4 7 1 0 0 42 /etc",
+		"81a4 7 1 0 0 42 name",
+		"zzzz 7 1 0 0 42 ./a",
+		"81a4 -7 1 0 0 42 ./a",
+	};
+	char etag[SHELL_ETAG_SIZE];
+	struct file_info info;
+
+	for (size_t i = 0; i < ARRAY_SIZE(named); i++) {
+		AUTO_FREE char *text = strdup(named[i]);
+
+		if (shell_words_entry(text, true, etag, &info))
+			fail_msg("%s was taken", named[i]);
+	}
+}
+
 int
 main(void)
 {
@@ -94,6 +137,8 @@ main(void)
 		cmocka_unit_test(operands_have_their_places),
 		cmocka_unit_test(an_end_says_what_went_wrong),
 		cmocka_unit_test(numbers_are_cut_off_one_by_one),
+		cmocka_unit_test(an_entry_is_what_stat_said),
+		cmocka_unit_test(what_is_no_entry_is_refused),
 	};
 
 	return RUN_TESTS(tests);
