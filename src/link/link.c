@@ -397,7 +397,7 @@ on_pong(void *owner, uint64_t us)
 
 	meter_pong(&link->traffic.meter, clock_mono_ms(), us);
 	vigil_pong(&link->vigil);
-	link_near_look(link);
+	link_near_look(link, us);
 }
 
 static void

@@ -35,6 +35,7 @@
 
 /* A busy machine does not answer at once either, and is near all the same. */
 #define FAR_US 8000
+#define N_FAR 4
 
 #define LOOK_MS 2000
 
@@ -108,19 +109,23 @@ remove_socket(struct link *link)
 	(void)unlink(link->config.near_path);
 	(void)unlink(link->near.hidden_path);
 	link->near.is_there = link->near.is_hidden = false;
+	link->near.n_far = 0;
 }
 
-/* Show the socket or hide it, as the round trip has become. */
+/*
+ * Show the socket or hide it.  One quick answer says that the machine is near,
+ * but only some slow ones that it is not.
+ */
 static void
-follow_rtt(struct link *link)
+follow_rtt(struct link *link, uint64_t pong_us)
 {
 	const char *shown = link->config.near_path;
 	const char *hidden = link->near.hidden_path;
-	uint64_t rtt_us = link->traffic.meter.rtt_us;
 
-	if (!link->near.is_hidden && rtt_us > FAR_US)
+	link->near.n_far = pong_us > FAR_US ? link->near.n_far + 1 : 0;
+	if (!link->near.is_hidden && link->near.n_far >= N_FAR)
 		link->near.is_hidden = rename(shown, hidden) == 0;
-	else if (link->near.is_hidden && rtt_us <= NEAR_US)
+	else if (link->near.is_hidden && pong_us <= NEAR_US)
 		link->near.is_hidden = rename(hidden, shown) != 0;
 }
 
@@ -155,10 +160,8 @@ ask_for_it(struct link *link)
 }
 
 void
-link_near_look(struct link *link)
+link_near_look(struct link *link, uint64_t pong_us)
 {
-	uint64_t rtt_us = link->traffic.meter.rtt_us;
-
 	if (link->state != LINK_ACTIVE || link->streams == NULL ||
 	    link->config.near_path == NULL ||
 	    link->transport->ops->forward == NULL)
@@ -167,9 +170,9 @@ link_near_look(struct link *link)
 	    !str_eq(link->near.remote, streams_socket(link->streams)))
 		remove_socket(link);
 	if (link->near.is_there)
-		follow_rtt(link);
+		follow_rtt(link, pong_us);
 	if (!link->near.is_asked && streams_are_forwarded(link->streams) &&
-	    rtt_us > 0 && rtt_us <= NEAR_US)
+	    pong_us <= NEAR_US)
 		ask_for_it(link);
 }
 

@@ -85,6 +85,7 @@ struct link {
 		char *hidden_path; /* its name while the machine is far */
 		bool is_asked;	   /* in this connection */
 		bool is_there, is_hidden;
+		unsigned n_far; /* signs of life in a row that took long */
 	} near;
 
 	struct err why;
@@ -124,7 +125,7 @@ void link_do_later(struct link *link, unsigned task);
 /* --- link_near.c --- */
 
 /* Is it time for a near way, or was it?  After each sign of life. */
-void link_near_look(struct link *link);
+void link_near_look(struct link *link, uint64_t pong_us);
 
 /* The connection is gone, and the near way with it. */
 void link_near_end(struct link *link);
