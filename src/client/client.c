@@ -13,6 +13,7 @@
 #include <uv.h>
 
 #include "core/clock.h"
+#include "core/fs.h"
 #include "core/list.h"
 #include "core/log.h"
 #include "core/mem.h"
@@ -41,6 +42,7 @@
 struct conn {
 	struct list link;
 	struct http_client *http;
+	int lease; /* of one that is near; -1 */
 	bool is_busy;
 };
 
@@ -67,7 +69,7 @@ struct client_call {
 	bool streams_body;
 	const void *body;
 	size_t body_len;
-	bool may_repeat, is_patient;
+	bool may_repeat, is_patient, is_bulk;
 	unsigned n_attempts;
 	uint64_t broken_ms; /* when the first attempt failed; 0: none did */
 	uv_timer_t retry;
@@ -83,6 +85,7 @@ static void
 conn_free(struct conn *conn)
 {
 	http_client_free(conn->http);
+	fd_close(&conn->lease);
 	list_unlink(&conn->link);
 	free(conn);
 }
@@ -181,16 +184,13 @@ client_stop(struct client *client)
 	uv_stop(&client->loop);
 }
 
-struct http_client *
-client_open_http(struct client *client, struct err *err)
+/* `fd', which is connected, is taken, even on failure. */
+static struct http_client *
+speak_http(struct client *client, int fd, struct err *err)
 {
 	struct http_client_config config = { .loop = &client->loop };
 	struct http_client *http;
-	int fd;
 
-	fd = reach_connect(&client->reach, err);
-	if (fd < 0)
-		return NULL;
 	/* Known by now: a tunnel ends at another port each time. */
 	config.host = client->reach.host;
 	config.token = client->reach.token;
@@ -201,23 +201,46 @@ client_open_http(struct client *client, struct err *err)
 	return http;
 }
 
-static struct conn *
-conn_new(struct client *client, struct err *err)
+struct http_client *
+client_open_http(struct client *client, struct err *err)
 {
-	struct http_client *http = client_open_http(client, err);
+	int fd = reach_connect(&client->reach, err);
+
+	return fd < 0 ? NULL : speak_http(client, fd, err);
+}
+
+static struct conn *
+conn_new(struct client *client, struct http_client *http)
+{
 	struct conn *conn;
 
 	if (http == NULL)
 		return NULL;
 	conn = xcalloc(1, sizeof(*conn));
 	conn->http = http;
+	conn->lease = -1;
 	list_append(&client->conns, &conn->link);
 	return conn;
 }
 
-/* An idle connection that still stands, or a new one. */
 static struct conn *
-conn_find(struct client *client, struct err *err)
+conn_new_near(struct client *client, struct err *err)
+{
+	AUTO_CLOSE int lease = -1;
+	int fd = reach_connect_near(&client->reach, &lease);
+	struct conn *conn;
+
+	if (fd < 0)
+		return NULL;
+	conn = conn_new(client, speak_http(client, fd, err));
+	if (conn)
+		conn->lease = TAKE_FD(lease);
+	return conn;
+}
+
+/* An idle connection that still stands, a near one rather if `is_bulk'. */
+static struct conn *
+find_idle(struct client *client, bool is_bulk)
 {
 	struct conn *conn, *found = NULL;
 
@@ -226,10 +249,24 @@ conn_find(struct client *client, struct err *err)
 			continue;
 		if (!http_client_usable(conn->http))
 			conn_free(conn);
-		else if (found == NULL)
+		else if (found == NULL || (is_bulk && found->lease < 0))
 			found = conn;
 	}
-	return found ? found : conn_new(client, err);
+	return found;
+}
+
+/* ... or a new one. */
+static struct conn *
+conn_find(struct client *client, bool is_bulk, struct err *err)
+{
+	struct conn *idle = find_idle(client, is_bulk);
+	struct conn *near = NULL;
+
+	if (is_bulk && (idle == NULL || idle->lease < 0))
+		near = conn_new_near(client, err);
+	if (near)
+		return near;
+	return idle ? idle : conn_new(client, client_open_http(client, err));
 }
 
 static void
@@ -364,8 +401,10 @@ start_http(struct client_call *call, struct err *err)
 							  ? 0
 							  : HEAD_TIMEOUT_MS };
 
+	/* What does not work is tried in the way that the link looks after. */
+	call->conn = conn_find(call->client,
+			       call->is_bulk && call->n_attempts == 0, err);
 	call->n_attempts++;
-	call->conn = conn_find(call->client, err);
 	if (call->conn == NULL)
 		return -1;
 	log_debug("client", "request", KV_STR("method", call->method),
@@ -409,6 +448,7 @@ client_call_start(struct client *client, const struct http_request *request,
 	call->streams_body = request->stream_body;
 	call->may_repeat = (flags & CLIENT_REPEAT) && !request->stream_body;
 	call->is_patient = flags & CLIENT_PATIENT;
+	call->is_bulk = flags & CLIENT_BULK;
 	buf_init(&call->error_body, MAX_ERROR_BODY);
 	uv_timer_init(&client->loop, &call->retry);
 	list_append(&client->calls, &call->link);
@@ -423,6 +463,13 @@ bool
 client_call_write(struct client_call *call, const void *bytes, size_t n)
 {
 	return call->http && http_call_write(call->http, bytes, n);
+}
+
+bool
+client_call_write_file(struct client_call *call, int fd, uint64_t offset,
+		       uint64_t n)
+{
+	return call->http && http_call_write_file(call->http, fd, offset, n);
 }
 
 void

@@ -68,6 +68,7 @@ struct client_call_events {
 enum client_flags {
 	CLIENT_REPEAT = 1u << 0,  /* may reach the daemon twice */
 	CLIENT_PATIENT = 1u << 1, /* the answer may take for ever */
+	CLIENT_BULK = 1u << 2,	  /* much is said: worth a shorter way */
 };
 
 /*
@@ -83,6 +84,8 @@ struct client_call *client_call_start(struct client *client,
 
 /* A streamed body; true: stop until on_drain. */
 bool client_call_write(struct client_call *call, const void *bytes, size_t n);
+bool client_call_write_file(struct client_call *call, int fd, uint64_t offset,
+			    uint64_t n);
 void client_call_write_end(struct client_call *call);
 
 /* Back-pressure on the answer. */

@@ -41,6 +41,12 @@
 
 #define MAX_REQUEST (16u << 20)
 
+/*
+ * After so much, and more under way, a shorter way is worth what is lost of
+ * the one that was taken.
+ */
+#define MUCH (1u << 20)
+
 /* How the daemon answers, by its Content-Type. */
 enum answer { ANSWER_FRAMES, ANSWER_EVENTS, ANSWER_TEXT };
 
@@ -73,6 +79,8 @@ struct exec_stream {
 	struct lines lines;
 	struct place places[2];
 	bool is_resumed; /* this call may repeat events */
+	bool is_bulk;	 /* so much came that calls look for a shorter way */
+	uint64_t n_bytes;
 
 	bool is_over; /* the end is known: stop reading */
 	struct exec_result result;
@@ -88,6 +96,7 @@ struct exec_stream {
 
 static void on_timer(uv_timer_t *timer);
 static int start_call(struct exec_stream *s, struct err *err);
+static void move(struct exec_stream *s, struct client_call *call);
 
 static bool
 is_follow(const struct exec_stream *s)
@@ -107,6 +116,7 @@ take_bytes(struct exec_stream *s, unsigned stream, uint64_t offset,
 		seen = MIN(place->next - offset, n);
 	place->is_known = true;
 	place->next = MAX(place->next, offset + n);
+	s->n_bytes += n;
 	if (n > seen)
 		s->events->on_bytes(stream, bytes + seen, (size_t)(n - seen),
 				    s->owner);
@@ -359,8 +369,11 @@ on_data(struct client_call *call, const void *bytes, size_t n, void *owner)
 		rc = lines_feed(&s->lines, bytes, n, &s->err);
 	else
 		s->events->on_bytes(s->view.streams == 2, bytes, n, s->owner);
-	if (rc == 0)
+	if (rc == 0) {
+		if (!s->is_bulk && s->n_bytes >= MUCH)
+			move(s, call);
 		return;
+	}
 	s->call = NULL;
 	client_call_cancel(call);
 	end_stream(s);
@@ -422,6 +435,34 @@ come_again(struct exec_stream *s, const struct err *why)
 	}
 	uv_timer_start(&s->timer, on_timer, pause_of(s->n_attempts), 0);
 	s->n_attempts++;
+}
+
+/*
+ * Does it show all from where it began?  Of the end of two streams, one may
+ * still have to come, and where that begins only the daemon knows.
+ */
+static bool
+is_whole(const struct exec_view *view)
+{
+	return view->tail == UINT64_MAX && view->tail_lines == UINT64_MAX &&
+	       view->since == NULL && view->until == NULL;
+}
+
+/* Go on by a shorter way, if there is one now. */
+static void
+move(struct exec_stream *s, struct client_call *call)
+{
+	struct err err = ERR_INIT;
+
+	s->is_bulk = true;
+	if (s->is_start || s->answer != ANSWER_FRAMES || !is_whole(&s->view) ||
+	    !can_resume(s) || !reach_is_near(client_reach(s->client)))
+		return;
+	client_call_cancel(call);
+	s->call = NULL;
+	s->is_resumed = true;
+	if (start_call(s, &err) < 0)
+		come_again(s, &err);
 }
 
 static void
@@ -541,9 +582,10 @@ start_call(struct exec_stream *s, struct err *err)
 {
 	AUTO_BUF target = BUF_INIT(TARGET_MAX);
 	struct http_request request = { .method = "GET" };
-	bool is_start = s->is_start;
+	unsigned flags = (s->is_start ? 0 : CLIENT_REPEAT) |
+			 (s->is_bulk ? CLIENT_BULK : 0);
 
-	if (is_start) {
+	if (s->is_start) {
 		(void)buf_adds(&target, "/v1/exec/run");
 		target_add(&target, "format",
 			   s->asks_events ? "jsonl" : "frames");
@@ -555,9 +597,8 @@ start_call(struct exec_stream *s, struct err *err)
 		make_logs_target(s, &target);
 	}
 	request.target = buf_text(&target);
-	s->call = client_call_start(s->client, &request,
-				    is_start ? 0 : CLIENT_REPEAT, &call_events,
-				    s, err);
+	s->call = client_call_start(s->client, &request, flags, &call_events, s,
+				    err);
 	return s->call ? 0 : -1;
 }
 

@@ -575,6 +575,35 @@ link_control_open(const char *machine, const char *json, const char *protocol,
 	return TAKE_FD(talk.fd);
 }
 
+bool
+link_control_is_near(const char *machine)
+{
+	AUTO_LINK_PLACES places = LINK_PLACES_INIT;
+	struct err ignored = ERR_INIT;
+
+	return link_places_find(&places, machine, &ignored) == 0 &&
+	       access(places.near, F_OK) == 0;
+}
+
+int
+link_control_near(const char *machine, int *ret_lease, struct err *err)
+{
+	AUTO_LINK_PLACES places = LINK_PLACES_INIT;
+	AUTO_CLOSE int lease = -1;
+	int fd;
+
+	if (link_places_find(&places, machine, err) < 0)
+		return -1;
+	lease = link_control_open(machine, "{\"kind\":\"near\"}", "berth-lease",
+				  err);
+	if (lease < 0)
+		return -1;
+	fd = sock_connect_unix(places.near, err);
+	if (fd >= 0)
+		*ret_lease = TAKE_FD(lease);
+	return fd;
+}
+
 /* Which links there are */
 
 char **

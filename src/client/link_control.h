@@ -62,6 +62,15 @@ int link_control_connect(const char *machine, unsigned flags,
 int link_control_up(const char *machine, bool upgrade,
 		    const struct link_asker *asker, struct err *err);
 
+/* Is there a way past the link just now? */
+bool link_control_is_near(const char *machine);
+
+/*
+ * A stream to the daemon past the link.  `*ret_lease' is a connection to the
+ * link that has to stay open as long.
+ */
+int link_control_near(const char *machine, int *ret_lease, struct err *err);
+
 /* Have its daemon stopped; its execs go on.  The link is disconnected then. */
 int link_control_down(const char *machine, const struct link_asker *asker,
 		      struct err *err);

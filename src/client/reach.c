@@ -353,6 +353,27 @@ reach_connect(struct reach *reach, struct err *err)
 	return fd;
 }
 
+bool
+reach_is_near(const struct reach *reach)
+{
+	return reach->is_linked && reach->is_up &&
+	       link_control_is_near(reach->machine);
+}
+
+int
+reach_connect_near(struct reach *reach, int *ret_lease)
+{
+	struct err err = ERR_INIT;
+	int fd;
+
+	if (!reach_is_near(reach))
+		return -1;
+	fd = link_control_near(reach->machine, ret_lease, &err);
+	if (fd < 0)
+		log_debug("client", "no near way", KV_ERR(&err));
+	return fd;
+}
+
 void
 reach_hint(const struct reach *reach, struct err *err)
 {

@@ -67,6 +67,13 @@ void reach_fini(struct reach *reach);
 int reach_connect(struct reach *reach, struct err *err);
 
 /*
+ * Is there a shorter way for much?  It is one by the link's leave: `*ret_lease'
+ * stays open as long as the connection.  -1: there is none now.
+ */
+bool reach_is_near(const struct reach *reach);
+int reach_connect_near(struct reach *reach, int *ret_lease);
+
+/*
  * Have the link active, or the tunnel open, if there is one: now is a good time
  * for questions.
  */

@@ -13,6 +13,7 @@
  */
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -416,6 +417,24 @@ http_call_write(struct http_call *call, const void *bytes, size_t n)
 		return false;
 	pieces[0].iov_len = (size_t)snprintf(line, sizeof(line), "%zx\r\n", n);
 	return stream_writev(call->client->stream, pieces, 3, false);
+}
+
+bool
+http_call_write_file(struct http_call *call, int fd, uint64_t offset,
+		     uint64_t n)
+{
+	struct stream *stream = call->client->stream;
+	char line[20];
+	struct iovec head = { .iov_base = line };
+
+	assert(call->is_streaming);
+	if (n == 0)
+		return false;
+	head.iov_len = (size_t)snprintf(line, sizeof(line), "%" PRIx64 "\r\n",
+					n);
+	stream_writev(stream, &head, 1, true);
+	stream_write_file(stream, fd, offset, n);
+	return stream_write(stream, "\r\n", 2);
 }
 
 void

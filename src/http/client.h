@@ -76,6 +76,13 @@ const struct http_head *http_call_head(const struct http_call *call);
 
 /* The streamed request body; true: stop until on_drain. */
 bool http_call_write(struct http_call *call, const void *bytes, size_t n);
+
+/*
+ * The same for `n' bytes of the file `fd' from `offset', which the kernel sends
+ * where it can.  A file that turns out shorter breaks the connection.
+ */
+bool http_call_write_file(struct http_call *call, int fd, uint64_t offset,
+			  uint64_t n);
 void http_call_write_end(struct http_call *call);
 
 /* Back-pressure on the answer. */

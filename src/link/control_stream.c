@@ -13,15 +13,17 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "core/text.h"
-#include "http/server.h"
+#include "link/control_parts.h"
 #include "link/control_stream.h"
 #include "link/front.h"
 #include "link/link.h"
 #include "link/transport.h"
 
 #define KIND_BERTHD "berthd"
+#define KIND_NEAR "near"
 #define PLAIN "berth-stream"
 #define FRAMED "berth-command"
+#define LEASE "berth-lease"
 
 struct wanted {
 	char *kind, *command, *name, *path, *host, *term;
@@ -177,10 +179,29 @@ start_tunnel(struct link *link, struct http_exchange *x,
 }
 
 static int
+start_lease(struct link *link, struct http_exchange *x, struct err *err)
+{
+	if (!link_is_near(link))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "there is no way past the link");
+	http_exchange_own(x, NULL, NULL);
+	link_lease(link, http_upgrade(x, LEASE));
+	return 0;
+}
+
+static const char *
+protocol_of(const struct wanted *wanted)
+{
+	if (str_eq(wanted->kind, KIND_NEAR))
+		return LEASE;
+	return str_eq(wanted->kind, "command") ? FRAMED : PLAIN;
+}
+
+static int
 start(struct link *link, struct front *front, struct http_exchange *x,
       const struct wanted *wanted, struct err *err)
 {
-	const char *protocol = str_eq(wanted->kind, "command") ? FRAMED : PLAIN;
+	const char *protocol = protocol_of(wanted);
 
 	if (!http_head_has_token(http_exchange_head(x), "Upgrade", protocol)) {
 		err_set(err, ERR_INVALID, "ask for \"Upgrade: %s\"", protocol);
@@ -190,6 +211,8 @@ start(struct link *link, struct front *front, struct http_exchange *x,
 		link_why(link, err);
 		return -1;
 	}
+	if (str_eq(wanted->kind, KIND_NEAR))
+		return start_lease(link, x, err);
 	if (!str_eq(wanted->kind, KIND_BERTHD))
 		return start_tunnel(link, x, wanted, err);
 	http_exchange_own(x, NULL, NULL);

@@ -8,7 +8,6 @@
  */
 
 struct buf;
-struct err;
 struct front;
 struct http_exchange;
 struct link;
@@ -16,8 +15,5 @@ struct link;
 /* Answer `x', whose body this is, at once or later. */
 void control_stream_start(struct link *link, struct front *front,
 			  struct http_exchange *x, const struct buf *body);
-
-/* The error body; in control.c. */
-void control_reply_error(struct http_exchange *x, const struct err *err);
 
 #endif

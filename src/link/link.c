@@ -147,6 +147,7 @@ tear_down(struct link *link, const struct err *why)
 	prompts_clear(&link->prompts);
 	link->tasks = 0;
 	link->is_up = link->is_ending = false;
+	link_near_end(link);
 	link_drop_daemon(link);
 	if (transport)
 		transport->ops->free(transport);
@@ -396,6 +397,7 @@ on_pong(void *owner, uint64_t us)
 
 	meter_pong(&link->traffic.meter, clock_mono_ms(), us);
 	vigil_pong(&link->vigil);
+	link_near_look(link, us);
 }
 
 static void
@@ -496,6 +498,7 @@ link_new(const struct link_config *config)
 	link->config = *config;
 	link->since_ns = clock_wall_ns();
 	list_init(&link->watchers);
+	list_init(&link->near.leases);
 	prompts_init(&link->prompts, link_on_answer, link);
 	traffic_init(&link->traffic);
 	link->traffic.meter.on_asked = on_asked;
@@ -509,6 +512,7 @@ link_new(const struct link_config *config)
 	uv_timer_init(config->loop, &link->deadline);
 	uv_timer_init(config->loop, &link->later);
 	uv_timer_init(config->loop, &link->idle);
+	uv_timer_init(config->loop, &link->near.look);
 	start_idling(link);
 	return link;
 }
@@ -522,6 +526,8 @@ on_closed(uv_handle_t *handle)
 		return;
 	buf_fini(&link->hello);
 	link_clear_daemon(&link->daemon);
+	free(link->near.remote);
+	free(link->near.hidden_path);
 	free(link);
 }
 
@@ -549,6 +555,7 @@ link_free(struct link *link)
 	close_timer(link, &link->deadline);
 	close_timer(link, &link->later);
 	close_timer(link, &link->idle);
+	close_timer(link, &link->near.look);
 }
 
 enum link_state
@@ -584,6 +591,7 @@ link_status(struct link *link, struct link_status *ret)
 		.meter = &link->traffic.meter,
 		.reconnects = link->reconnects,
 		.n_users = link->n_users,
+		.n_near = link->near.n_leases,
 		.n_spare = link->streams ? streams_n_spare(link->streams) : 0,
 	};
 }

@@ -30,6 +30,7 @@ struct link;
 struct machine;
 struct secret;
 struct transport_ops;
+struct stream;
 struct uv_loop_s;
 
 enum link_state {
@@ -50,6 +51,7 @@ struct link_config {
 	const struct transport_ops *ops;
 	const char *directory; /* for sockets; borrowed for good */
 	const char *name;      /* of sockets; NULL: the machine's */
+	const char *near_path; /* of the near way; NULL: none; borrowed, too */
 	struct events *events; /* borrowed for good */
 	/* A stored answer, which is taken; NULL: none.  May be NULL. */
 	struct secret *(*find_secret)(enum prompt_kind kind, void *owner);
@@ -91,7 +93,7 @@ struct link_status {
 	uint64_t retry_ms;		  /* until the next attempt; 0: none */
 	struct meter *meter;
 	uint64_t reconnects;
-	size_t n_users, n_spare;
+	size_t n_users, n_spare, n_near;
 	bool may_install;
 };
 
@@ -144,6 +146,12 @@ struct pump *link_open(struct link *link, const struct channel_spec *spec,
 /* A transport for channels that no pump fits; NULL when it is not active. */
 struct transport *link_transport(struct link *link);
 struct traffic *link_traffic(struct link *link);
+
+/* Does `near_path' lead to the daemon now, past this process? */
+bool link_is_near(const struct link *link);
+
+/* Somebody is about to use it, and does as long as `client', taken, stands. */
+void link_lease(struct link *link, struct stream *client);
 
 /* A stream that was taken did not open. */
 void link_refused(struct link *link, const struct err *why);

@@ -77,6 +77,17 @@ struct link {
 	bool wants_down;
 	bool is_going_down; /* the bootstrap's goal */
 
+	struct {
+		struct list leases;
+		size_t n_leases;
+		uv_timer_t look;
+		char *remote;	   /* where it leads */
+		char *hidden_path; /* its name while the machine is far */
+		bool is_asked;	   /* in this connection */
+		bool is_there, is_hidden;
+		unsigned n_far; /* signs of life in a row that took long */
+	} near;
+
 	struct err why;
 	struct err lost; /* why the last active connection was */
 	uint64_t lost_ns;
@@ -110,6 +121,14 @@ void link_drop(struct link *link, const struct err *why);
 /* The same, and the tasks above, in the next turn of the loop. */
 void link_drop_later(struct link *link, const struct err *why);
 void link_do_later(struct link *link, unsigned task);
+
+/* --- link_near.c --- */
+
+/* Is it time for a near way, or was it?  After each sign of life. */
+void link_near_look(struct link *link, uint64_t pong_us);
+
+/* The connection is gone, and the near way with it. */
+void link_near_end(struct link *link);
 
 /* --- link_up.c --- */
 

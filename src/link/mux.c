@@ -384,7 +384,7 @@ take_bytes(struct mux *mux, const uint8_t *bytes, size_t n)
 {
 	const uint8_t *body;
 	size_t n_body, need;
-	int rc;
+	int rc = 0;
 
 	if (mux->in.len > 0 && !complete_frame(mux, &bytes, &n))
 		return;

@@ -1,57 +1,28 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * One channel of an OpenSSH master; see mux.h and mux_parts.h.
- *
- * What arrives while nobody listens (paused, or not yet told to be open) is
- * held as records in the order of arrival: bytes of a stream, the end, the
- * exit, the closing.  Bytes that follow bytes of the same stream join their
- * record, so that what is held is bounded by the window whatever the size of
- * the messages.
+ * One channel of an OpenSSH master, from its opening to its closing; see mux.h
+ * and mux_parts.h.
  *
  * A channel that its owner closed lives on without owner until the other side
  * has closed it too: only then is its number free.
  *
  * Invariants: is_open implies is_started, that implies is_confirmed, and so
- * does sent_close; in `sending' implies bytes in `out' and room for them.
+ * does sent_close.
  */
 
-#include <assert.h>
 #include <string.h>
-#include <sys/uio.h>
 
 #include "core/mem.h"
 #include "core/text.h"
-#include "http/stream.h"
 #include "link/mux_parts.h"
 
-/*
- * Beyond what the owner took; 4 MiB fill 320 Mbit/s at 100 ms.  New room is
- * given in eighths, which the other side cannot notice.
- */
-#define WINDOW (4u << 20)
 #define MAX_DATA (32u << 10) /* in one message to us */
 #define MAX_OUT (64u << 10)  /* in one message of ours */
-
-#define HIGH_WATER (256u << 10) /* mux_write says stop */
-#define LOW_WATER (64u << 10)
-#define TURN (128u << 10) /* sent before the next channel has its turn */
-#define PIECE (64u << 10) /* of what was held, at once */
 #define MAX_WHAT (64u << 10)
 
 /* Replies that are awaited. */
 enum { AWAIT_TTY = 't', AWAIT_START = 's', AWAIT_LIFE = 'l' };
-
-/* Records of what is held: a byte, its length in 4, and so many bytes. */
-enum {
-	HELD_OUT = 1,
-	HELD_ERR = 2,
-	HELD_EOF,
-	HELD_STATUS,
-	HELD_SIGNAL,
-	HELD_CLOSE
-};
-#define RECORD 5
 
 void
 mux_channel_fini(struct mux_channel *ch)
@@ -67,360 +38,6 @@ mux_channel_fini(struct mux_channel *ch)
 	free(ch);
 }
 
-static struct mux_channel *
-channel_of(struct channel *base)
-{
-	return container_of(base, struct mux_channel, base);
-}
-
-static void
-make_ready(struct mux_channel *ch)
-{
-	if (ch->mux->state == MUX_DOWN)
-		return;
-	list_unlink(&ch->ready);
-	list_append(&ch->mux->ready, &ch->ready);
-	mux_later(ch->mux);
-}
-
-/* --- sending ---------------------------------------------------------------
- */
-
-/* A message about this channel; its members and mux_frame_end follow. */
-static size_t
-begin(struct mux_channel *ch, uint8_t type)
-{
-	size_t at = mux_message_begin(&ch->mux->out, type);
-
-	mux_add_u32(&ch->mux->out, ch->peer);
-	return at;
-}
-
-static void
-end(struct mux_channel *ch, size_t at)
-{
-	mux_frame_end(&ch->mux->out, at);
-	mux_send(ch->mux);
-}
-
-static void
-send_bare(struct mux_channel *ch, uint8_t type)
-{
-	end(ch, begin(ch, type));
-}
-
-static size_t
-begin_request(struct mux_channel *ch, const char *name, char awaited)
-{
-	size_t at = begin(ch, SSH_CHANNEL_REQUEST);
-
-	mux_add_string(&ch->mux->out, name);
-	mux_add_u8(&ch->mux->out, awaited != 0);
-	if (awaited)
-		(void)buf_addc(&ch->awaited, awaited);
-	return at;
-}
-
-static void
-send_close(struct mux_channel *ch)
-{
-	if (ch->sent_close)
-		return;
-	ch->sent_close = true;
-	list_unlink(&ch->living);
-	list_unlink(&ch->sending);
-	send_bare(ch, SSH_CHANNEL_CLOSE);
-}
-
-/* As much as there is room for, at most `max'; how much it was. */
-static size_t
-send_some(struct mux_channel *ch, const uint8_t *bytes, size_t n, size_t max)
-{
-	size_t sent = 0;
-	bool is_full = stream_is_full(ch->mux->stream);
-
-	n = MIN(MIN(n, max), ch->out_room);
-	while (sent < n && !is_full) {
-		size_t part = MIN(n - sent, ch->out_max);
-		uint8_t header[MUX_DATA_HEADER];
-		const struct iovec pieces[] = {
-			{ header, sizeof(header) },
-			{ (void *)(uintptr_t)(bytes + sent), part },
-		};
-
-		mux_data_header(header, ch->peer, part);
-		is_full = stream_writev(ch->mux->stream, pieces, 2, false);
-		ch->out_room -= (uint32_t)part;
-		sent += part;
-	}
-	return sent;
-}
-
-static bool
-may_send(const struct mux_channel *ch)
-{
-	return ch->is_started && !ch->sent_close && !ch->sent_eof &&
-	       ch->mux->state == MUX_OPEN;
-}
-
-/* Give what waits its turn; join or leave those who want one. */
-void
-mux_channel_flush(struct mux_channel *ch)
-{
-	list_unlink(&ch->sending);
-	if (!may_send(ch))
-		return;
-	buf_consume(&ch->out,
-		    send_some(ch, buf_bytes(&ch->out), ch->out.len, TURN));
-	if (ch->out.len > 0 && ch->out_room > 0)
-		list_append(&ch->mux->sending, &ch->sending);
-	if (ch->out.len == 0 && ch->has_ended) {
-		ch->sent_eof = true;
-		send_bare(ch, SSH_CHANNEL_EOF);
-	}
-	if (ch->is_full && ch->out.len <= LOW_WATER)
-		make_ready(ch);
-}
-
-/* Let the other side send more, once it is worth a message. */
-static void
-allow_more(struct mux_channel *ch)
-{
-	size_t at;
-
-	if (ch->is_paused || ch->in_taken < WINDOW / 8 || ch->sent_close ||
-	    ch->got_eof || ch->got_close || ch->events == NULL ||
-	    ch->mux->state != MUX_OPEN)
-		return;
-	at = begin(ch, SSH_CHANNEL_WINDOW_ADJUST);
-	mux_add_u32(&ch->mux->out, ch->in_taken);
-	end(ch, at);
-	ch->in_room += ch->in_taken;
-	ch->in_taken = 0;
-}
-
-/* --- telling the owner -----------------------------------------------------
- */
-
-/* Both sides closed it: the number is free, and this is the last callback. */
-static void
-finish(struct mux_channel *ch, const struct err *err)
-{
-	const struct channel_events *events = ch->events;
-
-	send_close(ch);
-	ch->events = NULL;
-	mux_channel_remove(ch);
-	if (events)
-		events->on_close(&ch->base, err, ch->owner);
-	mux_channel_fini(ch);
-}
-
-/* It never became what was asked for; the other side still has to close. */
-static void
-fail_open(struct mux_channel *ch, const char *why)
-{
-	const struct channel_events *events = ch->events;
-	struct err err = ERR_INIT;
-
-	send_close(ch);
-	ch->events = NULL;
-	buf_clear(&ch->held);
-	if (events == NULL)
-		return;
-	err_set(&err, ERR_DENIED, "%s", why);
-	events->on_close(&ch->base, &err, ch->owner);
-}
-
-/* The name of a signal as RFC 4254 has it, or a word that says it is none. */
-static const char *
-signal_name(char out[32], const uint8_t *bytes, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		bool is_letter = (bytes[i] >= 'A' && bytes[i] <= 'Z') ||
-				 (bytes[i] >= '0' && bytes[i] <= '9');
-
-		if (!is_letter || i == 31)
-			return "UNKNOWN";
-		out[i] = (char)bytes[i];
-	}
-	out[n] = '\0';
-	return n ? out : "UNKNOWN";
-}
-
-static void
-tell_status(struct mux_channel *ch, const uint8_t *bytes, size_t n)
-{
-	uint32_t code;
-
-	assert(n == sizeof(code));
-	memcpy(&code, bytes, sizeof(code));
-	if (ch->events->on_exit)
-		ch->events->on_exit(&ch->base, (int)code, NULL, ch->owner);
-}
-
-static void
-tell_signal(struct mux_channel *ch, const uint8_t *bytes, size_t n)
-{
-	char name[32];
-
-	if (ch->events->on_exit)
-		ch->events->on_exit(&ch->base, -1, signal_name(name, bytes, n),
-				    ch->owner);
-}
-
-static void
-tell(struct mux_channel *ch, uint8_t what, const uint8_t *bytes, size_t n)
-{
-	switch (what) {
-	case HELD_OUT:
-	case HELD_ERR:
-		ch->in_taken += (uint32_t)n;
-		ch->events->on_data(&ch->base, what, bytes, n, ch->owner);
-		break;
-	case HELD_EOF:
-		if (ch->events->on_eof)
-			ch->events->on_eof(&ch->base, ch->owner);
-		break;
-	case HELD_STATUS:
-		tell_status(ch, bytes, n);
-		break;
-	case HELD_SIGNAL:
-		tell_signal(ch, bytes, n);
-		break;
-	default:
-		finish(ch, NULL);
-		break;
-	}
-}
-
-static void
-hold(struct mux_channel *ch, uint8_t what, const void *bytes, uint32_t n)
-{
-	uint8_t *record;
-	uint32_t whole = n;
-
-	if (ch->held.len > 0 && what <= HELD_ERR) {
-		record = buf_bytes(&ch->held) + ch->held.len - ch->n_last -
-			 RECORD;
-		if (record[0] == what) {
-			ch->n_last += n;
-			whole = (uint32_t)ch->n_last;
-			memcpy(record + 1, &whole, sizeof(whole));
-			(void)buf_add(&ch->held, bytes, n);
-			return;
-		}
-	}
-	(void)buf_addc(&ch->held, (char)what);
-	(void)buf_add(&ch->held, &whole, sizeof(whole));
-	(void)buf_add(&ch->held, bytes, n);
-	ch->n_last = n;
-}
-
-static bool
-is_listening(const struct mux_channel *ch)
-{
-	return ch->events && ch->is_open && !ch->is_paused;
-}
-
-/* Tell the first of what is held, a long record in pieces; false: the last. */
-static bool
-tell_held(struct mux_channel *ch)
-{
-	uint8_t *record = buf_bytes(&ch->held), what = record[0];
-	uint32_t n, left;
-
-	memcpy(&n, record + 1, sizeof(n));
-	if (what == HELD_CLOSE) {
-		finish(ch, NULL);
-		return false;
-	}
-	if (what > HELD_ERR || n <= PIECE) {
-		tell(ch, what, record + RECORD, n);
-		buf_consume(&ch->held, RECORD + (size_t)n);
-		return true;
-	}
-	tell(ch, what, record + RECORD, PIECE);
-	/* The rest becomes the record, its head written over the piece. */
-	left = n - PIECE;
-	if (ch->held.len == RECORD + (size_t)n)
-		ch->n_last = left;
-	buf_consume(&ch->held, PIECE);
-	record = buf_bytes(&ch->held);
-	record[0] = what;
-	memcpy(record + 1, &left, sizeof(left));
-	return true;
-}
-
-/* False: the channel is gone, with what was held or with everything. */
-static bool
-tell_all_held(struct mux_channel *ch)
-{
-	struct mux *mux = ch->mux;
-
-	while (is_listening(ch) && ch->held.len > 0) {
-		if (!tell_held(ch) || mux->is_freed)
-			return false;
-	}
-	return true;
-}
-
-/* From the loop: everything the owner is owed. */
-void
-mux_channel_deliver(struct mux_channel *ch)
-{
-	struct mux *mux = ch->mux;
-
-	if (!tell_all_held(ch) || mux->state == MUX_DOWN)
-		return;
-	if (ch->events == NULL) {
-		if (ch->got_close)
-			finish(ch, NULL);
-		return;
-	}
-	if (ch->is_full && ch->out.len <= LOW_WATER) {
-		ch->is_full = false;
-		if (ch->events->on_drain)
-			ch->events->on_drain(&ch->base, ch->owner);
-	}
-	if (!mux->is_freed)
-		allow_more(ch);
-}
-
-/* Now if somebody listens, later otherwise, never if nobody wants it. */
-static void
-give(struct mux_channel *ch, uint8_t what, const void *bytes, size_t n)
-{
-	struct mux *mux = ch->mux;
-
-	if (ch->events == NULL) {
-		if (what == HELD_CLOSE)
-			finish(ch, NULL);
-		return;
-	}
-	if (!is_listening(ch) || ch->held.len > 0) {
-		hold(ch, what, bytes, (uint32_t)n);
-		return;
-	}
-	tell(ch, what, bytes, n);
-	if (what <= HELD_ERR && !mux->is_freed)
-		allow_more(ch);
-}
-
-void
-mux_channel_down(struct mux_channel *ch, const struct err *err)
-{
-	const struct channel_events *events;
-
-	/* What had arrived before is still the owner's. */
-	if (!tell_all_held(ch))
-		return;
-	events = ch->events;
-	ch->events = NULL;
-	if (events)
-		events->on_close(&ch->base, err, ch->owner);
-}
-
 /* --- opening ---------------------------------------------------------------
  */
 
@@ -432,13 +49,13 @@ ask_start(struct mux_channel *ch)
 
 	/* No command is a login shell. */
 	if (is_command && ch->what[0] == '\0') {
-		at = begin_request(ch, "shell", AWAIT_START);
+		at = mux_channel_begin_request(ch, "shell", AWAIT_START);
 	} else {
-		at = begin_request(ch, is_command ? "exec" : "subsystem",
-				   AWAIT_START);
+		at = mux_channel_begin_request(
+		    ch, is_command ? "exec" : "subsystem", AWAIT_START);
 		mux_add_string(&ch->mux->out, ch->what);
 	}
-	end(ch, at);
+	mux_channel_end(ch, at);
 	/* What is read by it may follow at once: requests keep their order. */
 	ch->is_started = true;
 	mux_channel_flush(ch);
@@ -447,7 +64,7 @@ ask_start(struct mux_channel *ch)
 static void
 ask_tty(struct mux_channel *ch)
 {
-	size_t at = begin_request(ch, "pty-req", AWAIT_TTY);
+	size_t at = mux_channel_begin_request(ch, "pty-req", AWAIT_TTY);
 
 	mux_add_string(&ch->mux->out, ch->term);
 	mux_add_u32(&ch->mux->out, ch->cols);
@@ -455,7 +72,7 @@ ask_tty(struct mux_channel *ch)
 	mux_add_u32(&ch->mux->out, 0); /* in pixels: not known */
 	mux_add_u32(&ch->mux->out, 0);
 	mux_add_string(&ch->mux->out, ""); /* modes: as the machine likes */
-	end(ch, at);
+	mux_channel_end(ch, at);
 }
 
 static void
@@ -467,7 +84,7 @@ become_open(struct mux_channel *ch)
 	mux_channel_flush(ch);
 	ch->events->on_open(&ch->base, ch->owner);
 	if (!mux->is_freed && ch->held.len > 0)
-		make_ready(ch);
+		mux_channel_ready(ch);
 }
 
 static void
@@ -482,7 +99,7 @@ on_confirmation(struct mux_channel *ch, const struct mux_message *m)
 	ch->out_room = m->window;
 	ch->out_max = MIN(m->max_data, MAX_OUT);
 	if (ch->events == NULL) {
-		send_close(ch);
+		mux_channel_send_close(ch);
 		if (ch->mux->ping.channel == ch)
 			mux_pong(ch->mux);
 		return;
@@ -555,9 +172,10 @@ on_reply(struct mux_channel *ch, bool is_success)
 	} else if (ch->events == NULL) {
 		return;
 	} else if (!is_success) {
-		fail_open(ch, awaited == AWAIT_TTY
-				  ? "the machine refuses a terminal"
-				  : "the machine refuses to run this");
+		mux_channel_fail_open(ch,
+				      awaited == AWAIT_TTY
+					  ? "the machine refuses a terminal"
+					  : "the machine refuses to run this");
 	} else if (awaited == AWAIT_TTY) {
 		ask_start(ch);
 	} else {
@@ -582,9 +200,10 @@ on_bytes(struct mux_channel *ch, const struct mux_message *m)
 	ch->in_room -= n;
 	if (is_err && m->reason != SSH_EXTENDED_STDERR) {
 		ch->in_taken += n;
-		allow_more(ch);
+		mux_channel_allow_more(ch);
 	} else if (n > 0) {
-		give(ch, is_err ? HELD_ERR : HELD_OUT, m->text.bytes, n);
+		mux_channel_give(ch, is_err ? HELD_ERR : HELD_OUT,
+				 m->text.bytes, n);
 	}
 }
 
@@ -595,14 +214,16 @@ on_request(struct mux_channel *ch, const struct mux_message *m)
 	bool is_signal = mux_text_is(m->text, "exit-signal");
 
 	if (m->wants_reply && !ch->sent_close)
-		send_bare(ch, SSH_CHANNEL_FAILURE);
+		mux_channel_send_bare(ch, SSH_CHANNEL_FAILURE);
 	if (ch->has_exited || (!is_status && !is_signal))
 		return;
 	ch->has_exited = true;
 	if (is_status)
-		give(ch, HELD_STATUS, &m->status, sizeof(m->status));
+		mux_channel_give(ch, HELD_STATUS, &m->status,
+				 sizeof(m->status));
 	else
-		give(ch, HELD_SIGNAL, m->signal.bytes, MIN(m->signal.n, 64));
+		mux_channel_give(ch, HELD_SIGNAL, m->signal.bytes,
+				 MIN(m->signal.n, 64));
 }
 
 static void
@@ -633,7 +254,7 @@ on_closing(struct mux_channel *ch)
 		if (ch->mux->is_freed)
 			return;
 	}
-	give(ch, HELD_CLOSE, NULL, 0);
+	mux_channel_give(ch, HELD_CLOSE, NULL, 0);
 }
 
 void
@@ -663,7 +284,7 @@ mux_channel_message(struct mux_channel *ch, const struct mux_message *m)
 	case SSH_CHANNEL_EOF:
 		if (!ch->got_eof) {
 			ch->got_eof = true;
-			give(ch, HELD_EOF, NULL, 0);
+			mux_channel_give(ch, HELD_EOF, NULL, 0);
 		}
 		break;
 	case SSH_CHANNEL_CLOSE:
@@ -693,10 +314,10 @@ mux_channel_ask_open(struct mux_channel *ch, const struct channel_spec *spec)
 	struct buf *out = &ch->mux->out;
 	size_t at = mux_message_begin(out, SSH_CHANNEL_OPEN);
 
-	ch->in_room = WINDOW;
+	ch->in_room = MUX_WINDOW;
 	mux_add_string(out, types[spec->kind]);
 	mux_add_u32(out, ch->id);
-	mux_add_u32(out, WINDOW);
+	mux_add_u32(out, MUX_WINDOW);
 	mux_add_u32(out, MAX_DATA);
 	if (spec->kind == CHANNEL_UNIX || spec->kind == CHANNEL_TCP)
 		mux_add_string(out, spec->what);
@@ -715,7 +336,8 @@ mux_channel_ask_open(struct mux_channel *ch, const struct channel_spec *spec)
 void
 mux_channel_ask_life(struct mux_channel *ch)
 {
-	end(ch, begin_request(ch, "keepalive@openssh.com", AWAIT_LIFE));
+	mux_channel_end(ch, mux_channel_begin_request(
+				ch, "keepalive@openssh.com", AWAIT_LIFE));
 }
 
 struct channel *
@@ -750,61 +372,27 @@ mux_open(struct mux *mux, const struct channel_spec *spec,
 	return &ch->base;
 }
 
-bool
-mux_write(struct channel *channel, const void *bytes, size_t n)
-{
-	struct mux_channel *ch = channel_of(channel);
-	size_t sent = 0;
-
-	if (ch->mux->state != MUX_OPEN || ch->has_ended)
-		return false;
-	if (ch->out.len == 0 && may_send(ch))
-		sent = send_some(ch, bytes, n, SIZE_MAX);
-	if (sent < n) {
-		(void)buf_add(&ch->out, (const uint8_t *)bytes + sent,
-			      n - sent);
-		if (may_send(ch) && ch->out_room > 0 &&
-		    list_is_empty(&ch->sending))
-			list_append(&ch->mux->sending, &ch->sending);
-	}
-	if (ch->out.len >= HIGH_WATER)
-		ch->is_full = true;
-	return ch->is_full;
-}
-
-void
-mux_write_end(struct channel *channel)
-{
-	struct mux_channel *ch = channel_of(channel);
-
-	if (ch->has_ended || ch->mux->state != MUX_OPEN)
-		return;
-	ch->has_ended = true;
-	if (ch->out.len == 0)
-		mux_channel_flush(ch);
-}
-
 void
 mux_pause(struct channel *channel)
 {
-	channel_of(channel)->is_paused = true;
+	mux_channel_of(channel)->is_paused = true;
 }
 
 void
 mux_resume(struct channel *channel)
 {
-	struct mux_channel *ch = channel_of(channel);
+	struct mux_channel *ch = mux_channel_of(channel);
 
 	if (!ch->is_paused)
 		return;
 	ch->is_paused = false;
-	make_ready(ch);
+	mux_channel_ready(ch);
 }
 
 void
 mux_resize(struct channel *channel, uint16_t cols, uint16_t rows)
 {
-	struct mux_channel *ch = channel_of(channel);
+	struct mux_channel *ch = mux_channel_of(channel);
 	size_t at;
 
 	ch->cols = cols;
@@ -812,31 +400,31 @@ mux_resize(struct channel *channel, uint16_t cols, uint16_t rows)
 	if (!ch->is_confirmed || ch->sent_close || ch->term == NULL ||
 	    ch->mux->state != MUX_OPEN)
 		return;
-	at = begin_request(ch, "window-change", 0);
+	at = mux_channel_begin_request(ch, "window-change", 0);
 	mux_add_u32(&ch->mux->out, cols);
 	mux_add_u32(&ch->mux->out, rows);
 	mux_add_u32(&ch->mux->out, 0);
 	mux_add_u32(&ch->mux->out, 0);
-	end(ch, at);
+	mux_channel_end(ch, at);
 }
 
 void
 mux_signal(struct channel *channel, const char *name)
 {
-	struct mux_channel *ch = channel_of(channel);
+	struct mux_channel *ch = mux_channel_of(channel);
 	size_t at;
 
 	if (!ch->is_confirmed || ch->sent_close || ch->mux->state != MUX_OPEN)
 		return;
-	at = begin_request(ch, "signal", 0);
+	at = mux_channel_begin_request(ch, "signal", 0);
 	mux_add_string(&ch->mux->out, name);
-	end(ch, at);
+	mux_channel_end(ch, at);
 }
 
 void
 mux_close(struct channel *channel)
 {
-	struct mux_channel *ch = channel_of(channel);
+	struct mux_channel *ch = mux_channel_of(channel);
 
 	ch->events = NULL;
 	buf_fini(&ch->out);
@@ -846,7 +434,7 @@ mux_close(struct channel *channel)
 		return;
 	/* Held back, their closing has not been answered yet. */
 	if (ch->got_close)
-		make_ready(ch);
+		mux_channel_ready(ch);
 	else if (ch->is_confirmed)
-		send_close(ch);
+		mux_channel_send_close(ch);
 }

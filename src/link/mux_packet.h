@@ -27,12 +27,18 @@ struct buf;
 enum mux_type {
 	MUX_HELLO = 0x00000001,
 	MUX_C_ALIVE = 0x10000004,
+	MUX_C_OPEN_FWD = 0x10000006,
 	MUX_C_PROXY = 0x1000000f,
+	MUX_S_OK = 0x80000001,
 	MUX_S_DENIED = 0x80000002,
 	MUX_S_FAILURE = 0x80000003,
 	MUX_S_ALIVE = 0x80000005,
 	MUX_S_PROXY = 0x8000000f,
 };
+
+/* In a MUX_C_OPEN_FWD: to be listened for here; a path and no port. */
+#define MUX_FWD_LOCAL 1
+#define MUX_PORT_STREAMLOCAL 0xfffffffeu
 
 enum ssh_type {
 	SSH_DISCONNECT = 1,

@@ -3,9 +3,10 @@
 #define BERTH_LINK_MUX_PARTS_H
 
 /*
- * What the two halves of the mux client share: mux.c has the connection to the
- * master and the table of channels, mux_channel.c what one channel does.  For
- * nobody else.
+ * What the parts of the mux client share: mux.c has the connection to the
+ * master and the table of channels, mux_channel.c what one channel does,
+ * mux_channel_send.c what it sends, and mux_channel_tell.c what its owner is
+ * told.  For nobody else.
  */
 
 #include <uv.h>
@@ -16,6 +17,14 @@
 #include "link/mux_packet.h"
 
 struct stream;
+
+/*
+ * Beyond what the owner took; 4 MiB fill 320 Mbit/s at 100 ms.  New room is
+ * given in eighths, which the other side cannot notice.
+ */
+#define MUX_WINDOW (4u << 20)
+
+#define MUX_LOW_WATER (64u << 10) /* so much waits: on_drain */
 
 enum mux_state { MUX_GREETING, MUX_OPEN, MUX_DOWN };
 
@@ -99,14 +108,64 @@ void mux_channel_remove(struct mux_channel *ch);
 void mux_pong(struct mux *mux);
 void mux_ping_lost(struct mux *mux);
 
+static inline struct mux_channel *
+mux_channel_of(struct channel *base)
+{
+	return container_of(base, struct mux_channel, base);
+}
+
 /* mux_channel.c */
 void mux_channel_fini(struct mux_channel *ch);
 void mux_channel_message(struct mux_channel *ch, const struct mux_message *m);
-void mux_channel_deliver(struct mux_channel *ch);
-void mux_channel_flush(struct mux_channel *ch);
-void mux_channel_down(struct mux_channel *ch, const struct err *err);
 void mux_channel_ask_open(struct mux_channel *ch,
 			  const struct channel_spec *spec);
 void mux_channel_ask_life(struct mux_channel *ch);
+
+/* mux_channel_send.c */
+
+/* A message about this channel; its members and mux_channel_end follow. */
+size_t mux_channel_begin(struct mux_channel *ch, uint8_t type);
+size_t mux_channel_begin_request(struct mux_channel *ch, const char *name,
+				 char awaited);
+void mux_channel_end(struct mux_channel *ch, size_t at);
+
+/* One without members. */
+void mux_channel_send_bare(struct mux_channel *ch, uint8_t type);
+
+/* Once; nothing follows it. */
+void mux_channel_send_close(struct mux_channel *ch);
+
+/* Give what waits its turn; join or leave those who want one. */
+void mux_channel_flush(struct mux_channel *ch);
+
+/* Let the other side send more, once it is worth a message. */
+void mux_channel_allow_more(struct mux_channel *ch);
+
+/* mux_channel_tell.c */
+
+/* Have mux_channel_deliver called from the loop. */
+void mux_channel_ready(struct mux_channel *ch);
+
+/* From the loop: everything the owner is owed. */
+void mux_channel_deliver(struct mux_channel *ch);
+
+enum mux_held {
+	HELD_OUT = 1,
+	HELD_ERR = 2,
+	HELD_EOF,
+	HELD_STATUS,
+	HELD_SIGNAL,
+	HELD_CLOSE
+};
+
+/* Now if somebody listens, later otherwise, never if nobody wants it. */
+void mux_channel_give(struct mux_channel *ch, uint8_t what, const void *bytes,
+		      size_t n);
+
+/* It never became what was asked for; the other side still has to close. */
+void mux_channel_fail_open(struct mux_channel *ch, const char *why);
+
+/* The connection is down. */
+void mux_channel_down(struct mux_channel *ch, const struct err *err);
 
 #endif

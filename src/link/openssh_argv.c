@@ -68,6 +68,8 @@ add_master_options(char ***argv, const struct openssh_way *way)
 	add_option(argv, "ControlPersist=no");
 	add_option(argv, "ClearAllForwardings=yes");
 	add_option(argv, "Tunnel=no");
+	/* What is forwarded later, is for its user only. */
+	add_option(argv, "StreamLocalBindMask=0177");
 	add_option(argv, "ForwardAgent=%s", m->forward_agent ? "yes" : "no");
 	add_option(argv, "ForwardX11=no");
 	add_option(argv, "PermitLocalCommand=no");

@@ -115,6 +115,8 @@ take_lock(struct process *p, struct err *err)
 static int
 bind_sockets(struct process *p, struct err *err)
 {
+	/* Of one that was killed. */
+	(void)unlink(p->places.near);
 	p->sock_fd = sock_listen_unix(p->places.sock, err);
 	if (p->sock_fd < 0)
 		return -1;
@@ -145,6 +147,7 @@ stop(void *owner)
 	events_write(&p->events, &event);
 	(void)unlink(p->places.ctl);
 	(void)unlink(p->places.sock);
+	(void)unlink(p->places.near);
 	control_drain(p->control);
 	p->stop_at_ms = clock_mono_ms() + STOP_MS;
 	(void)uv_timer_start(&p->stop_look, check_drained, 0, STOP_LOOK_MS);
@@ -214,6 +217,7 @@ start_link(struct process *p, struct err *err)
 				    .machine = p->machine,
 				    .directory = p->places.dir,
 				    .name = p->name,
+				    .near_path = p->places.near,
 				    .events = &p->events,
 				    .find_secret = find_secret,
 				    .on_idle = stop,

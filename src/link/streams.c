@@ -287,6 +287,18 @@ streams_give(struct streams *s, struct pump *pump)
 	pump_own(pump, &spare_events, spare);
 }
 
+bool
+streams_are_forwarded(const struct streams *s)
+{
+	return s->has_worked && !s->uses_command;
+}
+
+const char *
+streams_socket(const struct streams *s)
+{
+	return s->socket;
+}
+
 size_t
 streams_n_spare(const struct streams *s)
 {

@@ -12,6 +12,7 @@
  * from the first refusal on.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/err.h"
@@ -48,6 +49,12 @@ void streams_give(struct streams *streams, struct pump *pump);
 
 /* A pump that was taken did not open: the next may be made in another way. */
 void streams_refused(struct streams *streams, const struct err *why);
+
+/* Do sockets there open for us?  False until one has. */
+bool streams_are_forwarded(const struct streams *streams);
+
+/* Of the daemon there. */
+const char *streams_socket(const struct streams *streams);
 
 size_t streams_n_spare(const struct streams *streams);
 

@@ -154,6 +154,16 @@ struct transport_ops {
 	/* Fills in what it knows.  May be NULL. */
 	void (*facts)(struct transport *, struct transport_facts *);
 
+	/*
+	 * Have the socket `path' of this host, which is not there yet, lead to
+	 * the socket `remote' of the machine, past this process, as long as the
+	 * connection stands.  Once in a connection; `done' is told NULL if it
+	 * does, and comes no more after the end.  May be NULL.
+	 */
+	int (*forward)(struct transport *, const char *path, const char *remote,
+		       void (*done)(const struct err *err, void *owner),
+		       struct err *);
+
 	/* A sign of life; the callback tells the round trip in microseconds. */
 	void (*ping)(struct transport *,
 		     void (*on_pong)(void *owner, uint64_t us));

@@ -44,6 +44,7 @@
 #include "link/child.h"
 #include "link/hostkey.h"
 #include "link/mux.h"
+#include "link/mux_forward.h"
 #include "link/openssh_argv.h"
 #include "link/ssh_config.h"
 #include "link/ssh_report.h"
@@ -83,6 +84,9 @@ struct openssh {
 	struct child *child;	  /* the master */
 	struct askpass *askpass;
 	struct mux *mux;
+
+	struct mux_forward *forward; /* is asked for */
+	void (*on_forwarded)(const struct err *err, void *owner);
 
 	uv_timer_t timer;
 	uv_poll_t notify; /* the directory */
@@ -141,6 +145,7 @@ go_down(struct openssh *o, const struct err *why)
 	uv_timer_stop(&o->timer);
 	ssh_config_free(TAKE(o->asked));
 	child_free(TAKE(o->child));
+	mux_forward_free(TAKE(o->forward));
 	remove_sockets(o);
 	log_info("ssh", "down", KV_STR("machine", o->config.machine->name),
 		 KV_ERR(&err));
@@ -556,6 +561,7 @@ openssh_free(struct transport *t)
 	o->state = DOWN;
 	o->is_freed = true;
 	mux_free(TAKE(o->mux));
+	mux_forward_free(TAKE(o->forward));
 	ssh_config_free(TAKE(o->asked));
 	child_free(TAKE(o->child));
 	askpass_free(TAKE(o->askpass));
@@ -618,6 +624,35 @@ openssh_ping(struct transport *t, void (*on_pong)(void *owner, uint64_t us))
 		mux_ping(o->mux, on_pong, o->config.owner);
 }
 
+static void
+on_forward_done(const struct err *err, void *owner)
+{
+	struct openssh *o = owner;
+
+	o->forward = NULL;
+	o->on_forwarded(err, o->config.owner);
+}
+
+static int
+openssh_forward(struct transport *t, const char *path, const char *remote,
+		void (*done)(const struct err *err, void *owner),
+		struct err *err)
+{
+	struct openssh *o = openssh_of(t);
+	int fd;
+
+	if (o->state != UP || o->forward)
+		return err_set(err, ERR_UNREACHABLE,
+			       "the SSH connection is not up");
+	fd = sock_connect_unix(o->socket, err);
+	if (fd < 0)
+		return -1;
+	o->on_forwarded = done;
+	o->forward = mux_forward_start(o->config.loop, fd, path, remote,
+				       on_forward_done, o, err);
+	return o->forward ? 0 : -1;
+}
+
 const struct transport_ops transport_openssh = {
 	.name = "openssh",
 	.new = openssh_new,
@@ -632,5 +667,6 @@ const struct transport_ops transport_openssh = {
 	.signal = mux_signal,
 	.close = mux_close,
 	.facts = openssh_facts,
+	.forward = openssh_forward,
 	.ping = openssh_ping,
 };

@@ -75,6 +75,7 @@ link_places_find(struct link_places *ret, const char *machine, struct err *err)
 	else
 		link_stem(stem, machine, strlen(ret->dir));
 	ret->sock = xasprintf("%s/%s.sock", ret->dir, stem);
+	ret->near = xasprintf("%s/%s.near", ret->dir, stem);
 	ret->ctl = xasprintf("%s/%s.ctl", ret->dir, stem);
 	ret->lock = xasprintf("%s/%s.lock", ret->dir, stem);
 	ret->state = path_join(places.state, "link");
@@ -88,6 +89,7 @@ link_places_fini(struct link_places *places)
 {
 	free(places->dir);
 	free(places->sock);
+	free(places->near);
 	free(places->ctl);
 	free(places->lock);
 	free(places->state);

@@ -17,6 +17,7 @@
 struct link_places {
 	char *dir;    /* <runtime>/link */
 	char *sock;   /* each connection is one stream to the daemon there */
+	char *near;   /* the same past the link, while that is worth it */
 	char *ctl;    /* the control API */
 	char *lock;   /* held by the link that lives */
 	char *state;  /* <state>/link */

@@ -45,6 +45,8 @@
 /* What a file without a size may hold. */
 #define MAX_UNSIZED (4u << 20)
 
+#define LARGE (8 << 20)
+
 #define DEFAULT_MODE 0644
 #define DIR_MODE 0755
 
@@ -237,6 +239,7 @@ struct put {
 	char *path;
 	int dir_fd;
 	char *base;
+	int replaced_fd; /* a large file until the answer is out; -1 */
 	struct newfile file;
 	struct refusal refusal;
 	uint64_t size; /* that is to be; UINT64_MAX: any */
@@ -249,8 +252,8 @@ static void
 put_free(struct put *put)
 {
 	newfile_fini(&put->file);
-	if (put->dir_fd >= 0)
-		close(put->dir_fd);
+	fd_close(&put->dir_fd);
+	fd_close(&put->replaced_fd);
 	free(put->base);
 	free(put->path);
 	free(put);
@@ -364,6 +367,18 @@ begin_put(struct put *put, const struct file_policy *policy, struct err *err)
 	return begin_file(put, err);
 }
 
+/*
+ * To give back the room of a large file takes a while, in which nobody need
+ * wait: the client has its answer first.
+ */
+static void
+hold_replaced(struct put *put, const struct stat *there)
+{
+	if (there && there->st_size >= LARGE)
+		put->replaced_fd = openat(put->dir_fd, put->base,
+					  O_PATH | O_NOFOLLOW | O_CLOEXEC);
+}
+
 /* The body is complete: judge what is there now, and take its place. */
 static int
 finish_put(struct put *put, struct err *err)
@@ -384,6 +399,7 @@ finish_put(struct put *put, struct err *err)
 						  : DEFAULT_MODE;
 	if (put->has_mtime && newfile_set_mtime(&put->file, put->mtime_ns) < 0)
 		return err_sys(err, "failed to set time");
+	hold_replaced(put, there);
 	return newfile_commit(&put->file, put->dir_fd, put->base, (mode_t)mode,
 			      put->syncs ? NEWFILE_SYNC : 0, err);
 }
@@ -431,7 +447,7 @@ content_api_put(struct http_exchange *x, const struct file_policy *policy)
 	struct err err = ERR_INIT;
 
 	put->x = x;
-	put->dir_fd = -1;
+	put->dir_fd = put->replaced_fd = -1;
 	put->file = (struct newfile)NEWFILE_INIT;
 	if (begin_put(put, policy, &err) < 0) {
 		put_free(put);

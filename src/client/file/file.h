@@ -138,6 +138,9 @@ struct file_ops {
 				   const struct file_events *, void *owner,
 				   struct err *);
 	bool (*write)(struct file_call *, const void *bytes, size_t n);
+	/* NULL: the bytes have to be read. */
+	bool (*write_file)(struct file_call *, int fd, uint64_t offset,
+			   uint64_t n);
 	void (*write_end)(struct file_call *);
 	void (*pause)(struct file_call *);
 	void (*resume)(struct file_call *);

@@ -27,6 +27,12 @@
 #define MAX_ANSWER (64u << 10)
 #define MAX_UNPACKED (8u << 20)
 
+/* Bytes that take longer than to open a connection for them. */
+#define MANY (1u << 20)
+
+/* ... and longer than to ask for them again: only the answer tells the size. */
+#define VERY_MANY (8u << 20)
+
 struct daemon_files {
 	struct files files;
 	struct client *client;
@@ -40,7 +46,8 @@ struct daemon_call {
 	uv_timer_t later;	    /* begins a streamed body */
 	struct buf target;
 	char *path, *key, *if_match;
-	bool is_new;
+	bool is_new, is_bulk;
+	bool is_moving;	 /* is about to be asked for again, by a shorter way */
 	uint64_t offset; /* where a write or read begins */
 	struct buf answer;
 	struct lines lines;
@@ -141,6 +148,18 @@ header_number(const struct http_head *head, const char *name)
 	return n;
 }
 
+/* Is it more than one knew, and is there a better way for so much? */
+static bool
+would_move(const struct daemon_call *call, const struct http_head *head)
+{
+	struct daemon_files *files = container_of(call->base.files,
+						  struct daemon_files, files);
+
+	return !call->is_bulk && head->status == 200 &&
+	       header_number(head, "Content-Length") >= VERY_MANY &&
+	       reach_is_near(client_reach(files->client));
+}
+
 static int64_t
 header_time(const struct http_head *head, const char *name)
 {
@@ -167,6 +186,9 @@ on_http_head(struct client_call *http UNUSED, const struct http_head *head,
 				  .gid = -1 };
 
 	if (call->op != FILE_READ)
+		return;
+	call->is_moving = would_move(call, head);
+	if (call->is_moving)
 		return;
 	info.etag = http_head_find(head, "ETag");
 	info.size = header_number(head, "Content-Length");
@@ -202,12 +224,31 @@ take_list(struct daemon_call *call, const char *bytes, size_t n)
 					   call->base.owner);
 }
 
+static int start_http(struct daemon_call *call, const struct file_request *body,
+		      struct err *err);
+
+static void
+move(struct daemon_call *call)
+{
+	struct err err = ERR_INIT;
+
+	client_call_cancel(TAKE(call->http));
+	call->is_moving = false;
+	call->is_bulk = true;
+	if (start_http(call, NULL, &err) < 0)
+		end_call(call, &err);
+}
+
 static void
 on_http_data(struct client_call *http UNUSED, const void *bytes, size_t n,
 	     void *owner)
 {
 	struct daemon_call *call = owner;
 
+	if (call->is_moving) {
+		move(call);
+		return;
+	}
 	switch (call->op) {
 	case FILE_READ:
 	case FILE_PACK:
@@ -327,6 +368,8 @@ start_http(struct daemon_call *call, const struct file_request *body,
 	}
 	if (request.method[0] == 'G')
 		flags |= CLIENT_REPEAT;
+	if (call->is_bulk)
+		flags |= CLIENT_BULK;
 	call->http = client_call_start(files->client, &request, flags,
 				       &http_events, call, err);
 	return call->http ? 0 : -1;
@@ -453,6 +496,24 @@ begin(struct daemon_call *call, const struct file_request *r, struct err *err)
 	return 0;
 }
 
+/* May it be so much that a connection of its own pays? */
+static bool
+is_bulk(const struct file_request *r)
+{
+	switch (r->op) {
+	case FILE_READ:
+		return r->offset > 0 || r->length >= MANY;
+	case FILE_WRITE:
+		return r->size >= MANY;
+	case FILE_FETCH:
+	case FILE_PACK:
+	case FILE_UNPACK:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static struct file_call *
 daemon_start(struct files *files, const struct file_request *r,
 	     const struct file_events *events, void *owner, struct err *err)
@@ -465,6 +526,7 @@ daemon_start(struct files *files, const struct file_request *r,
 	call->key = r->key ? xstrdup(r->key) : NULL;
 	call->if_match = r->if_match ? xstrdup(r->if_match) : NULL;
 	call->is_new = r->flags & FILE_NEW;
+	call->is_bulk = is_bulk(r);
 	call->offset = r->op == FILE_READ ? r->offset : 0;
 	buf_init(&call->target, TARGET_MAX);
 	buf_init(&call->answer,
@@ -490,6 +552,14 @@ daemon_write(struct file_call *call, const void *bytes, size_t n)
 	struct client_call *http = of(call)->http;
 
 	return http && client_call_write(http, bytes, n);
+}
+
+static bool
+daemon_write_file(struct file_call *call, int fd, uint64_t offset, uint64_t n)
+{
+	struct client_call *http = of(call)->http;
+
+	return http && client_call_write_file(http, fd, offset, n);
 }
 
 static void
@@ -534,6 +604,7 @@ static const struct file_ops daemon_ops = {
 	.has_bulk = true,
 	.start = daemon_start,
 	.write = daemon_write,
+	.write_file = daemon_write_file,
 	.write_end = daemon_write_end,
 	.pause = daemon_pause,
 	.resume = daemon_resume,

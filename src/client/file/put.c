@@ -13,10 +13,30 @@
 #include "core/macros.h"
 #include "client/file/put.h"
 
-#define PIECE (256u << 10)
+#define PIECE (128u << 10) /* stays in the cache */
+#define STEP (1u << 20)	   /* by the kernel */
 
 /* A buffer of one process: there is one loop, and nothing is kept in it. */
 static char piece[PIECE];
+
+/*
+ * One step of it by the kernel.  False: it must be read, which also finds out
+ * what is wrong with it.
+ */
+static bool
+feed_file(struct put *put, struct file_call *call, bool *ret_is_full)
+{
+	const struct file_ops *ops = call->files->ops;
+	uint64_t n = MIN(put->size - put->at, (uint64_t)STEP);
+	struct stat st;
+
+	if (ops->write_file == NULL || fstat(put->fd, &st) < 0 ||
+	    (uint64_t)st.st_size < put->at + n)
+		return false;
+	*ret_is_full = ops->write_file(call, put->fd, put->at, n);
+	put->at += n;
+	return true;
+}
 
 void
 put_begin(struct put *put, struct file_call *call, uint64_t offset)
@@ -33,8 +53,11 @@ put_feed(struct put *put, struct file_call *call)
 	while (!put->is_over && !is_full && put->at < put->size) {
 		size_t want = (size_t)MIN(put->size - put->at,
 					  (uint64_t)sizeof(piece));
-		ssize_t got = pread_full(put->fd, piece, want, put->at);
+		ssize_t got;
 
+		if (feed_file(put, call, &is_full))
+			continue;
+		got = pread_full(put->fd, piece, want, put->at);
 		if (got < (ssize_t)want) {
 			/* Without its end the write fails over there. */
 			put->error = got < 0 ? errno : ENODATA;
@@ -49,6 +72,18 @@ put_feed(struct put *put, struct file_call *call)
 		put->is_over = true;
 		file_write_end(call);
 	}
+}
+
+int
+put_error(const struct put *put)
+{
+	struct stat st;
+
+	/* What the kernel was to send it may have missed, and broken off. */
+	if (put->error == 0 && put->fd >= 0 && fstat(put->fd, &st) == 0 &&
+	    (uint64_t)st.st_size < put->size)
+		return ENODATA;
+	return put->error;
 }
 
 size_t

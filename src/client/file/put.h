@@ -22,6 +22,9 @@ struct put {
 void put_begin(struct put *put, struct file_call *call, uint64_t offset);
 void put_feed(struct put *put, struct file_call *call);
 
+/* Why it could not be read, as an errno; after the call's end. 0: it could. */
+int put_error(const struct put *put);
+
 /*
  * Bytes that come from `fd', whatever it is, as a regular file of known size:
  * `fd' itself if it is one, else a nameless copy.  The caller closes it.

@@ -89,7 +89,7 @@ on_end(struct file_call *call UNUSED, const struct err *err, void *owner)
 	struct err changed = ERR_INIT;
 	bool is_told;
 
-	if (t->put.error) {
+	if (t->put.error || (err && put_error(&t->put))) {
 		err_set(&changed, ERR_CONFLICT, "it changed while it was read");
 		err = &changed;
 	}

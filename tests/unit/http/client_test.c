@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -377,6 +378,49 @@ streamed_body_is_sent_with_back_pressure(void **state UNUSED)
 }
 
 static void
+piece_of_a_file_is_one_chunk(void **state UNUSED)
+{
+	struct http_request request = { .method = "PUT",
+					.target = "/",
+					.stream_body = true };
+	AUTO_CLOSE int fd = memfd_create("file", MFD_CLOEXEC);
+	struct seen seen;
+
+	assert_int_equal(write(fd, "not these, but these", 20), 20);
+	seen_init(&seen);
+	start(&seen, &request);
+	assert_false(http_call_write_file(seen.call, fd, 0, 0));
+	assert_false(http_call_write_file(seen.call, fd, 11, 9));
+	http_call_write(seen.call, "end", 3);
+	http_call_write_end(seen.call);
+	net_until(&seen.net, net_has(&seen.net, "\r\n\r\n9\r\nbut these\r\n"
+						"3\r\nend\r\n0\r\n\r\n"));
+	net_say(&seen.net, OK("0", ""));
+	net_until(&seen.net, seen.n_ends == 1);
+	assert_true(http_client_usable(seen.client));
+	seen_fini(&seen);
+}
+
+static void
+file_that_shrinks_breaks_the_connection(void **state UNUSED)
+{
+	struct http_request request = { .method = "PUT",
+					.target = "/",
+					.stream_body = true };
+	AUTO_CLOSE int fd = memfd_create("file", MFD_CLOEXEC);
+	struct seen seen;
+
+	assert_int_equal(ftruncate(fd, 100), 0);
+	seen_init(&seen);
+	start(&seen, &request);
+	(void)http_call_write_file(seen.call, fd, 0, 101);
+	net_until(&seen.net, seen.n_ends == 1);
+	assert_int_not_equal(seen.err.code, ERR_NONE);
+	assert_false(http_client_usable(seen.client));
+	seen_fini(&seen);
+}
+
+static void
 early_answer_ends_a_streamed_call(void **state UNUSED)
 {
 	struct http_request request = { .method = "POST",
@@ -639,6 +683,8 @@ main(void)
 		cmocka_unit_test(malformed_answer_ends_the_call),
 		cmocka_unit_test(missing_answer_ends_the_call_in_time),
 		cmocka_unit_test(streamed_body_is_sent_with_back_pressure),
+		cmocka_unit_test(piece_of_a_file_is_one_chunk),
+		cmocka_unit_test(file_that_shrinks_breaks_the_connection),
 		cmocka_unit_test(early_answer_ends_a_streamed_call),
 		cmocka_unit_test(
 		    answer_survives_a_server_that_closes_before_the_body),

@@ -28,6 +28,8 @@ struct rig {
 	bool is_late;
 	struct transport *t;
 	unsigned n_up, n_lost, n_down, n_pongs;
+	int n_forwarded;
+	struct err forward_err;
 	uint64_t pong_us;
 	struct err down;
 	unsigned n_ends; /* whose on_close has not come */

@@ -637,6 +637,86 @@ a_sign_of_life_has_a_time(void **state)
 	rig_stop(&rig);
 }
 
+/* --- past us ---------------------------------------------------------------
+ */
+
+static void
+on_forwarded(const struct err *err, void *owner)
+{
+	struct rig *rig = owner;
+
+	rig->n_forwarded++;
+	rig->forward_err = err ? *err : (struct err)ERR_INIT;
+}
+
+static void
+forward(struct rig *rig, const char *path, const char *remote)
+{
+	struct err err = ERR_INIT;
+	int n = rig->n_forwarded;
+
+	assert_int_equal(
+	    rig->t->ops->forward(rig->t, path, remote, on_forwarded, &err), 0);
+	assert_int_equal(rig->n_forwarded, n);
+	until(rig, rig->n_forwarded == n + 1);
+}
+
+static void
+check_past(const char *path)
+{
+	struct err err = ERR_INIT;
+	AUTO_CLOSE int fd = sock_connect_unix(path, &err);
+	AUTO_BUF out = BUF_INIT(100);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "hello ", 6), 6);
+	shutdown(fd, SHUT_WR);
+	(void)fcntl(fd, F_SETFL, 0);
+	assert_int_equal(fs_read_fd(fd, &out, &err), 0);
+	assert_string_equal(buf_text(&out), "hello bye");
+}
+
+static void
+a_socket_here_leads_past_us(void **state)
+{
+	AUTO_FREE char *path = path_join(place->directory, "echo");
+	AUTO_FREE char *past = path_join(place->directory, "past");
+	struct err err = ERR_INIT;
+	pid_t pid = serve_echo(sock_listen_unix(path, &err));
+	struct rig rig;
+
+	rig_start(&rig, place);
+	forward(&rig, past, path);
+	assert_int_equal(rig.forward_err.code, ERR_NONE);
+	check_past(past);
+	rig_stop(&rig);
+	assert_int_equal(sock_connect_unix(past, &err), -1);
+	end_echo(pid);
+	(void)unlink(past);
+}
+
+static void
+a_name_that_is_taken_is_not_forwarded(void **state)
+{
+	AUTO_FREE char *taken = path_join(place->directory, "taken");
+	AUTO_CLOSE int fd = open(taken, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	struct err err = ERR_INIT;
+	struct rig rig;
+
+	assert_true(fd >= 0);
+	rig_start(&rig, place);
+	forward(&rig, taken, "/nowhere");
+	assert_err(rig.forward_err, ERR_DENIED, "");
+	(void)unlink(taken);
+	/* Given up before it is known. */
+	assert_int_equal(
+	    rig.t->ops->forward(rig.t, taken, "/nowhere", on_forwarded, &err),
+	    0);
+	rig_stop(&rig);
+	assert_int_equal(rig.n_forwarded, 1);
+	(void)unlink(taken);
+}
+
 int
 transport_suite_run(const struct transport_place *p)
 {
@@ -676,6 +756,10 @@ transport_suite_run(const struct transport_place *p)
 		{ cmocka_unit_test(going_down_closes_the_channels_first),
 		  p->cut != NULL },
 		{ cmocka_unit_test(a_sign_of_life_has_a_time), true },
+		{ cmocka_unit_test(a_socket_here_leads_past_us),
+		  p->ops->forward != NULL },
+		{ cmocka_unit_test(a_name_that_is_taken_is_not_forwarded),
+		  p->ops->forward != NULL },
 	};
 	struct CMUnitTest tests[ARRAY_SIZE(all)];
 	size_t n = 0;
