@@ -375,6 +375,9 @@ async function quiet(m) {
 	await m.relay.say('forget');
 	await f.until(`nothing is left of other connections to ${m.name}`,
 		() => processes().filter((p) => p.ppid === m.sshd).length === 1);
+	/* One that may hold the next exec is a descriptor of the daemon's. */
+	await f.until(`no holder waits on ${m.name}`, () => !processes().some((p) =>
+		p.line.startsWith('berthd: holds') && isOurs(p.pid, m.home)));
 	return { link: n_fds(link.pid), master: n_fds(masterOf(m).pid),
 		daemon: n_fds(daemonOf(m)) };
 }
