@@ -34,7 +34,7 @@
 #define NEAR_US 4000
 
 /* A busy machine does not answer at once either, and is near all the same. */
-#define FAR_US 8000
+#define FAR_US 20000
 #define N_FAR 4
 
 #define LOOK_MS 2000
