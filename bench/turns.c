@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * turns ROUNDS WHAT COMMAND... [, COMMAND...]...
+ * turns [-b LINE] ROUNDS WHAT COMMAND... [, COMMAND...]...
  *
  * Run commands in turns, so that a disturbance hits all of them, and print one
  * JSON object: the median time of each in milliseconds, from fork to the end
  * of its output and of the process, how many bytes it wrote, and the ratios of
- * the first to the others.
+ * the first to the others.  LINE is run by a shell before each, off the clock.
  */
 
 #include <fcntl.h>
@@ -66,6 +66,23 @@ run_once(struct command *c, int round)
 	c->ms[round] = (double)(clock_boot_ns() - start) / 1e6;
 }
 
+static void
+run_before(const char *line)
+{
+	pid_t pid;
+	int status;
+
+	if (line == NULL)
+		return;
+	pid = fork();
+	if (pid == 0) {
+		execlp("sh", "sh", "-c", line, NULL);
+		_exit(127);
+	}
+	if (waitpid(pid, &status, 0) < 0 || status != 0)
+		give_up(line, "failed");
+}
+
 static int
 by_value(const void *a, const void *b)
 {
@@ -93,10 +110,18 @@ show(const char *what, int rounds)
 int
 main(int argc, char **argv)
 {
-	int rounds = argc > 3 ? (int)strtol(argv[1], NULL, 10) : 0;
+	const char *before = NULL;
+	int rounds;
 
+	if (argc > 2 && str_eq(argv[1], "-b")) {
+		before = argv[2];
+		argc -= 2;
+		argv += 2;
+	}
+	rounds = argc > 3 ? (int)strtol(argv[1], NULL, 10) : 0;
 	if (rounds < 1 || rounds > MAX_ROUNDS)
-		give_up("usage", "turns ROUNDS WHAT COMMAND... [, COMMAND...]");
+		give_up("usage", "turns [-b LINE] ROUNDS WHAT COMMAND... "
+				 "[, COMMAND...]");
 	for (int i = 3; i < argc && n_commands < MAX_COMMANDS; i++) {
 		commands[n_commands++].argv = argv + i;
 		while (i < argc && !str_eq(argv[i], ","))
@@ -104,8 +129,10 @@ main(int argc, char **argv)
 		argv[i] = NULL;
 	}
 	for (int round = 0; round < rounds; round++) {
-		for (size_t i = 0; i < n_commands; i++)
+		for (size_t i = 0; i < n_commands; i++) {
+			run_before(before);
 			run_once(&commands[i], round);
+		}
 	}
 	show(argv[2], rounds);
 	return 0;
