@@ -48,7 +48,9 @@ picked_new(int dir_fd, const char *names, size_t n, unsigned flags)
 	p->at = names;
 	p->end = names + n;
 	p->parent_fd = -1;
-	tar_put_init(&p->put, flags & PICKED_SECONDS ? 0u : TAR_PUT_NSEC,
+	tar_put_init(&p->put,
+		     (flags & PICKED_SECONDS ? 0u : TAR_PUT_NSEC) |
+			 (flags & PICKED_BRIEF ? TAR_PUT_BRIEF : 0u),
 		     PIECE);
 	return p;
 }

@@ -28,6 +28,8 @@ enum picked_flags {
 	PICKED_FILES = 1u << 0,
 	/* Times are told in seconds: that is 1 KiB less for each. */
 	PICKED_SECONDS = 1u << 1,
+	/* Whole times for nothing; other readers see the seconds. */
+	PICKED_BRIEF = 1u << 2,
 };
 
 /*

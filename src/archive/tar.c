@@ -379,7 +379,7 @@ entry_mtime(const struct tar_reader *r)
 	if (!tar_time_parse(h->mtime, sizeof(h->mtime), &s) || s > MAX_MTIME ||
 	    s < -MAX_MTIME)
 		return 0;
-	return s * (int64_t)NS_PER_S;
+	return s * (int64_t)NS_PER_S + tar_brief_parse(h);
 }
 
 static int

@@ -86,7 +86,8 @@ bool tar_link_is_safe(const char *root, const char *name, const char *target);
 struct tar_attr {
 	uint32_t uid, gid;
 	int64_t mtime;	 /* s */
-	long mtime_nsec; /* not 0: told as well, for 1 KiB more */
+	long mtime_nsec; /* not 0: told as well, for 1 KiB more, or */
+	bool is_brief;	 /* for nothing, so that only our reader knows it */
 };
 
 /*

@@ -3,9 +3,11 @@
 /* Numbers and sums of tar's headers; see tar_header.h. */
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "archive/tar_header.h"
+#include "core/parse.h"
 
 /* A number of GNU's: a set top bit, then big-endian bytes. */
 static bool
@@ -71,6 +73,27 @@ tar_time_parse(const char *field, size_t size, int64_t *ret)
 		return false;
 	*ret = (int64_t)n;
 	return true;
+}
+
+void
+tar_brief_put(struct tar_header *h, long nsec)
+{
+	snprintf(h->pad, sizeof(h->pad), "n%09ld", nsec);
+}
+
+long
+tar_brief_parse(const struct tar_header *h)
+{
+	char digits[10] = "";
+	uint64_t n;
+
+	if (h->pad[0] != 'n' || h->pad[sizeof(digits)] != '\0')
+		return 0;
+	memcpy(digits, h->pad + 1, sizeof(digits) - 1);
+	if (strlen(digits) < sizeof(digits) - 1 ||
+	    parse_u64(digits, 0, NS_PER_S - 1, &n, &(struct err)ERR_INIT) < 0)
+		return 0;
+	return (long)n;
 }
 
 bool

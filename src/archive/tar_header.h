@@ -49,6 +49,13 @@ void tar_number_put(char *field, size_t size, uint64_t n);
 bool tar_time_parse(const char *field, size_t size, int64_t *ret);
 void tar_time_put(char *field, size_t size, int64_t s);
 
+/*
+ * The fraction of a time that is told in brief: "n123456789" in what is unused
+ * of the block, where nobody else looks.  0: there is none.
+ */
+void tar_brief_put(struct tar_header *h, long nsec);
+long tar_brief_parse(const struct tar_header *h);
+
 bool tar_is_zero_block(const struct tar_header *h);
 
 /* The sum of all bytes, with spaces for its own field. */

@@ -58,6 +58,7 @@ put_header(const struct tar_put *put, struct buf *out, enum tar_type type,
 	}
 	if (put->flags & TAR_PUT_NSEC)
 		attr.mtime_nsec = e->st.st_mtim.tv_nsec;
+	attr.is_brief = put->flags & TAR_PUT_BRIEF;
 	return tar_add_header(out, &entry, &attr);
 }
 

@@ -25,6 +25,7 @@ struct walk_entry;
 enum tar_put_flags {
 	TAR_PUT_OWNERS = 1u << 0, /* user and group; without it, root */
 	TAR_PUT_NSEC = 1u << 1,	  /* whole times (tar.h) */
+	TAR_PUT_BRIEF = 1u << 2,  /* ... in brief */
 };
 
 struct tar_put {

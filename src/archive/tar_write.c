@@ -96,8 +96,10 @@ tar_add_header(struct buf *out, const struct tar_entry *entry,
 	};
 	struct tar_header h = { .type = flags[entry->type] };
 
-	if (attr->mtime_nsec && attr->mtime >= -MAX_MTIME &&
-	    attr->mtime <= MAX_MTIME && add_mtime(out, attr) < 0)
+	if (attr->mtime_nsec && attr->is_brief)
+		tar_brief_put(&h, attr->mtime_nsec);
+	else if (attr->mtime_nsec && attr->mtime >= -MAX_MTIME &&
+		 attr->mtime <= MAX_MTIME && add_mtime(out, attr) < 0)
 		return -1;
 	if (strlen(entry->name) > sizeof(h.name) &&
 	    add_long_text(out, 'L', entry->name) < 0)

@@ -364,7 +364,7 @@ send_archive(struct bulk *bulk)
 	int rc;
 
 	bulk->picked = picked_new(dup(sync->fd), buf_text(&bulk->names),
-				  bulk->names.len, 0);
+				  bulk->names.len, PICKED_BRIEF);
 	rc = file_do(sync->files, &request, &events, bulk, &err);
 	sync->counts.files -= bulk->n_begun;
 	if (rc < 0)

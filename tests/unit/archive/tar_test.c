@@ -586,24 +586,63 @@ exact_times_are_read_again(void **state UNUSED)
 	};
 	const struct tar_entry entry = { .name = "f" };
 
-	for (size_t i = 0; i < ARRAY_SIZE(attrs); i++) {
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(attrs); i++) {
 		AUTO_BUF archive = BUF_INIT(MAX_ARCHIVE);
 		struct tar_reader *reader = tar_reader_new(NULL);
+		struct tar_attr attr = attrs[i / 2];
 		struct tar_event event;
 		struct err err = ERR_INIT;
 		const uint8_t *in;
 		size_t n;
 
-		assert_int_equal(tar_add_header(&archive, &entry, &attrs[i]),
-				 0);
+		attr.is_brief = i % 2;
+		assert_int_equal(tar_add_header(&archive, &entry, &attr), 0);
+		if (attr.is_brief)
+			assert_int_equal(archive.len, TAR_BLOCK);
 		in = buf_bytes(&archive);
 		n = archive.len;
 		assert_int_equal(tar_read(reader, &in, &n, &event, &err), 1);
 		assert_int_equal(event.entry.mtime_ns,
-				 attrs[i].mtime * 1000000000 +
-				     attrs[i].mtime_nsec);
+				 attr.mtime * 1000000000 + attr.mtime_nsec);
 		tar_reader_free(reader);
 	}
+}
+
+/* The time of an entry of second 1 whose header ends with these bytes. */
+static int64_t
+time_with_end(const char end[12])
+{
+	AUTO_BUF archive = BUF_INIT(MAX_ARCHIVE);
+	struct tar_reader *reader = tar_reader_new(NULL);
+	const struct tar_entry entry = { .name = "f" };
+	struct tar_event event;
+	struct err err = ERR_INIT;
+	const uint8_t *in;
+	size_t n;
+
+	assert_int_equal(
+	    tar_add_header(&archive, &entry, &(struct tar_attr){ .mtime = 1 }),
+	    0);
+	memcpy(buf_bytes(&archive) + TAR_BLOCK - 12, end, 12);
+	tarball_sum(buf_bytes(&archive));
+	in = buf_bytes(&archive);
+	n = archive.len;
+	assert_int_equal(tar_read(reader, &in, &n, &event, &err), 1);
+	tar_reader_free(reader);
+	return event.entry.mtime_ns;
+}
+
+static void
+what_others_put_behind_a_header_is_no_time(void **state UNUSED)
+{
+	assert_int_equal(time_with_end("n000000007\0"), 1000000007);
+	assert_int_equal(time_with_end("n999999999\0"), 1999999999);
+	assert_int_equal(time_with_end("N000000007\0"), 1000000000);
+	assert_int_equal(time_with_end("n0000000071"), 1000000000);
+	assert_int_equal(time_with_end("n00000007\0\0"), 1000000000);
+	assert_int_equal(time_with_end("n-00000007\0"), 1000000000);
+	assert_int_equal(time_with_end("n 00000007\0"), 1000000000);
+	assert_int_equal(time_with_end("\0\0\0\0\0\0\0\0tar"), 1000000000);
 }
 
 /* The time of an entry whose header has these bytes for it. */
@@ -685,6 +724,7 @@ main(void)
 		cmocka_unit_test(what_is_written_is_read_again),
 		cmocka_unit_test(sizes_beyond_octal_are_written),
 		cmocka_unit_test(exact_times_are_read_again),
+		cmocka_unit_test(what_others_put_behind_a_header_is_no_time),
 		cmocka_unit_test(times_before_1970_are_read),
 	};
 
