@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 #include "bench/report.h"
 #include "bench/rig.h"
 #include "bench/talk.h"
+#include "core/fs.h"
 #include "core/mem.h"
 
 #define LATENCY_ROUNDS 300
@@ -26,6 +28,8 @@
 #define STARTS_EACH 150
 #define RATE_ROUNDS 3
 #define CANCEL_ROUNDS 50
+
+#define DURABLE "durable"
 
 static const char run_true[] = "{\"argv\":[\"true\"]}";
 static const char run_shell[] = "{\"argv\":[\"sh\",\"-c\",\"true\"]}";
@@ -180,6 +184,39 @@ run_many_held(const struct rig *rig UNUSED)
 	}
 }
 
+/* A line that is on the disk when this returns. */
+static void
+write_durably(int fd)
+{
+	static const char line[400] = "what an exec says of itself";
+
+	if (write(fd, line, sizeof(line)) != sizeof(line) || fdatasync(fd) < 0)
+		give_up("write durably");
+}
+
+/*
+ * Each with what makes it durable, and nothing else: a directory with a file,
+ * on the disk before it is started, and a line more when it has ended.
+ */
+static void
+run_many_durable(const struct rig *rig)
+{
+	for (int i = 0; i < STARTS_EACH; i++) {
+		AUTO_FREE char *dir = xasprintf("%s/" DURABLE "/%d-%d",
+						rig->home, getpid(), i);
+		AUTO_FREE char *path = xasprintf("%s/file", dir);
+		AUTO_CLOSE int fd = -1;
+
+		if (mkdir(dir, 0700) == 0)
+			fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		if (fd < 0)
+			give_up("make %s", path);
+		write_durably(fd);
+		run_shell_plain();
+		write_durably(fd);
+	}
+}
+
 static void
 in_clients(const struct rig *rig, void (*fn)(const struct rig *))
 {
@@ -211,6 +248,22 @@ try_rate(const struct rig *rig, void (*fn)(const struct rig *), double *best)
 	in_clients(rig, fn);
 	rate = rate_since(start);
 	*best = MAX(*best, rate);
+}
+
+static double
+rate_durable(const struct rig *rig)
+{
+	AUTO_FREE char *dir = xasprintf("%s/" DURABLE, rig->home);
+	struct err err = ERR_INIT;
+	double rate = 0;
+
+	if (mkdir(dir, 0700) < 0)
+		give_up("make %s", dir);
+	for (int i = 0; i < RATE_ROUNDS; i++)
+		try_rate(rig, run_many_durable, &rate);
+	if (fs_remove_tree(AT_FDCWD, dir, &err) < 0)
+		give_up("%s", err.msg);
+	return rate;
 }
 
 static void
@@ -255,6 +308,8 @@ bench_rate(struct rig *rig)
 		 "148 /s");
 	add_rate("the same", started, "fork, fork + exec + wait", held, NULL,
 		 NULL);
+	add_rate("the same", started, "fork + exec + wait, durable",
+		 rate_durable(rig), NULL, NULL);
 	add_rate("`sh -c' that runs on, started", kept, "fork + exec",
 		 kept_plain, ">= 0.8 x", NULL);
 	add_rate("`sh -c true' started and ended", ended, peer, plain, NULL,
