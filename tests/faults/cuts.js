@@ -101,12 +101,7 @@ async function linkPid(m) {
 
 /* Is it one of this test, and not somebody's who got its number since? */
 function isOurs(pid, home) {
-	try {
-		return `\0${fs.readFileSync(`/proc/${pid}/environ`, 'latin1')}`
-			.includes(`\0BERTH_HOME=${home}\0`);
-	} catch {
-		return false;
-	}
+	return f.environment(pid).includes(`\0BERTH_HOME=${home}\0`);
 }
 
 function daemonOf(m) {

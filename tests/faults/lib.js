@@ -250,28 +250,52 @@ function commandLine(pid) {
 	}
 }
 
-/* All living processes whose environment has NAME=VALUE in it. */
-function processesWith(setting) {
-	return fs.readdirSync('/proc').filter((pid) => {
-		if (!/^\d+$/.test(pid) || !isAlive(pid))
-			return false;
-		try {
-			return `\0${fs.readFileSync(`/proc/${pid}/environ`,
-				'latin1')}`.includes(`\0${setting}`);
-		} catch {
-			return false;
-		}
-	}).map(Number);
+/* Each setting behind a NUL; nothing of a process that is gone. */
+function environment(pid) {
+	try {
+		return `\0${fs.readFileSync(`/proc/${pid}/environ`, 'latin1')}`;
+	} catch {
+		return '';
+	}
 }
 
-/* Kill -9 a holder; false when that pid is none (any more). */
+/* All living processes whose environment has NAME=VALUE in it. */
+function processesWith(setting) {
+	return fs.readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) &&
+		isAlive(pid) && environment(pid).includes(`\0${setting}`))
+		.map(Number);
+}
+
+/* Stopped, it stays what it is; false when it is gone. */
+function stopProcess(pid) {
+	try {
+		process.kill(pid, 'SIGSTOP');
+		for (;;) {
+			const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
+			const state = stat[stat.lastIndexOf(')') + 2];
+			if (state === 'T')
+				return true;
+			if (state === 'Z')
+				return false;
+		}
+	} catch {
+		return false;
+	}
+}
+
+/*
+ * Kill -9 a holder; false when that pid is none (any more), or holds another
+ * exec by now.
+ */
 function killHolder(id) {
 	const state = readJson(path.join(execRoot(), id, 'state.json'));
-	if (!state || !commandLine(state.holder_pid).includes(`holds ${id}`))
+	const isHeld = () => commandLine(state.holder_pid).includes(`holds ${id}`);
+	if (!state || !isHeld() || !stopProcess(state.holder_pid))
 		return false;
 	try {
-		process.kill(state.holder_pid, 'SIGKILL');
-		return true;
+		const isStill = isHeld();
+		process.kill(state.holder_pid, isStill ? 'SIGKILL' : 'SIGCONT');
+		return isStill;
 	} catch {
 		return false;
 	}
@@ -309,6 +333,6 @@ module.exports = {
 	home, berth, berthd, tmp, scale, seed, slow, socket,
 	sanitized, random, between, note, point, memory, none, request, ask, run, ensureDaemon,
 	until, inParallel, execRoot, readJson, readTimeline, timelineFault,
-	isAlive, commandLine, processesWith, killHolder, killDaemon,
+	isAlive, commandLine, environment, processesWith, killHolder, killDaemon,
 	replaceKilled, main,
 };

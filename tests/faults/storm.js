@@ -268,16 +268,11 @@ async function checkKeys(plan) {
 async function checkProcesses(plan) {
 	const ids = new Set(plan.map((op) => op.id));
 	const left = () => f.processesWith('BERTH_EXEC_ID=').filter((pid) => {
-		const env = fs.readFileSync(`/proc/${pid}/environ`, 'latin1');
-		return ids.has(/BERTH_EXEC_ID=(\w+)/.exec(env)[1]);
+		const found = /BERTH_EXEC_ID=(\w+)/.exec(f.environment(pid));
+		return found && ids.has(found[1]);
 	});
-	await f.until('the last process ends', () => {
-		try {
-			return left().length === 0;
-		} catch {
-			return false;
-		}
-	}, 3).catch(() => {});
+	await f.until('the last process ends', () => left().length === 0, 3)
+		.catch(() => {});
 	f.none('no process is left of any of them',
 		left().map((pid) => `${pid} ${f.commandLine(pid)}`));
 }
