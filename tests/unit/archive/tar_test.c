@@ -568,6 +568,21 @@ sizes_beyond_octal_are_written(void **state UNUSED)
 	tar_reader_free(reader);
 }
 
+/* The time of the first entry, in ns. */
+static int64_t
+first_time(struct buf *archive)
+{
+	struct tar_reader *reader = tar_reader_new(NULL);
+	const uint8_t *in = buf_bytes(archive);
+	size_t n = archive->len;
+	struct tar_event event;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(tar_read(reader, &in, &n, &event, &err), 1);
+	tar_reader_free(reader);
+	return event.entry.mtime_ns;
+}
+
 static void
 exact_times_are_read_again(void **state UNUSED)
 {
@@ -588,23 +603,14 @@ exact_times_are_read_again(void **state UNUSED)
 
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(attrs); i++) {
 		AUTO_BUF archive = BUF_INIT(MAX_ARCHIVE);
-		struct tar_reader *reader = tar_reader_new(NULL);
 		struct tar_attr attr = attrs[i / 2];
-		struct tar_event event;
-		struct err err = ERR_INIT;
-		const uint8_t *in;
-		size_t n;
 
 		attr.is_brief = i % 2;
 		assert_int_equal(tar_add_header(&archive, &entry, &attr), 0);
 		if (attr.is_brief)
 			assert_int_equal(archive.len, TAR_BLOCK);
-		in = buf_bytes(&archive);
-		n = archive.len;
-		assert_int_equal(tar_read(reader, &in, &n, &event, &err), 1);
-		assert_int_equal(event.entry.mtime_ns,
+		assert_int_equal(first_time(&archive),
 				 attr.mtime * 1000000000 + attr.mtime_nsec);
-		tar_reader_free(reader);
 	}
 }
 
@@ -613,23 +619,14 @@ static int64_t
 time_with_end(const char end[12])
 {
 	AUTO_BUF archive = BUF_INIT(MAX_ARCHIVE);
-	struct tar_reader *reader = tar_reader_new(NULL);
 	const struct tar_entry entry = { .name = "f" };
-	struct tar_event event;
-	struct err err = ERR_INIT;
-	const uint8_t *in;
-	size_t n;
 
 	assert_int_equal(
 	    tar_add_header(&archive, &entry, &(struct tar_attr){ .mtime = 1 }),
 	    0);
 	memcpy(buf_bytes(&archive) + TAR_BLOCK - 12, end, 12);
 	tarball_sum(buf_bytes(&archive));
-	in = buf_bytes(&archive);
-	n = archive.len;
-	assert_int_equal(tar_read(reader, &in, &n, &event, &err), 1);
-	tar_reader_free(reader);
-	return event.entry.mtime_ns;
+	return first_time(&archive);
 }
 
 static void
@@ -650,11 +647,7 @@ static int64_t
 time_of(const uint8_t field[12], const char *pax)
 {
 	AUTO_BUF archive = BUF_INIT(MAX_ARCHIVE);
-	struct tar_reader *reader = tar_reader_new(NULL);
-	struct tar_event event;
-	struct err err = ERR_INIT;
-	const uint8_t *in;
-	size_t n, at;
+	size_t at;
 
 	if (pax)
 		tarball_pax(&archive, "mtime", pax);
@@ -662,11 +655,7 @@ time_of(const uint8_t field[12], const char *pax)
 	tarball_file(&archive, "f", "");
 	memcpy(buf_bytes(&archive) + at + MTIME_AT, field, 12);
 	tarball_sum(buf_bytes(&archive) + at);
-	in = buf_bytes(&archive);
-	n = archive.len;
-	assert_int_equal(tar_read(reader, &in, &n, &event, &err), 1);
-	tar_reader_free(reader);
-	return event.entry.mtime_ns;
+	return first_time(&archive);
 }
 
 static void
