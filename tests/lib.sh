@@ -199,13 +199,15 @@ needs_root() {
 
 # --- waiting and ending -----------------------------------------------------
 
-# wait_for SECONDS COMMAND...: until the command succeeds.
+# wait_for SECONDS COMMAND...: until the command succeeds.  What does not come is a
+# failure of the test, whether or not the test looks.
 wait_for() {
 	local until=$((${EPOCHREALTIME/./} + $1 * 1000000 * ${BERTH_TEST_SLOW:-1}))
 	while ! "${@:2}" >"$TMP/.wait" 2>&1; do
 		if [ "${EPOCHREALTIME/./}" -gt $until ]; then
 			note "waited $1 s in vain for: ${*:2}"
 			tail -n 5 "$TMP/.wait" | note
+			T_in_vain=${*:2}
 			return 1
 		fi
 		sleep 0.02
@@ -233,6 +235,9 @@ T_end() {
 	[ -n "${T_skipped:-}" ] && exit 77
 	if [ "$status" -ne 0 ] && [ "$T_failed" -eq 0 ]; then
 		fail "the test runs to its end" "it ended with $status"
+	fi
+	if [ -n "${T_in_vain:-}" ] && [ "$T_failed" -eq 0 ]; then
+		fail 'what is waited for comes' "$T_in_vain"
 	fi
 	[ "$T_n" -eq 0 ] && fail 'the test tests something'
 	echo "1..$T_n"

@@ -55,6 +55,10 @@ run_test <<<'ok "true" true; false_command_that_is_not_there; exit 3'
 is 'test that ends early fails' $status 1
 like 'and says how' "$out" 'the test runs to its end'
 
+run_test <<<'wait_for 0 false; pass "what does not depend on it"'
+is 'test that waits in vain fails' $status 1
+like 'and says for what' "$out" 'not ok 2 - what is waited for comes'
+
 run_test <<<'true'
 is 'test without a point fails' $status 1
 

@@ -20,6 +20,7 @@ cleanup_at_exit end_sessions
 viewers() { berth session ls --json | jq --arg n "$1" \
 	'.sessions[] | select(.name == $n) | .viewers'; }
 has_viewers() { [ "$(viewers "$1")" = "$2" ]; }
+wxh='#{pane_width}x#{pane_height}'
 size() { "${OURS[@]}" display-message -p -t "=$1:" '#{window_width}x#{window_height}'; }
 is_size() { [ "$(size "$1")" = "$2" ]; }
 daemon_pid() { jq .pid "$BERTH_HOME"/state/*/daemon.json; }
@@ -41,7 +42,10 @@ wait_for 10 shows a '^got:hello:'
 pass 'keys go to it'
 ok 'it takes the size of the terminal' wait_for 10 is_size work 80x24
 tmux -L "a-$$" resize-window -x 101 -y 33
-ok 'and follows it' wait_for 10 is_size work 101x33
+wait_for 10 is_size work 101x33
+is 'and follows it, by way of its viewer' "$(tmux -L "a-$$" list-panes -F "$wxh") $(
+	"${OURS[@]}" list-clients -F "${wxh//pane/client}") $(size work)" \
+	'101x33 101x33 101x33'
 key a 'C-]'
 wait_for 10 shows a '^=0'
 like 'Ctrl-] leaves it' "$(screen a)" "goes on; 'berth attach work'"
@@ -196,7 +200,7 @@ wait_for 10 shows g '^=0'
 
 berth session new inner -- bash --norc --noprofile >/dev/null
 type_ g 'clear; berth attach inner; echo =$?'
-wait_for 10 shows g '[$#] $'
+wait_for 10 shows g '^bash-.*[$#]$'
 type_ g 'clear; berth attach inner'
 ok 'a session is not shown inside itself' \
 	wait_for 10 shows g 'this is session inner'
