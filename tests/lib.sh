@@ -72,6 +72,8 @@ fail() {
 	[ $# -lt 2 ] || note "${*:2}"
 }
 
+# Each of these has the status of what it found, so that `|| note' can say more.
+
 # ok WHAT COMMAND...: the command succeeds; its output is shown if not.
 ok() {
 	local status
@@ -82,6 +84,7 @@ ok() {
 	else
 		fail "$1" "$(printf '%q ' "${@:2}") ended with $status"
 		tail -n 40 "$TMP/.out" | note
+		return 1
 	fi
 }
 
@@ -95,6 +98,7 @@ fails() {
 	else
 		fail "$1" "$(printf '%q ' "${@:2}") ended with $status"
 		tail -n 40 "$TMP/.out" | note
+		return 1
 	fi
 }
 
@@ -103,7 +107,10 @@ exits() {
 	local status
 	"${@:3}" >"$TMP/.out" 2>&1
 	status=$?
-	is "$2" "$status" "$1" || tail -n 40 "$TMP/.out" | note
+	is "$2" "$status" "$1" || {
+		tail -n 40 "$TMP/.out" | note
+		return 1
+	}
 }
 
 # is WHAT GOT WANTED
