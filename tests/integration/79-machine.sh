@@ -165,6 +165,8 @@ if command -v tmux >/dev/null; then
 		$T capture-pane -p | note
 	unlike 'what it waited for is not said any more' \
 		"$($T capture-pane -p)" 'berth: (connecting|logging in|waiting|looking)'
+	# The check before may still be trying, and be about to give up.
+	"$BERTH" link stop silent
 	$T new-session -d -s waits -x 100 -y 40 "$BERTH run -m silent -- true; exec cat"
 	waits() { $T capture-pane -t waits -p | grep -qF -- "$1"; }
 	ok 'who waits sees for what' wait_for 10 waits \
