@@ -286,9 +286,11 @@ run_sync(const struct cli_call *call, bool is_push, struct err *err)
 				      .on_progress = on_progress,
 				      .owner = &run };
 
-	if (src == NULL || dst == NULL || !src[0] || !dst[0])
-		return err_set(err, ERR_INVALID,
-			       "say what to copy and where: SRC DST");
+	if (src == NULL || dst == NULL || !src[0] || !dst[0]) {
+		err_set(err, ERR_INVALID,
+			"say what to copy and where: SRC DST");
+		return cli_hint_usage(call, err);
+	}
 	if (args->exclude_from &&
 	    add_patterns(args->exclude_from, &excludes, err) < 0)
 		return -1;

@@ -61,6 +61,15 @@ cli_call_title(const struct cli_call *call, const char *separator,
 	return 0;
 }
 
+int
+cli_hint_usage(const struct cli_call *call, struct err *err)
+{
+	AUTO_BUF title = BUF_INIT(128);
+
+	(void)cli_call_title(call, " ", &title);
+	return err_hint(err, "'%s --help' shows the usage", buf_text(&title));
+}
+
 static int
 unknown_command(const struct cli_call *call, const char *name, struct err *err)
 {

@@ -247,6 +247,9 @@ struct buf;
 int cli_call_title(const struct cli_call *call, const char *separator,
 		   struct buf *out);
 
+/* Of a call that was typed wrongly: where it is shown how.  Returns -1. */
+int cli_hint_usage(const struct cli_call *call, struct err *err);
+
 /* The command below `parent' of that name or alias, or NULL. */
 const struct cli_command *cli_find_command(const struct cli_command *parent,
 					   const char *name);

@@ -152,9 +152,11 @@ take_value(struct words *words, const struct cli_option *option,
 		*ret = value;
 		return 0;
 	}
-	if (words->at[0] == NULL)
-		return err_set(err, ERR_INVALID, "--%s needs a value: %s",
-			       option->name, option->arg);
+	if (words->at[0] == NULL) {
+		err_set(err, ERR_INVALID, "--%s needs a value: %s",
+			option->name, option->arg);
+		return cli_hint_usage(words->call, err);
+	}
 	*ret = *words->at++;
 	return 0;
 }
@@ -269,16 +271,13 @@ static int
 take_operand(struct words *words, const char *word, struct err *err)
 {
 	const struct cli_operand *o = next_operand(words);
-	AUTO_BUF title = BUF_INIT(128);
 	char shown[80];
 	void *at;
 
 	if (o == NULL) {
-		(void)cli_call_title(words->call, " ", &title);
 		err_set(err, ERR_INVALID, "unexpected argument \"%s\"",
 			vis(shown, sizeof(shown), word));
-		return err_hint(err, "'%s --help' shows the usage",
-				buf_text(&title));
+		return cli_hint_usage(words->call, err);
 	}
 	at = (char *)words->call->args + o->offset;
 	if (o->kind == CLI_TEXT) {
@@ -352,7 +351,7 @@ missing(const struct cli_call *call, const char *dashes, const char *name,
 	(void)cli_call_title(call, " ", &title);
 	err_set(err, ERR_INVALID, "%s needs %s%s", buf_text(&title), dashes,
 		name);
-	return err_hint(err, "'%s --help' shows the usage", buf_text(&title));
+	return cli_hint_usage(call, err);
 }
 
 static int

@@ -298,7 +298,7 @@ open_dir(struct put *put, const struct file_policy *policy, bool makes_dirs,
 		return err_wrap(err, "%.200s", put->path);
 	if (missing[0] && !makes_dirs) {
 		err_set(err, ERR_NOT_FOUND, "%.200s: no such directory", dir);
-		return err_hint(err, "mkdir=true (--mkdir) makes it");
+		return err_hint(err, "--mkdir makes it (mkdir=true)");
 	}
 	put->dir_fd = beneath_mkdirs(fd, missing, DIR_MODE);
 	if (put->dir_fd < 0)

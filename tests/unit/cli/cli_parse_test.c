@@ -114,7 +114,8 @@ letters_are_bundled_and_the_last_may_have_a_value(void **state UNUSED)
 	assert_true(args->tty && args->stdin_too && args->common.verbose);
 	assert_string_equal(args->cmd, "ls");
 	refused("ship run -itx", "no option -x", "lists the options");
-	refused("ship run -itc", "--cmd needs a value: LINE", "");
+	refused("ship run -itc", "--cmd needs a value: LINE",
+		"'ship run --help' shows the usage");
 }
 
 static void
@@ -223,7 +224,8 @@ common_options_may_come_before_the_command(void **state UNUSED)
 	cli_call_fini(&call);
 	parsed("ship -p 80 crew ls -v", &call);
 	refused("ship --json help", "ship help has no option --json", "");
-	refused("ship -p", "--port needs a value: PORT", "");
+	refused("ship -p", "--port needs a value: PORT",
+		"'ship --help' shows the usage");
 }
 
 static void
