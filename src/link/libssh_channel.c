@@ -50,6 +50,7 @@ struct ssh_chan {
 	struct channel_spec spec; /* strings are ours */
 
 	ssh_channel ssh;
+	uint32_t window; /* when it was last looked at */
 	struct ssh_channel_callbacks_struct callbacks;
 	enum channel_state state;
 	struct buf out;
@@ -491,6 +492,7 @@ write_some(struct ssh_chan *ch)
 		if (done == 0)
 			return;
 		buf_consume(&ch->out, (size_t)done);
+		ch->window = libssh.ssh_channel_window_size(ch->ssh);
 	}
 }
 
@@ -529,9 +531,30 @@ flush_all(struct session *s)
 	}
 }
 
+/* libssh does not say when a window becomes larger. */
+static void
+look_at_windows(struct session *s)
+{
+	struct ssh_chan *ch;
+
+	list_for_each (ch, &s->channels, link) {
+		uint32_t was = ch->window;
+
+		if (ch->state != OPEN || ch->is_dead)
+			continue;
+		ch->window = libssh.ssh_channel_window_size(ch->ssh);
+		if (ch->window <= was)
+			continue;
+		s->n_silent = 0;
+		if (ch->events->on_taken)
+			ch->events->on_taken(&ch->base, ch->owner);
+	}
+}
+
 void
 channels_turn(struct session *s)
 {
+	look_at_windows(s);
 	advance_all(s);
 	if (!s->is_freed)
 		flush_all(s);

@@ -69,6 +69,12 @@ meter_pong(struct meter *meter, uint64_t now_ms, uint64_t us)
 	meter->asked_ms = 0;
 }
 
+void
+meter_taken(struct meter *meter, uint64_t now_ms)
+{
+	meter->heard_ms = now_ms;
+}
+
 uint64_t
 meter_rate(struct meter *meter, uint64_t now_ms, enum meter_direction direction)
 {

@@ -20,7 +20,7 @@ struct meter {
 	uint64_t window_bytes[2];
 	uint64_t rate[2]; /* bytes per second, smoothed */
 
-	uint64_t heard_ms; /* when the machine last said something */
+	uint64_t heard_ms; /* when the machine last gave a sign of life */
 	uint64_t asked_ms; /* since when an answer is waited for; 0: none */
 
 	/* Something was sent after silence.  May be NULL. */
@@ -31,6 +31,9 @@ struct meter {
 void meter_sent(struct meter *meter, uint64_t now_ms, uint64_t n);
 void meter_received(struct meter *meter, uint64_t now_ms, uint64_t n);
 void meter_pong(struct meter *meter, uint64_t now_ms, uint64_t us);
+
+/* The machine has taken some of what was sent. */
+void meter_taken(struct meter *meter, uint64_t now_ms);
 
 /* Bytes per second of late; falls to nothing in silence. */
 uint64_t meter_rate(struct meter *meter, uint64_t now_ms,

@@ -127,6 +127,14 @@ on_channel_drain(struct channel *channel UNUSED, void *owner)
 }
 
 static void
+on_channel_taken(struct channel *channel UNUSED, void *owner)
+{
+	struct pump *pump = owner;
+
+	meter_taken(&pump->traffic->meter, clock_mono_ms());
+}
+
+static void
 on_channel_close(struct channel *channel UNUSED, const struct err *err,
 		 void *owner)
 {
@@ -144,6 +152,7 @@ static const struct channel_events channel_events = {
 	.on_data = on_channel_data,
 	.on_eof = on_channel_eof,
 	.on_drain = on_channel_drain,
+	.on_taken = on_channel_taken,
 	.on_exit = on_channel_exit,
 	.on_close = on_channel_close,
 };

@@ -116,6 +116,12 @@ struct channel_events {
 	/* What was written has left; after channel_write said stop. */
 	void (*on_drain)(struct channel *, void *owner);
 
+	/*
+	 * The machine has taken some of what was written, which shows that it
+	 * lives.  May be NULL; calls nothing of this interface.
+	 */
+	void (*on_taken)(struct channel *, void *owner);
+
 	/* A command's end: an exit code, or a signal's name without SIG. */
 	void (*on_exit)(struct channel *, int code, const char *signal,
 			void *owner);

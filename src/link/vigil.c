@@ -28,21 +28,35 @@ vigil_has_slept(uint64_t from_ns, uint64_t to_ns, uint64_t waited_ms)
 	return to_ns > from_ns + (waited_ms + SLEPT_MS) * NS_PER_MS;
 }
 
+static void on_deadline(uv_timer_t *timer);
+
+static void
+wait_on(struct vigil *v, uint64_t ms)
+{
+	v->waits_ns = clock_boot_ns();
+	v->waits_ms = ms;
+	uv_update_time(v->config.loop);
+	uv_timer_start(&v->deadline, on_deadline, ms, 0);
+}
+
 static void
 on_deadline(uv_timer_t *timer)
 {
 	struct vigil *v = container_of(timer, struct vigil, deadline);
 	const struct vigil_config *config = &v->config;
-	uint64_t now = clock_boot_ns();
+	uint64_t silent_ms = clock_mono_ms() - config->meter->heard_ms;
 
+	if (silent_ms < v->patience_ms) {
+		wait_on(v, v->patience_ms - silent_ms);
+		return;
+	}
 	v->is_probing = false;
-	if (vigil_has_slept(v->probed_ns, now, v->deadline_ms)) {
+	if (vigil_has_slept(v->waits_ns, clock_boot_ns(), v->waits_ms)) {
 		vigil_probe(v);
 		return;
 	}
 	v->is_watching = false;
-	config->on_dead(clock_mono_ms() - config->meter->heard_ms,
-			config->owner);
+	config->on_dead(silent_ms, config->owner);
 }
 
 void
@@ -53,10 +67,8 @@ vigil_probe(struct vigil *v)
 	if (v->is_probing || !v->is_watching)
 		return;
 	v->is_probing = true;
-	v->probed_ns = clock_boot_ns();
-	v->deadline_ms = MIN(MAX(ms, (uint64_t)SIGN_MS), (uint64_t)MAX_SIGN_MS);
-	uv_update_time(v->config.loop);
-	uv_timer_start(&v->deadline, on_deadline, v->deadline_ms, 0);
+	v->patience_ms = MIN(MAX(ms, (uint64_t)SIGN_MS), (uint64_t)MAX_SIGN_MS);
+	wait_on(v, v->patience_ms);
 	v->config.ping(v->config.owner);
 }
 

@@ -7,7 +7,9 @@
  *
  * Every so often, when an answer is overdue, and at once when this host slept
  * or this process was stopped, the other side is asked for a sign of life.
- * Without one within seconds the connection is given up.
+ * Without one within seconds the connection is given up.  On a slow line the
+ * answer waits behind all that is being sent; so as long as the machine sends
+ * something or takes something, the seconds begin anew.
  *
  * Time is counted by the clock that runs on in sleep; a deadline that was
  * slept through is no deadline, so then it is asked once more.
@@ -37,7 +39,9 @@ struct vigil {
 	uv_timer_t answer, deadline;
 	bool is_watching; /* a connection */
 	bool is_probing;
-	uint64_t ticked_ns, probed_ns, deadline_ms;
+	uint64_t ticked_ns;
+	uint64_t patience_ms;	     /* from a question or a sign to the end */
+	uint64_t waits_ns, waits_ms; /* since when, and how long */
 };
 
 void vigil_init(struct vigil *vigil, const struct vigil_config *config);

@@ -15,6 +15,8 @@
  *	full	let none in nor away: who asks for one gets no answer
  *	up	take them again
  *	delay N	what comes from now on arrives N microseconds later
+ *	rate N	no more than N bytes go over each connection in a second, each
+ *		way; 0: as many as come
  *	count	how many there have been since the beginning
  *
  * It ends with its input.  All it has to say about a wire it does by poll, with
@@ -55,8 +57,9 @@ struct piece {
 struct flow {
 	struct piece *first, **last;
 	size_t n_bytes;
-	bool has_ended; /* nothing more comes */
-	bool is_told;	/* and the other side knows */
+	uint64_t free_ns; /* when the last byte has gone off */
+	bool has_ended;	  /* nothing more comes */
+	bool is_told;	  /* and the other side knows */
 };
 
 struct wire {
@@ -66,7 +69,7 @@ struct wire {
 };
 
 static struct wire wires[MAX_WIRES];
-static uint64_t delay_ns;
+static uint64_t delay_ns, rate;
 static int listener, target_port;
 static bool is_down;
 static int fillers[8]; /* wait to be taken, so that there is room for none */
@@ -150,6 +153,18 @@ take_one(void)
 		n_taken++;
 }
 
+/* When so many bytes more arrive at the other end. */
+static uint64_t
+arrival(struct flow *flow, size_t n)
+{
+	uint64_t now = clock_boot_ns();
+
+	flow->free_ns = flow->free_ns > now ? flow->free_ns : now;
+	if (rate > 0)
+		flow->free_ns += n * NS_PER_S / rate;
+	return flow->free_ns + delay_ns;
+}
+
 /* What has come from `side' is on its way. */
 static void
 hear(struct wire *w, int side)
@@ -163,7 +178,7 @@ hear(struct wire *w, int side)
 		piece->next = NULL;
 		piece->at = 0;
 		piece->n = (size_t)n;
-		piece->due_ns = clock_boot_ns() + delay_ns;
+		piece->due_ns = arrival(flow, (size_t)n);
 		*flow->last = piece;
 		flow->last = &piece->next;
 		flow->n_bytes += (size_t)n;
@@ -297,6 +312,8 @@ obey(const char *line)
 		make_room();
 	if (str_starts(line, "delay "))
 		delay_ns = strtoul(line + strlen("delay "), NULL, 10) * 1000;
+	if (str_starts(line, "rate "))
+		rate = strtoul(line + strlen("rate "), NULL, 10);
 	return n_taken;
 }
 
@@ -325,13 +342,20 @@ read_commands(void)
 
 /* The loop */
 
+/* A slow wire holds a quarter of a second's bytes; more waits before it. */
+static size_t
+max_queue(void)
+{
+	return rate > 0 && rate / 4 < MAX_QUEUE ? rate / 4 : MAX_QUEUE;
+}
+
 static short
 wanted(const struct wire *w, int side, uint64_t now)
 {
 	const struct flow *from = &w->flow[side], *to = &w->flow[!side];
 	short events = 0;
 
-	if (!from->has_ended && from->n_bytes < MAX_QUEUE)
+	if (!from->has_ended && from->n_bytes < max_queue())
 		events |= POLLIN;
 	if (!w->is_dropped && to->first && to->first->due_ns <= now)
 		events |= POLLOUT;

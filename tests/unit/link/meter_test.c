@@ -43,6 +43,18 @@ a_question_is_told_once_until_it_is_answered(void **state UNUSED)
 }
 
 static void
+taking_is_a_sign_of_life_and_no_answer(void **state UNUSED)
+{
+	struct meter meter = { 0 };
+
+	meter_sent(&meter, 10, 1);
+	assert_int_equal(meter.heard_ms, 0);
+	meter_taken(&meter, 20);
+	assert_int_equal(meter.heard_ms, 20);
+	assert_int_equal(meter.asked_ms, 10);
+}
+
+static void
 the_round_trip_is_smoothed(void **state UNUSED)
 {
 	struct meter meter = { 0 };
@@ -63,6 +75,7 @@ main(void)
 		cmocka_unit_test(
 		    bytes_are_counted_and_their_rate_falls_in_silence),
 		cmocka_unit_test(a_question_is_told_once_until_it_is_answered),
+		cmocka_unit_test(taking_is_a_sign_of_life_and_no_answer),
 		cmocka_unit_test(the_round_trip_is_smoothed),
 	};
 

@@ -10,7 +10,8 @@ static struct {
 	uv_loop_t loop;
 	struct vigil vigil;
 	struct meter meter;
-	int n_pings, n_dead, n_woken;
+	uv_timer_t more;
+	int n_pings, n_dead, n_woken, n_heard;
 	bool answers;
 } t;
 
@@ -52,7 +53,7 @@ setup(void **state UNUSED)
 					     .on_dead = on_dead,
 					     .on_wake = on_wake };
 
-	t.n_pings = t.n_dead = t.n_woken = 0;
+	t.n_pings = t.n_dead = t.n_woken = t.n_heard = 0;
 	t.answers = false;
 	t.meter = (struct meter){ .heard_ms = clock_mono_ms() };
 	uv_loop_init(&t.loop);
@@ -90,6 +91,31 @@ silence_is_death_within_seconds(void **state UNUSED)
 	assert_true(clock_mono_ms() - began < 6000);
 }
 
+/* The machine sends or takes something, and the answer waits behind it. */
+static void
+on_more(uv_timer_t *timer)
+{
+	t.meter.heard_ms = clock_mono_ms();
+	if (++t.n_heard == 4)
+		uv_timer_stop(timer);
+}
+
+static void
+who_is_heard_is_not_dead(void **state UNUSED)
+{
+	uint64_t began = clock_mono_ms();
+
+	uv_timer_init(&t.loop, &t.more);
+	uv_timer_start(&t.more, on_more, 1000, 1000);
+	vigil_watch(&t.vigil, true);
+	uv_run(&t.loop, UV_RUN_DEFAULT);
+	uv_close((uv_handle_t *)&t.more, on_closed);
+	assert_int_equal(t.n_heard, 4);
+	assert_int_equal(t.n_pings, 1);
+	assert_int_equal(t.n_dead, 1);
+	assert_true(clock_mono_ms() - began >= 7000);
+}
+
 static void
 without_a_connection_nothing_is_asked(void **state UNUSED)
 {
@@ -118,6 +144,8 @@ main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(silence_is_death_within_seconds,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(who_is_heard_is_not_dead, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(
 		    without_a_connection_nothing_is_asked, setup, teardown),
 		cmocka_unit_test(sleep_is_known_by_the_time_that_is_missing),
