@@ -9,6 +9,7 @@
  */
 
 #include <string.h>
+#include <sys/socket.h>
 
 #include <uv.h>
 
@@ -39,10 +40,14 @@
  */
 #define LINK_GIVE_UP_MS 60000
 
+/* A link hears of what goes past it as often as this. */
+#define TELL_MS 500
+
 struct conn {
 	struct list link;
 	struct http_client *http;
-	int lease; /* of one that is near; -1 */
+	int lease;	  /* of one that is near; -1 */
+	uint64_t told_ms; /* when the link was told that it is alive */
 	bool is_busy;
 };
 
@@ -269,6 +274,21 @@ conn_find(struct client *client, bool is_bulk, struct err *err)
 	return idle ? idle : conn_new(client, client_open_http(client, err));
 }
 
+/*
+ * Bytes have come, or what was written has been taken: on a slow wire an answer
+ * to the link's own question waits behind them.
+ */
+static void
+tell_alive(struct conn *conn)
+{
+	uint64_t now = clock_mono_ms();
+
+	if (conn->lease < 0 || now - conn->told_ms < TELL_MS)
+		return;
+	conn->told_ms = now;
+	(void)!send(conn->lease, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 static void
 on_head(struct http_call *http UNUSED, const struct http_head *head,
 	void *owner)
@@ -288,6 +308,7 @@ on_data(struct http_call *http UNUSED, const void *bytes, size_t n, void *owner)
 {
 	struct client_call *call = owner;
 
+	tell_alive(call->conn);
 	if (call->status / 100 == 2) {
 		call->events->on_data(call, bytes, n, call->owner);
 		return;
@@ -378,6 +399,7 @@ on_drain(struct http_call *http UNUSED, void *owner)
 {
 	struct client_call *call = owner;
 
+	tell_alive(call->conn);
 	if (call->events->on_drain)
 		call->events->on_drain(call, call->owner);
 }

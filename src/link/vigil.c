@@ -63,13 +63,21 @@ void
 vigil_probe(struct vigil *v)
 {
 	uint64_t ms = v->config.meter->rtt_us * SIGN_ROUND_TRIPS / 1000;
+	uint64_t least = MAX(v->least_ms, (uint64_t)SIGN_MS);
 
 	if (v->is_probing || !v->is_watching)
 		return;
 	v->is_probing = true;
-	v->patience_ms = MIN(MAX(ms, (uint64_t)SIGN_MS), (uint64_t)MAX_SIGN_MS);
+	v->patience_ms = MIN(MAX(ms, least), (uint64_t)MAX_SIGN_MS);
 	wait_on(v, v->patience_ms);
 	v->config.ping(v->config.owner);
+}
+
+void
+vigil_be_patient(struct vigil *v, uint64_t ms)
+{
+	v->least_ms = ms;
+	v->patience_ms = MAX(v->patience_ms, ms);
 }
 
 void

@@ -40,6 +40,7 @@ struct vigil {
 	bool is_watching; /* a connection */
 	bool is_probing;
 	uint64_t ticked_ns;
+	uint64_t least_ms;	     /* of patience */
 	uint64_t patience_ms;	     /* from a question or a sign to the end */
 	uint64_t waits_ns, waits_ms; /* since when, and how long */
 };
@@ -61,6 +62,9 @@ void vigil_asked(struct vigil *vigil);
 
 /* Ask for a sign of life now. */
 void vigil_probe(struct vigil *vigil);
+
+/* Wait for a sign for so long at least; 0: as ever. */
+void vigil_be_patient(struct vigil *vigil, uint64_t ms);
 
 /*
  * Did much more time go by than was waited for?  In nanoseconds since boot.

@@ -18,13 +18,14 @@ defaults: {keep_alive: 1s}
 machines:
   - {name: mastered, ssh: far}
   - {name: own, ssh: far, transport: libssh}
+  - {name: beside, ssh: far}
 YAML
 # By which ways files go there.
 declare -A ways=([mastered]='daemon sftp shell' [own]=daemon)
 machines=mastered
 [ ! -e "$BUILD/tests/unit/link/link_transport_libssh_test" ] ||
 	machines+=' own'
-for machine in $machines; do
+for machine in $machines beside; do
 	cleanup_at_exit "$BERTH" link stop $machine
 done
 
@@ -63,6 +64,22 @@ for machine in $machines; do
 		"$(reconnects $machine)" 0
 done
 unset BERTH_FILE_VIA
+
+# Near, so that it goes where the link does not see it.
+wire rate 0
+wire delay 0
+"$BERTH" run -m beside -- true >/dev/null
+wait_for 30 test -S "$BERTH_HOME/run/link/beside.near"
+wire rate $slow
+"$BERTH" file write -m beside "$TMP/there" big 2>there.errors >answer &
+pid=$!
+has_lease() { [ "$("$BERTH" link status beside | jq .near)" = 1 ]; }
+ok 'beside: a write goes past the link' wait_for 10 has_lease
+ends_well '... and' there
+is '... and nothing is said of a loss' "$(<there.errors)" ''
+is '... nor seen' "$(reconnects beside)" 0
+rm -f there
+wire delay 10000
 
 # Much of it has been given to the link, and little has arrived.
 sent() { "$BERTH" link status "$1" | jq .bytes_out; }

@@ -117,6 +117,19 @@ who_is_heard_is_not_dead(void **state UNUSED)
 }
 
 static void
+patience_is_longer_for_who_is_not_seen(void **state UNUSED)
+{
+	uint64_t began = clock_mono_ms();
+
+	vigil_watch(&t.vigil, true);
+	vigil_probe(&t.vigil);
+	vigil_be_patient(&t.vigil, 4500);
+	uv_run(&t.loop, UV_RUN_DEFAULT);
+	assert_int_equal(t.n_dead, 1);
+	assert_true(clock_mono_ms() - began >= 4500);
+}
+
+static void
 without_a_connection_nothing_is_asked(void **state UNUSED)
 {
 	vigil_probe(&t.vigil);
@@ -146,6 +159,8 @@ main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(who_is_heard_is_not_dead, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(
+		    patience_is_longer_for_who_is_not_seen, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    without_a_connection_nothing_is_asked, setup, teardown),
 		cmocka_unit_test(sleep_is_known_by_the_time_that_is_missing),
