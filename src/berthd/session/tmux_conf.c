@@ -49,6 +49,8 @@ static const char options[] =
     "set -wgq window-size latest\n"
     "set -wgq aggressive-resize on\n"
     "set -gq mouse on\n"
+    /* Keys come at once on a slow line, too: C-] among them still leaves. */
+    "set -gq assume-paste-time 0\n"
     "set -sq escape-time 10\n"
     "set -sq focus-events on\n"
     "set -sq extended-keys on\n"
