@@ -10,7 +10,8 @@
  * it wait.  So it is there only where a round trip is short, for those who have
  * much to say, and whoever uses it holds a lease: a connection to us, which
  * counts as a stream, and for whose sake the machine is asked for a sign of
- * life as often as for an answer that is late.
+ * life as often as for an answer that is late.  Its holder says on it that
+ * bytes go on, and as long as there is one we wait longer for a sign.
  *
  * The socket lives as long as ssh's master.  While the machine is not near any
  * more it has another name, which nobody looks for.  A daemon that comes back
