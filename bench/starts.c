@@ -5,14 +5,19 @@
  *
  * The peers are what a shell would do: fork, exec, wait.  They neither write a
  * record nor keep the output, so a ratio of one is out of reach; how far it is
- * from one is the price of durability.
+ * from one is the price of durability.  Where the daemon's state is on a disk
+ * that price is the disk's, and the peers that the goals name then (decision
+ * 10) are those that make what they start durable.
  */
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -140,15 +145,22 @@ start_many_sleepers(const struct rig *rig)
 	talk_close(&talk);
 }
 
-static void
-start_many_sleepers_plain(const struct rig *rig UNUSED)
+static pid_t
+start_sleeper_plain(void)
 {
 	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" },
 			 (char[]){ SLEEPER }, NULL };
+
+	return start_plain(argv);
+}
+
+static void
+start_many_sleepers_plain(const struct rig *rig UNUSED)
+{
 	pid_t pids[STARTS_EACH];
 
 	for (int i = 0; i < STARTS_EACH; i++)
-		pids[i] = start_plain(argv);
+		pids[i] = start_sleeper_plain();
 	for (int i = 0; i < STARTS_EACH; i++)
 		kill(pids[i], SIGKILL);
 }
@@ -194,6 +206,23 @@ write_durably(int fd)
 		give_up("write durably");
 }
 
+/* The file of the start that is number `i' of this client's, durable. */
+static int
+open_durable(const struct rig *rig, int i)
+{
+	AUTO_FREE char *dir = xasprintf("%s/" DURABLE "/%d-%d", rig->home,
+					getpid(), i);
+	AUTO_FREE char *path = xasprintf("%s/file", dir);
+	int fd = -1;
+
+	if (mkdir(dir, 0700) == 0)
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		give_up("make %s", path);
+	write_durably(fd);
+	return fd;
+}
+
 /*
  * Each with what makes it durable, and nothing else: a directory with a file,
  * on the disk before it is started, and a line more when it has ended.
@@ -202,19 +231,25 @@ static void
 run_many_durable(const struct rig *rig)
 {
 	for (int i = 0; i < STARTS_EACH; i++) {
-		AUTO_FREE char *dir = xasprintf("%s/" DURABLE "/%d-%d",
-						rig->home, getpid(), i);
-		AUTO_FREE char *path = xasprintf("%s/file", dir);
-		AUTO_CLOSE int fd = -1;
+		AUTO_CLOSE int fd = open_durable(rig, i);
 
-		if (mkdir(dir, 0700) == 0)
-			fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-		if (fd < 0)
-			give_up("make %s", path);
-		write_durably(fd);
 		run_shell_plain();
 		write_durably(fd);
 	}
+}
+
+static void
+start_many_sleepers_durable(const struct rig *rig)
+{
+	pid_t pids[STARTS_EACH];
+
+	for (int i = 0; i < STARTS_EACH; i++) {
+		AUTO_CLOSE int fd = open_durable(rig, i);
+
+		pids[i] = start_sleeper_plain();
+	}
+	for (int i = 0; i < STARTS_EACH; i++)
+		kill(pids[i], SIGKILL);
 }
 
 static void
@@ -250,20 +285,19 @@ try_rate(const struct rig *rig, void (*fn)(const struct rig *), double *best)
 	*best = MAX(*best, rate);
 }
 
-static double
-rate_durable(const struct rig *rig)
+/* Likewise, of one that makes its starts durable. */
+static void
+try_durable_rate(const struct rig *rig, void (*fn)(const struct rig *),
+		 double *best)
 {
 	AUTO_FREE char *dir = xasprintf("%s/" DURABLE, rig->home);
 	struct err err = ERR_INIT;
-	double rate = 0;
 
 	if (mkdir(dir, 0700) < 0)
 		give_up("make %s", dir);
-	for (int i = 0; i < RATE_ROUNDS; i++)
-		try_rate(rig, run_many_durable, &rate);
+	try_rate(rig, fn, best);
 	if (fs_remove_tree(AT_FDCWD, dir, &err) < 0)
 		give_up("%s", err.msg);
-	return rate;
 }
 
 static void
@@ -279,41 +313,73 @@ add_rate(const char *what, double rate, const char *peer, double peer_rate,
 				     .before = before });
 }
 
+/* Of berth, and of its peers. */
+struct rates {
+	double started, ended, plain, held, durable;
+	double kept, kept_plain, kept_durable; /* of what runs on */
+};
+
+/* Peers in turns with us: a disk may be another one a moment later. */
 static void
-bench_rate(struct rig *rig)
+measure_rates(struct rig *rig, struct rates *r)
 {
-	static const char peer[] = "fork + exec + wait";
-	double plain = 0, held = 0, started = 0, ended = 0, kept = 0,
-	       kept_plain = 0;
 	struct talk talk;
 
 	talk_open(&talk, rig->socket);
 	for (int i = 0; i < RATE_ROUNDS; i++) {
 		double start, rate;
 
-		try_rate(rig, run_many_plain, &plain);
-		try_rate(rig, run_many_held, &held);
+		try_rate(rig, run_many_plain, &r->plain);
+		try_rate(rig, run_many_held, &r->held);
+		try_durable_rate(rig, run_many_durable, &r->durable);
 		start = now_ms();
-		try_rate(rig, start_many, &started);
+		try_rate(rig, start_many, &r->started);
 		talk_wait_all(&talk);
 		rate = rate_since(start);
-		ended = MAX(ended, rate);
-		try_rate(rig, start_many_sleepers_plain, &kept_plain);
-		try_rate(rig, start_many_sleepers, &kept);
+		r->ended = MAX(r->ended, rate);
+		try_rate(rig, start_many_sleepers_plain, &r->kept_plain);
+		try_durable_rate(rig, start_many_sleepers_durable,
+				 &r->kept_durable);
+		try_rate(rig, start_many_sleepers, &r->kept);
 		talk_cancel_all(&talk);
 		talk_wait_all(&talk);
 	}
 	talk_close(&talk);
-	add_rate("`sh -c true' started", started, peer, plain, ">= 0.8 x",
-		 "148 /s");
-	add_rate("the same", started, "fork, fork + exec + wait", held, NULL,
-		 NULL);
-	add_rate("the same", started, "fork + exec + wait, durable",
-		 rate_durable(rig), NULL, NULL);
-	add_rate("`sh -c' that runs on, started", kept, "fork + exec",
-		 kept_plain, ">= 0.8 x", NULL);
-	add_rate("`sh -c true' started and ended", ended, peer, plain, NULL,
-		 NULL);
+}
+
+static bool
+is_on_disk(const struct rig *rig)
+{
+	struct statfs fs;
+
+	if (statfs(rig->home, &fs) < 0)
+		give_up("statfs");
+	return fs.f_type != TMPFS_MAGIC;
+}
+
+static void
+bench_rate(struct rig *rig)
+{
+	bool has_disk = is_on_disk(rig);
+	const char *in_memory = has_disk ? NULL : ">= 0.8 x";
+	const char *durable = has_disk ? ">= 0.8 x" : NULL;
+	struct rates r = { 0 };
+
+	measure_rates(rig, &r);
+	add_rate("`sh -c true' started", r.started, "fork + exec + wait",
+		 r.plain, in_memory, "148 /s");
+	add_rate("the same", r.started, "fork, fork + exec + wait", r.held,
+		 NULL, NULL);
+	add_rate("the same", r.started, "fork + exec + wait, durable",
+		 r.durable, durable, NULL);
+	add_rate("`sh -c' that runs on, started", r.kept, "fork + exec",
+		 r.kept_plain, in_memory, NULL);
+	add_rate("the same", r.kept, "fork + exec, durable", r.kept_durable,
+		 durable, NULL);
+	add_rate("`sh -c true' started and ended", r.ended,
+		 "fork + exec + wait", r.plain, in_memory, NULL);
+	add_rate("the same", r.ended, "fork + exec + wait, durable", r.durable,
+		 durable, NULL);
 }
 
 static double
