@@ -466,11 +466,24 @@ start_idling(struct link *link)
 	uv_timer_start(&link->idle, on_idle, ms ? ms : DEFAULT_IDLE_MS, 0);
 }
 
+/* The pause began when nobody waited. */
+static void
+hurry(struct link *link)
+{
+	uint64_t left;
+
+	if (!uv_is_active((uv_handle_t *)&link->pause))
+		return;
+	left = uv_timer_get_due_in(&link->pause);
+	uv_timer_start(&link->pause, on_pause_over, retry_hurried(left), 0);
+}
+
 void
 link_use(struct link *link)
 {
 	link->n_users++;
 	uv_timer_stop(&link->idle);
+	hurry(link);
 }
 
 void

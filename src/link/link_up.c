@@ -70,6 +70,7 @@ go_active(struct link *link)
 	link_set_state(link, LINK_ACTIVE);
 	link->was_active = true;
 	link->active_ms = clock_mono_ms();
+	retry_reached(&link->retry);
 	link_note(link, "success", NULL);
 	vigil_watch(&link->vigil, true);
 	vigil_probe(&link->vigil);

@@ -9,7 +9,7 @@
 /* What a person who waits for a network hardly notices. */
 #define HURRY_MS 1000
 
-#define MAX_DOUBLINGS 20
+#define MAX_DOUBLINGS 20u
 
 void
 retry_init(struct retry *retry, int64_t limit, uint64_t first_ms,
@@ -24,7 +24,14 @@ void
 retry_reset(struct retry *retry)
 {
 	retry->n = 0;
+	retry->n_pauses = 0;
 	retry->due_ms = 0;
+}
+
+void
+retry_reached(struct retry *retry)
+{
+	retry->n = 0;
 }
 
 bool
@@ -51,12 +58,19 @@ retry_next(struct retry *retry, uint64_t now_ms, bool hurry, uint64_t *ret_ms)
 	if (now_ms >= retry->due_ms) {
 		if (++retry->n > retry->limit)
 			return false;
-		for (int64_t i = 1; i < retry->n && i < MAX_DOUBLINGS; i++)
+		for (unsigned i = 0; i < retry->n_pauses; i++)
 			pause = MIN(pause * 2, retry->max_ms);
+		retry->n_pauses = MIN(retry->n_pauses + 1, MAX_DOUBLINGS);
 		retry->due_ms = now_ms + jitter(pause);
 	}
 	*ret_ms = retry->due_ms - now_ms;
-	if (hurry && *ret_ms > HURRY_MS)
-		*ret_ms = jitter(HURRY_MS);
+	if (hurry)
+		*ret_ms = retry_hurried(*ret_ms);
 	return true;
+}
+
+uint64_t
+retry_hurried(uint64_t ms)
+{
+	return ms > HURRY_MS ? jitter(HURRY_MS) : ms;
 }

@@ -115,7 +115,7 @@ on_idle(void *owner UNUSED)
 }
 
 static int
-setup(void **state UNUSED)
+set_up(uint64_t pause_ms)
 {
 	AUTO_FREE char *path = path_join(unit_temp_dir(), "events.jsonl");
 	struct link_config config = { .loop = &t.loop,
@@ -128,7 +128,7 @@ setup(void **state UNUSED)
 	memset(&t, 0, sizeof(t));
 	t.machine.name = (char *)(uintptr_t) "wall";
 	t.machine.retry.limit = 5;
-	t.machine.retry.first = t.machine.retry.max = 1;
+	t.machine.retry.first = t.machine.retry.max = pause_ms;
 	t.machine.connect_timeout = t.machine.keep_alive = 60000;
 	uv_loop_init(&t.loop);
 	events_init(&t.events, path, "wall", 1u << 20);
@@ -137,6 +137,18 @@ setup(void **state UNUSED)
 					   .on_failed = on_failed };
 	link_watch(t.link, &t.watcher);
 	return 0;
+}
+
+static int
+setup(void **state UNUSED)
+{
+	return set_up(1);
+}
+
+static int
+setup_patient(void **state UNUSED)
+{
+	return set_up(60000);
 }
 
 static int
@@ -209,6 +221,30 @@ a_machine_that_is_not_there_is_tried_a_few_times(void **state UNUSED)
 }
 
 static void
+stop_loop(int64_t attempt UNUSED, uint64_t in_ms UNUSED,
+	  const struct err *why UNUSED, void *owner UNUSED)
+{
+	uv_stop(&t.loop);
+}
+
+static void
+who_comes_in_a_pause_does_not_wait_for_its_end(void **state UNUSED)
+{
+	struct link_status status;
+
+	t.watcher.on_retry = stop_loop;
+	err_set(&t.why, ERR_UNREACHABLE, "no route");
+	link_connect(t.link, false);
+	uv_run(&t.loop, UV_RUN_DEFAULT);
+	link_status(t.link, &status);
+	assert_in_range(status.retry_ms, 29000, 60000);
+	link_use(t.link);
+	link_status(t.link, &status);
+	assert_in_range(status.retry_ms, 400, 1000);
+	link_release(t.link);
+}
+
+static void
 no_way_in_is_never_tried_again(void **state UNUSED)
 {
 	static const enum err_code codes[] = { ERR_AUTH, ERR_HOST_KEY };
@@ -246,6 +282,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    a_machine_that_is_not_there_is_tried_a_few_times, setup,
 		    teardown),
+		cmocka_unit_test_setup_teardown(
+		    who_comes_in_a_pause_does_not_wait_for_its_end,
+		    setup_patient, teardown),
 		cmocka_unit_test_setup_teardown(no_way_in_is_never_tried_again,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -58,6 +58,25 @@ haste_does_not_use_up_the_limit(void **state UNUSED)
 	assert_false(retry_next(&retry, retry.due_ms, true, &ms));
 }
 
+/* One that is reached each time is never given up, nor asked faster. */
+static void
+what_is_reached_has_failed_no_more(void **state UNUSED)
+{
+	struct retry retry;
+	uint64_t now = 1, ms;
+
+	retry_init(&retry, 2, 100, 1000);
+	for (int i = 0; i < 10; i++) {
+		assert_true(retry_next(&retry, now, false, &ms));
+		now += ms;
+		retry_reached(&retry);
+	}
+	assert_in_range(ms, 500, 1000);
+	retry_reset(&retry);
+	assert_true(retry_next(&retry, now, false, &ms));
+	assert_in_range(ms, 50, 100);
+}
+
 static void
 only_what_lies_in_between_is_tried_again(void **state UNUSED)
 {
@@ -77,6 +96,7 @@ main(void)
 		cmocka_unit_test(pauses_double_with_jitter_up_to_a_maximum),
 		cmocka_unit_test(the_limit_ends_it_and_a_reset_begins_anew),
 		cmocka_unit_test(haste_does_not_use_up_the_limit),
+		cmocka_unit_test(what_is_reached_has_failed_no_more),
 		cmocka_unit_test(only_what_lies_in_between_is_tried_again),
 	};
 
