@@ -5,6 +5,7 @@
 #
 #	wire_start NAME SERVER	the wire; NAME is a machine at its other end
 #	wire COMMAND...		change it, as tests/tools/relay.c says
+#	wire_ask COMMAND...	the same, and print the answer
 #	wire_end		for good; at the exit, too
 #
 # There is one; it holds descriptors 8 (commands) and 9 (answers).
@@ -22,9 +23,15 @@ wire_start() {
 	sshd_know "$1" "$2"
 }
 
-wire() {
+wire_ask() {
+	local answer
 	echo "$*" >&8
-	read -r _ <&9
+	read -r answer <&9
+	echo "$answer"
+}
+
+wire() {
+	wire_ask "$@" >/dev/null
 }
 
 wire_end() {

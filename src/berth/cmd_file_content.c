@@ -23,8 +23,13 @@
 #include "berth/out/human.h"
 #include "berth/out/progress.h"
 
-/* A write under a key asks first where to go on: one round trip more. */
+/*
+ * A write under a key asks first where to go on; one without a key leaves
+ * nothing when it is cut off, but only where a daemon writes.  Where the link
+ * was lost before, a key is worth its round trips always.
+ */
 #define WORTH_A_KEY (4u << 20)
+#define WORTH_A_KEY_ELSEWHERE (256u << 10)
 
 /* read */
 
@@ -310,14 +315,12 @@ write_on_entry(struct file_call *call UNUSED, const struct file_info *info,
 			   human_bytes(size, info->size), w->args->path);
 }
 
-/* A name that no other run has, for what is worth going on with. */
+/* A name that no other run has. */
 static void
 choose_key(struct writing *w)
 {
 	uint64_t random;
 
-	if (w->put.size < WORTH_A_KEY)
-		return;
 	rand_bytes(&random, sizeof(random));
 	snprintf(w->key, sizeof(w->key), "%016" PRIx64, random);
 }
@@ -337,6 +340,16 @@ forget_part(struct place *place, const char *path, const char *key)
 		      NULL, NULL, &err);
 }
 
+static bool
+wants_key(const struct writing *w, const struct goes *goes,
+	  const struct place *place)
+{
+	uint64_t worth = place->files->ops->has_bulk ? WORTH_A_KEY
+						     : WORTH_A_KEY_ELSEWHERE;
+
+	return goes->is_linked && (goes->n > 0 || w->put.size >= worth);
+}
+
 static int
 write_once(struct writing *w, struct file_request *request, struct goes *goes,
 	   struct err *err)
@@ -352,7 +365,7 @@ write_once(struct writing *w, struct file_request *request, struct goes *goes,
 	if (goes_open(goes, args->path, &place, &path, err) < 0)
 		return -1;
 	request->path = path;
-	request->key = goes->is_linked && w->key[0] ? w->key : NULL;
+	request->key = wants_key(w, goes, &place) ? w->key : NULL;
 	w->put = (struct put){ .fd = w->put.fd, .size = w->put.size };
 	rc = file_do(place.files, request, &events, w, err);
 	progress_clear(&w->progress);

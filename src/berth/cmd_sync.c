@@ -245,6 +245,7 @@ copy(struct run *run, struct sync_config *config, const char *remote,
 		counts = (struct sync_counts){ 0 };
 		rc = copy_once(run, config, remote, &counts, &goes, err);
 		sum_up(sum, &counts);
+		config->was_lost = true;
 	} while (rc < 0 &&
 		 goes_on(&goes, counts.files + counts.bytes > 0, err));
 	return rc;

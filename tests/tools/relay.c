@@ -18,12 +18,14 @@
  *	rate N	no more than N bytes go over each connection in a second, each
  *		way; 0: as many as come
  *	count	how many there have been since the beginning
+ *	passed	how many bytes have been handed on, both ways
  *
  * It ends with its input.  All it has to say about a wire it does by poll, with
  * nanoseconds: a delay is one of the things that is measured.
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -75,6 +77,7 @@ static bool is_down;
 static int fillers[8]; /* wait to be taken, so that there is room for none */
 static size_t n_fillers;
 static unsigned n_taken;
+static uint64_t n_passed;
 
 static bool
 is_free(const struct wire *w)
@@ -214,6 +217,7 @@ deliver(struct wire *w, int side, uint64_t now)
 			return UINT64_MAX;
 		}
 		piece->at += (size_t)n;
+		n_passed += (uint64_t)n;
 		if (piece->at < piece->n)
 			continue;
 		flow->n_bytes -= piece->n;
@@ -293,7 +297,7 @@ make_room(void)
 	(void)listen(listener, BACKLOG);
 }
 
-static unsigned
+static uint64_t
 obey(const char *line)
 {
 	if (str_eq(line, "close"))
@@ -314,6 +318,8 @@ obey(const char *line)
 		delay_ns = strtoul(line + strlen("delay "), NULL, 10) * 1000;
 	if (str_starts(line, "rate "))
 		rate = strtoul(line + strlen("rate "), NULL, 10);
+	if (str_eq(line, "passed"))
+		return n_passed;
 	return n_taken;
 }
 
@@ -332,7 +338,7 @@ read_commands(void)
 	text[n] = '\0';
 	while ((end = strchr(text, '\n'))) {
 		*end = '\0';
-		printf("%u\n", obey(text));
+		printf("%" PRIu64 "\n", obey(text));
 		fflush(stdout);
 		n -= (size_t)(end + 1 - text);
 		memmove(text, end + 1, n + 1);

@@ -123,10 +123,10 @@ sync_find(const struct sync *sync, const char *path)
 }
 
 bool
-sync_is_bulk(const struct sync *sync UNUSED, const struct plan_step *step)
+sync_is_bulk(const struct sync *sync, const struct plan_step *step)
 {
 	return step->kind == PLAN_DIR || step->kind == PLAN_LINK ||
-	       (step->kind == PLAN_FILE && step->entry->size < SYNC_LARGE);
+	       (step->kind == PLAN_FILE && step->entry->size < sync->large);
 }
 
 bool
@@ -273,6 +273,7 @@ sync_plan(struct sync *sync)
 				   .source = source,
 				   .target = target,
 				   .root = root,
+				   .large = sync->large,
 				   .deletes = c->deletes,
 				   .checksum = c->checksum,
 			       });
@@ -323,8 +324,10 @@ int
 sync_run(const struct sync_config *config, struct sync_counts *ret,
 	 struct err *err)
 {
+	bool is_alone = config->was_lost || !config->files->ops->has_bulk;
 	struct sync sync = { .config = config,
 			     .files = config->files,
+			     .large = is_alone ? SYNC_LARGE_ALONE : SYNC_LARGE,
 			     .fd = -1,
 			     .local = TREE_INIT,
 			     .remote = TREE_INIT };

@@ -50,6 +50,7 @@ struct sync_config {
 	const char *local;  /* a directory of this host; pull makes it */
 	const char *remote; /* one of the machine; push makes it */
 	bool deletes, checksum, dry_run;
+	bool was_lost;	       /* in the run before: less counts as large */
 	char *const *excludes; /* patterns of exclude.h */
 
 	/* Both may be NULL. */

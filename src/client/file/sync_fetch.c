@@ -3,8 +3,8 @@
 /*
  * A directory fetched where nothing of it is: all is wanted, so it need not be
  * asked for.  One request brings the list of the tree and, behind it, the files
- * below SYNC_LARGE; when the list is complete the plan is made of it, as ever,
- * and expects them.
+ * that are not large; when the list is complete the plan is made of it, as
+ * ever, and expects them.
  *
  * A daemon that does not know the request, or packs nothing because there is
  * too much, leaves the rest to sync_pull.c.
@@ -63,7 +63,7 @@ ask(struct fetching *f, struct err *err)
 		.on_data = on_data,
 	};
 	const struct file_request request = FILE_REQUEST(
-	    FILE_FETCH, f->sync->config->remote, .below = SYNC_LARGE);
+	    FILE_FETCH, f->sync->config->remote, .below = f->sync->large);
 
 	return file_do(f->sync->files, &request, &events, &f->listing, err);
 }

@@ -10,10 +10,19 @@
 #include "client/file/sync.h"
 #include "client/file/sync_plan.h"
 
+/*
+ * Below this a file goes with the others, from it on alone, and is resumed.
+ * Where the link was lost, and where each file goes alone anyhow, less is worth
+ * the round trips of that.
+ */
+#define SYNC_LARGE (8u << 20)
+#define SYNC_LARGE_ALONE (256u << 10)
+
 struct sync {
 	const struct sync_config *config;
 	struct files *files;
-	int fd; /* the directory of this host */
+	uint64_t large; /* one of them */
+	int fd;		/* the directory of this host */
 	struct tree local, remote;
 	struct plan plan;
 	bool is_fetched; /* the plan is made; its small files are there */

@@ -166,7 +166,7 @@ is_wanted(const struct plan_config *c, const struct tree_entry *t)
 	for (size_t i = 0; i < c->source->n; i++) {
 		const struct tree_entry *s = &c->source->entries[i];
 
-		if (s->type != FILE_REGULAR || s->size < SYNC_LARGE ||
+		if (s->type != FILE_REGULAR || s->size < c->large ||
 		    !str_starts(s->path, dir) ||
 		    strchr(s->path + strlen(dir), '/'))
 			continue;

@@ -12,9 +12,6 @@
 
 #include "client/file/tree.h"
 
-/* Below this a file goes with the others, above it alone, and is resumed. */
-#define SYNC_LARGE (8u << 20)
-
 enum plan_kind {
 	PLAN_DELETE, /* in the target */
 	PLAN_DIR,    /* make it, or give it mode and time */
@@ -45,6 +42,7 @@ struct plan {
 struct plan_config {
 	const struct tree *source, *target; /* both in order; borrowed */
 	const char *root; /* of the target, absolute, or NULL; for links */
+	uint64_t large;	  /* files of the source that may have been resumed */
 	bool deletes, checksum;
 };
 

@@ -180,7 +180,7 @@ open_file(struct fetch *f, struct err *err)
 	f->dir_fd = local_parent(f->batch->sync->fd, e->path);
 	if (f->dir_fd < 0)
 		return err_sys(err, "failed to make its directory");
-	if (e->size < SYNC_LARGE)
+	if (e->size < f->batch->sync->large)
 		return newfile_open(&f->file, f->dir_fd, 0, err);
 	plan_key(key, e);
 	return newfile_resume(&f->file, f->dir_fd, key,

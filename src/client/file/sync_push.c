@@ -163,7 +163,7 @@ start_file(struct batch *batch, const struct plan_step *step, struct err *err)
 	request.mode = e->mode;
 	request.mtime_ns = e->mtime_ns;
 	request.size = e->size;
-	if (e->size >= SYNC_LARGE) {
+	if (e->size >= batch->sync->large) {
 		plan_key(key, e);
 		request.key = key;
 	}

@@ -10,6 +10,8 @@
 #include "core/strv.h"
 #include "core/text.h"
 
+#define LARGE 1000
+
 static void
 put(struct tree *tree, const char *path, enum file_type type, uint64_t size,
     int64_t mtime_ns)
@@ -44,6 +46,7 @@ assert_plan(struct tree *source, struct tree *target, bool deletes,
 	assert_int_equal(tree_sort(target, &err), 0);
 	plan_make(&plan, &(struct plan_config){ .source = source,
 						.target = target,
+						.large = LARGE,
 						.deletes = deletes });
 	for (size_t i = 0; i < plan.n; i++)
 		(void)buf_addf(&text, "%c%s ", letters[plan.steps[i].kind],
@@ -114,14 +117,14 @@ only_a_wanted_part_stays(void **state UNUSED)
 	AUTO_TREE a = TREE_INIT;
 	AUTO_TREE b = TREE_INIT;
 	const struct tree_entry big = { .path = (char *)(uintptr_t) "d/big",
-					.size = SYNC_LARGE,
+					.size = LARGE,
 					.mtime_ns = S };
 	char key[17], name[64], wanted[128];
 
 	plan_key(key, &big);
 	put(&a, "d", FILE_DIR, 0, S);
 	put(&b, "d", FILE_DIR, 0, S);
-	put(&a, "d/big", FILE_REGULAR, SYNC_LARGE, S);
+	put(&a, "d/big", FILE_REGULAR, LARGE, S);
 	snprintf(name, sizeof(name), "d/.berth-%s.part", key);
 	put(&b, name, FILE_REGULAR, 5, S);
 	put(&b, "d/.berth-0123456789abcdef.part", FILE_REGULAR, 5, S);

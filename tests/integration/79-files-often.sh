@@ -1,0 +1,64 @@
+#!/bin/bash
+# Goal: over a line that is slow, and cut again and again before a file is through
+# it, files are read, written, pushed and pulled; what came in the meantime is
+# kept, also of what was not worth it at first.
+# Timeout: 120
+. "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/sshd.sh"
+. "$ROOT/tests/machines.sh"
+. "$ROOT/tests/wire.sh"
+needs jq
+
+use_home "${BERTH_HOME#"$TMP"/}"
+export BERTHD BERTH_OUTPUT=json
+machine_start real
+wire_start far real
+cleanup_at_exit "$BERTH" link stop far
+wire delay 5000
+mkdir -p "$BERTH_HOME/config" "$TMP/little"
+echo 'defaults: {retry: {first: 50ms, max: 100ms}}' \
+	>"$BERTH_HOME/config/config.yaml"
+cd "$TMP" || exit 99
+head -c 3000000 /dev/urandom >little/some
+
+has_passed() { [ "$(wire_ask passed)" -gt "$1" ]; }
+cut_often() { # WHAT COMMAND...
+	local what=$1 n began passed
+	shift
+	wire rate 0
+	"$BERTH" file stat -m far "$TMP/little" >/dev/null
+	wire rate 6000000
+	began=$(wire_ask passed)
+	"$BERTH" "$@" >answer 2>errors &
+	client=$!
+	for n in 1 2 3 4; do
+		passed=$(wire_ask passed)
+		wait_for 20 has_passed $((passed + 500000)) ||
+			fail "$what: go $n"
+		wire reset
+	done
+	wire rate 0
+	wait $client
+	is "$what: cut four times it ends well" $? 0 || note <errors
+	# With what the first go brought, it is 3.5 MB; anew each time, 5.
+	passed=$(($(wire_ask passed) - began))
+	ok '... and goes on' [ $passed -lt 4500000 ] || note <<<"$passed bytes"
+}
+for via in daemon sftp shell; do
+	export BERTH_FILE_VIA=$via
+	rm -rf there got
+	mkdir there
+	cut_often "$via: a write" file write -m far "$TMP/there/some" little/some
+	ok '... with all bytes' cmp there/some little/some
+	is '... and leaves nothing' "$(ls -A there)" some
+	cut_often "$via: a read" file read -m far "$TMP/little/some" -o got
+	ok '... with all bytes' cmp got little/some
+	rm -rf there
+	cut_often "$via: a push" sync push -m far little "$TMP/there"
+	ok '... is the same' diff -r little there
+	is '... and leaves nothing' "$(ls -A there)" some
+	rm -rf there
+	cut_often "$via: a pull" sync pull -m far "$TMP/little" "$TMP/there"
+	ok '... is the same' diff -r little there
+	is '... and leaves nothing' "$(ls -A there)" some
+done
