@@ -335,6 +335,7 @@ static void
 become_open(struct ssh_chan *ch)
 {
 	list_unlink(&ch->opening);
+	ch->window = libssh.ssh_channel_window_size(ch->ssh);
 	if (ch->has_resize)
 		(void)libssh.ssh_channel_change_pty_size(ch->ssh, ch->spec.cols,
 							 ch->spec.rows);

@@ -405,6 +405,7 @@ ping(void *owner)
 {
 	struct link *link = owner;
 
+	meter_ping(&link->traffic.meter);
 	link->transport->ops->ping(link->transport, on_pong);
 }
 

@@ -77,7 +77,7 @@ on_lease_data(struct stream *client UNUSED, const void *bytes UNUSED,
 {
 	struct lease *lease = owner;
 
-	meter_taken(&lease->owner->traffic.meter, clock_mono_ms());
+	meter_heard(&lease->owner->traffic.meter, clock_mono_ms());
 }
 
 static void

@@ -71,6 +71,7 @@ go_active(struct link *link)
 	link->was_active = true;
 	link->active_ms = clock_mono_ms();
 	retry_reached(&link->retry);
+	meter_begin(&link->traffic.meter, link->active_ms);
 	link_note(link, "success", NULL);
 	vigil_watch(&link->vigil, true);
 	vigil_probe(&link->vigil);

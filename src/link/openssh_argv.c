@@ -11,8 +11,7 @@
 #include "machine/machine.h"
 #include "machine/resolve.h"
 #include "link/openssh_argv.h"
-
-#define ALIVE_COUNT 3 /* unanswered signs of life */
+#include "link/transport.h"
 
 static void add_option(char ***argv, const char *fmt, ...) PRINTF(2, 3);
 
@@ -85,7 +84,8 @@ add_master_options(char ***argv, const struct openssh_way *way)
 	if (alive) {
 		add_option(argv, "ServerAliveInterval=%llu",
 			   (unsigned long long)alive);
-		add_option(argv, "ServerAliveCountMax=%d", ALIVE_COUNT);
+		add_option(argv, "ServerAliveCountMax=%u",
+			   transport_max_silent(alive * 1000));
 	}
 	if (way->compress)
 		add_option(argv, "Compression=yes");

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "core/err.h"
+#include "core/macros.h"
 
 struct channel;
 struct machine;
@@ -44,6 +45,18 @@ struct prompt {
 	bool echo;
 	bool is_notice; /* needs no answer: a security key waits for a touch */
 };
+
+/*
+ * Unanswered signs of life after which a transport gives up by itself.  Who
+ * asks more often than it takes a slow line to answer leaves that to the link,
+ * which knows what is on its way.
+ */
+#define TRANSPORT_SILENT_MS 30000
+static inline unsigned
+transport_max_silent(uint64_t keep_alive_ms)
+{
+	return (unsigned)MAX(TRANSPORT_SILENT_MS / keep_alive_ms, 3u);
+}
 
 struct transport_events {
 	/* "resolve", "connect", "host_key", "auth", "shell": the last reached.

@@ -53,7 +53,6 @@
 #include "link/libssh_parts.h"
 
 #define DEFAULT_TIMEOUT_MS 30000
-#define ALIVE_COUNT 3 /* unanswered signs of life */
 
 /* Packets are read in pieces of 4 KiB; then others have their turn. */
 #define POLLS_PER_TURN 64
@@ -261,7 +260,8 @@ on_alive(uv_timer_t *timer)
 	struct session *s = container_of(timer, struct session, alive);
 	struct err err = ERR_INIT;
 
-	if (++s->n_silent > ALIVE_COUNT) {
+	if (++s->n_silent >
+	    transport_max_silent(s->config.machine->keep_alive)) {
 		err_set(&err, ERR_UNREACHABLE,
 			"the machine does not answer any more");
 		session_fail(s, &err);

@@ -39,6 +39,17 @@ wait_on(struct vigil *v, uint64_t ms)
 	uv_timer_start(&v->deadline, on_deadline, ms, 0);
 }
 
+/* From a question, or a sign of life, to the end. */
+static uint64_t
+patience(const struct vigil *v)
+{
+	const struct meter *meter = v->config.meter;
+	uint64_t ms = meter->rtt_us * SIGN_ROUND_TRIPS / 1000;
+
+	ms = MAX(ms, SIGN_MS + meter_busy_ms(meter, clock_mono_ms()));
+	return MIN(MAX(ms, v->least_ms), (uint64_t)MAX_SIGN_MS);
+}
+
 static void
 on_deadline(uv_timer_t *timer)
 {
@@ -46,8 +57,8 @@ on_deadline(uv_timer_t *timer)
 	const struct vigil_config *config = &v->config;
 	uint64_t silent_ms = clock_mono_ms() - config->meter->heard_ms;
 
-	if (silent_ms < v->patience_ms) {
-		wait_on(v, v->patience_ms - silent_ms);
+	if (silent_ms < patience(v)) {
+		wait_on(v, patience(v) - silent_ms);
 		return;
 	}
 	v->is_probing = false;
@@ -62,14 +73,10 @@ on_deadline(uv_timer_t *timer)
 void
 vigil_probe(struct vigil *v)
 {
-	uint64_t ms = v->config.meter->rtt_us * SIGN_ROUND_TRIPS / 1000;
-	uint64_t least = MAX(v->least_ms, (uint64_t)SIGN_MS);
-
 	if (v->is_probing || !v->is_watching)
 		return;
 	v->is_probing = true;
-	v->patience_ms = MIN(MAX(ms, least), (uint64_t)MAX_SIGN_MS);
-	wait_on(v, v->patience_ms);
+	wait_on(v, patience(v));
 	v->config.ping(v->config.owner);
 }
 
@@ -77,7 +84,6 @@ void
 vigil_be_patient(struct vigil *v, uint64_t ms)
 {
 	v->least_ms = ms;
-	v->patience_ms = MAX(v->patience_ms, ms);
 }
 
 void

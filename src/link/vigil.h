@@ -9,7 +9,8 @@
  * or this process was stopped, the other side is asked for a sign of life.
  * Without one within seconds the connection is given up.  On a slow line the
  * answer waits behind all that is being sent; so as long as the machine sends
- * something or takes something, the seconds begin anew.
+ * something or takes something, the seconds begin anew, and there are more of
+ * them while much is on its way (meter.h).
  *
  * Time is counted by the clock that runs on in sleep; a deadline that was
  * slept through is no deadline, so then it is asked once more.
@@ -41,7 +42,6 @@ struct vigil {
 	bool is_probing;
 	uint64_t ticked_ns;
 	uint64_t least_ms;	     /* of patience */
-	uint64_t patience_ms;	     /* from a question or a sign to the end */
 	uint64_t waits_ns, waits_ms; /* since when, and how long */
 };
 

@@ -15,8 +15,14 @@
  *	full	let none in nor away: who asks for one gets no answer
  *	up	take them again
  *	delay N	what comes from now on arrives N microseconds later
- *	rate N	no more than N bytes go over each connection in a second, each
- *		way; 0: as many as come
+ *	rate N [M]
+ *		no more than N bytes go over each connection in a second, and M
+ *		on the way back, else as many; 0: as many as come
+ *	jitter N
+ *		each piece arrives up to N microseconds later than that
+ *	lose N	one piece of N is lost, and comes when it was sent again: after
+ *		200 ms, or twice that for each in a row; 0: none
+ *	seed N	of what is random
  *	count	how many there have been since the beginning
  *	passed	how many bytes have been handed on, both ways
  *
@@ -47,6 +53,7 @@
 #define BACKLOG 128
 #define MAX_QUEUE (16u << 20) /* on its way, per direction */
 #define CHUNK (64u << 10)
+#define RESEND_NS (200 * NS_PER_MS)
 
 struct piece {
 	struct piece *next;
@@ -60,6 +67,7 @@ struct flow {
 	struct piece *first, **last;
 	size_t n_bytes;
 	uint64_t free_ns; /* when the last byte has gone off */
+	uint64_t last_ns; /* when the last byte is due: none overtakes */
 	bool has_ended;	  /* nothing more comes */
 	bool is_told;	  /* and the other side knows */
 };
@@ -71,7 +79,8 @@ struct wire {
 };
 
 static struct wire wires[MAX_WIRES];
-static uint64_t delay_ns, rate;
+static uint64_t delay_ns, jitter_ns, lose, rates[2];
+static unsigned seed = 1;
 static int listener, target_port;
 static bool is_down;
 static int fillers[8]; /* wait to be taken, so that there is room for none */
@@ -156,16 +165,33 @@ take_one(void)
 		n_taken++;
 }
 
+/* What chance adds to the way of a piece. */
+static uint64_t
+mishaps(void)
+{
+	uint64_t ns = 0, again = RESEND_NS;
+
+	if (jitter_ns > 0)
+		ns += (uint64_t)rand_r(&seed) * jitter_ns / RAND_MAX;
+	while (lose > 1 && (uint64_t)rand_r(&seed) % lose == 0) {
+		ns += again;
+		again *= 2;
+	}
+	return ns;
+}
+
 /* When so many bytes more arrive at the other end. */
 static uint64_t
-arrival(struct flow *flow, size_t n)
+arrival(struct flow *flow, size_t n, uint64_t rate)
 {
 	uint64_t now = clock_boot_ns();
 
-	flow->free_ns = flow->free_ns > now ? flow->free_ns : now;
+	flow->free_ns = MAX(flow->free_ns, now);
 	if (rate > 0)
 		flow->free_ns += n * NS_PER_S / rate;
-	return flow->free_ns + delay_ns;
+	flow->last_ns = MAX(flow->last_ns,
+			    flow->free_ns + delay_ns + mishaps());
+	return flow->last_ns;
 }
 
 /* What has come from `side' is on its way. */
@@ -181,7 +207,7 @@ hear(struct wire *w, int side)
 		piece->next = NULL;
 		piece->at = 0;
 		piece->n = (size_t)n;
-		piece->due_ns = arrival(flow, (size_t)n);
+		piece->due_ns = arrival(flow, (size_t)n, rates[side]);
 		*flow->last = piece;
 		flow->last = &piece->next;
 		flow->n_bytes += (size_t)n;
@@ -298,6 +324,22 @@ make_room(void)
 }
 
 static uint64_t
+number_of(const char *line)
+{
+	return strtoul(strchr(line, ' '), NULL, 10);
+}
+
+static void
+set_rates(const char *text)
+{
+	char *end;
+
+	rates[0] = rates[1] = strtoul(text, &end, 10);
+	if (*end)
+		rates[1] = strtoul(end, NULL, 10);
+}
+
+static uint64_t
 obey(const char *line)
 {
 	if (str_eq(line, "close"))
@@ -315,9 +357,15 @@ obey(const char *line)
 	if (str_eq(line, "up"))
 		make_room();
 	if (str_starts(line, "delay "))
-		delay_ns = strtoul(line + strlen("delay "), NULL, 10) * 1000;
+		delay_ns = number_of(line) * 1000;
+	if (str_starts(line, "jitter "))
+		jitter_ns = number_of(line) * 1000;
+	if (str_starts(line, "lose "))
+		lose = number_of(line);
+	if (str_starts(line, "seed "))
+		seed = (unsigned)number_of(line);
 	if (str_starts(line, "rate "))
-		rate = strtoul(line + strlen("rate "), NULL, 10);
+		set_rates(line + strlen("rate "));
 	if (str_eq(line, "passed"))
 		return n_passed;
 	return n_taken;
@@ -350,7 +398,7 @@ read_commands(void)
 
 /* A slow wire holds a quarter of a second's bytes; more waits before it. */
 static size_t
-max_queue(void)
+max_queue(uint64_t rate)
 {
 	return rate > 0 && rate / 4 < MAX_QUEUE ? rate / 4 : MAX_QUEUE;
 }
@@ -361,7 +409,7 @@ wanted(const struct wire *w, int side, uint64_t now)
 	const struct flow *from = &w->flow[side], *to = &w->flow[!side];
 	short events = 0;
 
-	if (!from->has_ended && from->n_bytes < max_queue())
+	if (!from->has_ended && from->n_bytes < max_queue(rates[side]))
 		events |= POLLIN;
 	if (!w->is_dropped && to->first && to->first->due_ns <= now)
 		events |= POLLOUT;

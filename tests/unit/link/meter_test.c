@@ -55,6 +55,64 @@ taking_is_a_sign_of_life_and_no_answer(void **state UNUSED)
 }
 
 static void
+what_is_on_its_way_takes_time(void **state UNUSED)
+{
+	struct meter meter = { 0 };
+
+	meter_sent(&meter, 500, 1000000);
+	meter_begin(&meter, 1000);
+	assert_int_equal(meter_busy_ms(&meter, 1000), 0);
+	meter_sent(&meter, 1000, 1000);
+	assert_int_equal(meter_busy_ms(&meter, 1000), 0);
+	meter_sent(&meter, 1000, 40000);
+	assert_int_equal(meter_busy_ms(&meter, 1000), 9000);
+	assert_int_equal(meter_busy_ms(&meter, 20000), 9000);
+	meter_ping(&meter);
+	meter_sent(&meter, 20000, 100);
+	meter_pong(&meter, 20100, 100000);
+	assert_int_equal(meter_busy_ms(&meter, 20100), 0);
+}
+
+static void
+the_slowest_step_of_late_counts(void **state UNUSED)
+{
+	struct meter meter = { 0 };
+
+	meter_begin(&meter, 1000);
+	meter_sent(&meter, 1000, 200000);
+	meter_taken(&meter, 4000);
+	assert_int_equal(meter.step_ms, 3000);
+	assert_int_equal(meter_busy_ms(&meter, 4000), 9000);
+	meter_taken(&meter, 4100);
+	assert_int_equal(meter.step_ms, 2950);
+	for (uint64_t ms = 4200; ms <= 10200; ms += 100)
+		meter_taken(&meter, ms);
+	assert_int_equal(meter.step_ms, 100);
+	/* An answer that overtook what waits for room is none for that. */
+	meter_ping(&meter);
+	meter_pong(&meter, 10200, 50000);
+	assert_int_equal(meter_busy_ms(&meter, 10300), 400);
+	assert_int_equal(meter_busy_ms(&meter, 10600), 0);
+}
+
+/* Who takes the first bit after a rest took no step. */
+static void
+rest_is_no_step(void **state UNUSED)
+{
+	struct meter meter = { 0 };
+
+	meter_begin(&meter, 1000);
+	meter_sent(&meter, 60000, 100);
+	meter_taken(&meter, 60010);
+	assert_int_equal(meter.step_ms, 0);
+	assert_int_equal(meter_busy_ms(&meter, 60010), 9000);
+	assert_int_equal(meter_busy_ms(&meter, 70000), 0);
+	meter_sent(&meter, 90000, 100000);
+	meter_taken(&meter, 90020);
+	assert_int_equal(meter.step_ms, 20);
+}
+
+static void
 the_round_trip_is_smoothed(void **state UNUSED)
 {
 	struct meter meter = { 0 };
@@ -76,6 +134,9 @@ main(void)
 		    bytes_are_counted_and_their_rate_falls_in_silence),
 		cmocka_unit_test(a_question_is_told_once_until_it_is_answered),
 		cmocka_unit_test(taking_is_a_sign_of_life_and_no_answer),
+		cmocka_unit_test(what_is_on_its_way_takes_time),
+		cmocka_unit_test(the_slowest_step_of_late_counts),
+		cmocka_unit_test(rest_is_no_step),
 		cmocka_unit_test(the_round_trip_is_smoothed),
 	};
 

@@ -104,9 +104,12 @@ static void
 signs_of_life_are_in_whole_seconds(void **state)
 {
 	assert_false(has("ServerAliveCountMax=3"));
+	machine.keep_alive = 15000;
+	assert_true(has("ServerAliveInterval=15"));
+	assert_true(has("ServerAliveCountMax=3"));
 	machine.keep_alive = 200;
 	assert_true(has("ServerAliveInterval=1"));
-	assert_true(has("ServerAliveCountMax=3"));
+	assert_true(has("ServerAliveCountMax=30"));
 }
 
 static void

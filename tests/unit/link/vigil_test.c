@@ -126,6 +126,18 @@ patience_is_longer_for_who_is_not_seen(void **state UNUSED)
 }
 
 static void
+patience_is_longer_while_much_is_on_its_way(void **state UNUSED)
+{
+	meter_sent(&t.meter, t.meter.heard_ms, 20000);
+	t.meter.step_ms = 600;
+	vigil_watch(&t.vigil, true);
+	vigil_probe(&t.vigil);
+	uv_run(&t.loop, UV_RUN_DEFAULT);
+	assert_int_equal(t.n_dead, 1);
+	assert_true(clock_mono_ms() - t.meter.heard_ms >= 5400);
+}
+
+static void
 without_a_connection_nothing_is_asked(void **state UNUSED)
 {
 	vigil_probe(&t.vigil);
@@ -157,6 +169,9 @@ main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(
 		    patience_is_longer_for_who_is_not_seen, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    patience_is_longer_while_much_is_on_its_way, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(
 		    without_a_connection_nothing_is_asked, setup, teardown),
 		cmocka_unit_test(sleep_is_known_by_the_time_that_is_missing),
