@@ -2,6 +2,7 @@
 # Goal: under a supervisor that speaks systemd's protocol the daemon serves the
 # socket it is given, says when it is ready and when it stops, and is upgraded
 # without a refused connection.
+# Waits: for the supervisor
 # Timeout: 90
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/faults/drive.sh"

@@ -2,6 +2,7 @@
 # Goal: a machine that is rebooted, or loses its power, under running commands
 # is used again as soon as it is back; what ran there is lost, and who waited
 # for it is told so.
+# Waits: for machines to boot
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
 needs_root

@@ -2,6 +2,7 @@
 # Goal: over a line that is slow, and cut again and again before a file is through
 # it, files are read, written, pushed and pulled; what came in the meantime is
 # kept, also of what was not worth it at first.
+# Waits: for connections
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Goal: a machine is looked at, brought up and down, entered and trusted from
 # the command line, and what is wrong with it is said with its stage.
+# Waits: for connections
 # Timeout: 180
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"
