@@ -71,6 +71,38 @@ ok 'and comes out as it went in' cmp "$TMP/input" "$TMP/copy"
 is 'a hole is refused' "$(api_status POST "/v1/exec/$(start \
 	'{"argv":["cat"],"stdin":true}')/stdin?offset=9" -d x)" 409
 
+# A request is cut off while a piece of it is with the holder; the next one brings
+# the same bytes again, and is told of that piece when it has brought less.
+mkfifo "$TMP/gate" "$TMP/body"
+head -c 200000 /dev/urandom >"$TMP/bytes"
+id=$(start '{"argv":["sh","-c","read -r _ <\"$0\"; exec sha256sum","'"$TMP/gate"'"],
+	"stdin":true}')
+pid=$(api GET "/v1/exec/$id" | jq .pid)
+pipe_is_full() {
+	api POST "/v1/exec/$id/stdin?offset=0" --data-binary @"$TMP/bytes" \
+		--max-time 1 >/dev/null 2>&1
+	at=$(api POST "/v1/exec/$id/stdin?offset=0" | jq .offset)
+	[ "$at" -gt 60000 ]
+}
+ok 'input stops where a pipe is full' wait_for 20 pipe_is_full
+api POST "/v1/exec/$id/stdin?offset=$at&eof=true" -T - \
+	--trace-ascii "$TMP/trace" <"$TMP/body" >/dev/null &
+pid_of_curl=$!
+exec 7>"$TMP/body"
+tail -c "+$((at + 1))" "$TMP/bytes" | head -c 100 >&7
+wait_for 10 grep -q 'Send data' "$TMP/trace"
+echo >"$TMP/gate"
+has_read_the_piece() {
+	[ "$(awk '/^rchar/ { print $2 }' "/proc/$pid/io")" -gt $((at + 16384)) ]
+}
+wait_for 10 has_read_the_piece
+tail -c "+$((at + 101))" "$TMP/bytes" >&7
+exec 7>&-
+wait $pid_of_curl
+wait_for 10 exec_is exited "$id"
+is '... and no byte of it is doubled' "$(api GET "/v1/exec/$id/logs?full=true")" \
+	"$(sha256sum <"$TMP/bytes")"
+
 # A terminal.
 id=$(start '{"cmd":"stty size; read x; stty size","tty":true,"cols":101,"rows":33}')
 wait_for 10 file_has "$(exec_dir "$id")/out" '33 101'

@@ -428,10 +428,13 @@ on_input_change(struct exec_watch *watch, const struct err *why)
 	if (taken >= s->offset + s->n_flying && s->client_done &&
 	    s->n_flying == s->waiting.len)
 		s->is_end = false;
+	/* Of an earlier request there may be more than has come by this one. */
 	if (taken > s->offset) {
-		buf_consume(&s->waiting,
-			    MIN(taken - s->offset, (uint64_t)s->waiting.len));
-		s->offset = taken;
+		size_t n = (size_t)MIN(taken - s->offset,
+				       (uint64_t)s->waiting.len);
+
+		buf_consume(&s->waiting, n);
+		s->offset += n;
 	}
 	pump_input(s);
 }
