@@ -8,7 +8,8 @@
  * descriptor that cannot be watched (a file, /dev/null) is always readable.
  *
  * Two buffers: what is sent, whose answer is outstanding, and what was read
- * meanwhile.  The descriptor is watched while the second is empty.  is_sending
+ * meanwhile.  The descriptor is watched while the second has room, so that over
+ * a long way a round trip carries as much as the producer has.  is_sending
  * implies a call under way, or the timer until the next attempt.
  */
 
@@ -27,8 +28,11 @@
 #include "client/exec_json.h"
 #include "client/target.h"
 
-/* A pipe's worth; the daemon hands it on in one message. */
+/* A pipe's worth. */
 #define PIECE (64u << 10)
+
+/* Of one call: what is under way on a channel, twice. */
+#define MOST (4u << 20)
 
 #define MAX_ANSWER (64u << 10)
 
@@ -52,6 +56,7 @@ struct exec_input {
 	bool has_sent_eof; /* with `sent' */
 	bool is_over;	   /* the exec knows the end, or reads no more */
 	bool is_sending;
+	bool was_broken;   /* how much of `sent' was taken must be asked */
 	bool was_answered; /* the last failure came over a connection */
 	struct client_call *call;
 	struct buf answer;
@@ -65,6 +70,7 @@ struct exec_input {
 };
 
 static void send_next(struct exec_input *input);
+static void watch(struct exec_input *input);
 static void on_retry(uv_timer_t *timer);
 
 static void
@@ -123,7 +129,9 @@ read_next(struct exec_input *input)
 	else
 		buf_commit(&input->next, (size_t)n);
 	unwatch(input);
-	if (!input->is_sending)
+	if (input->is_sending)
+		watch(input);
+	else
 		send_next(input);
 }
 
@@ -142,7 +150,7 @@ on_always(uv_idle_t *idle)
 static void
 watch(struct exec_input *input)
 {
-	if (input->is_eof || input->is_over || input->next.len > 0)
+	if (input->is_eof || input->is_over || input->next.len + PIECE > MOST)
 		return;
 	if (input->epoll_fd >= 0)
 		uv_poll_start(&input->readable, UV_READABLE, on_readable);
@@ -179,13 +187,14 @@ take_answer(struct exec_input *input)
 	buf_consume(&input->sent, (size_t)(taken - input->offset));
 	input->offset = taken;
 	input->broken_ms = 0;
+	input->was_broken = false;
 	if (input->has_sent_eof && input->sent.len == 0)
 		stop(input);
 	else
 		send_next(input);
 }
 
-/* The connection broke: the same bytes again after a while. */
+/* The connection broke: what was not taken again, after a while. */
 static void
 try_again(struct exec_input *input, const struct err *why)
 {
@@ -203,6 +212,7 @@ try_again(struct exec_input *input, const struct err *why)
 		return;
 	}
 	input->is_sending = true;
+	input->was_broken = true;
 	uv_timer_start(&input->retry, on_retry, RETRY_PAUSE_MS, 0);
 }
 
@@ -222,7 +232,7 @@ on_end(struct client_call *call UNUSED, const struct err *err, void *owner)
 		try_again(input, err);
 }
 
-/* Send `sent', for the first time or again. */
+/* Send `sent'; or nothing, when the answer has to tell what was taken of it. */
 static void
 post_sent(struct exec_input *input)
 {
@@ -232,11 +242,15 @@ post_sent(struct exec_input *input)
 	struct http_request request = { .method = "POST",
 					.type = "application/octet-stream",
 					.body = buf_bytes(&input->sent),
-					.body_len = input->sent.len };
+					.body_len = input->was_broken
+							? 0
+							: input->sent.len };
 	struct err err = ERR_INIT;
 
 	target_path(&target, "/v1/exec/", input->id, "/stdin");
 	target_add_number(&target, "offset", input->offset);
+	input->has_sent_eof = input->is_eof && input->next.len == 0 &&
+			      !input->was_broken;
 	if (input->has_sent_eof)
 		target_add(&target, "eof", "true");
 	request.target = buf_text(&target);
@@ -261,8 +275,7 @@ send_next(struct exec_input *input)
 		input->next = empty;
 	}
 	watch(input);
-	input->has_sent_eof = input->is_eof && input->next.len == 0;
-	if (input->sent.len > 0 || input->has_sent_eof)
+	if (input->sent.len > 0 || input->is_eof)
 		post_sent(input);
 }
 
@@ -320,8 +333,8 @@ exec_input_start(const struct exec_input_config *config)
 	input->on_escape = config->on_escape;
 	input->escape = config->escape;
 	input->owner = config->owner;
-	buf_init(&input->next, PIECE);
-	buf_init(&input->sent, PIECE);
+	buf_init(&input->next, MOST);
+	buf_init(&input->sent, MOST);
 	buf_init(&input->answer, MAX_ANSWER);
 	uv_timer_init(loop, &input->retry);
 	adopt(input, (uv_handle_t *)&input->retry);

@@ -7,9 +7,10 @@
  * with its end.
  *
  * What was read travels with its offset, so a piece whose answer was lost is
- * sent again and taken once.  While a piece is under way no more than one
- * further is read: a slow command slows the producer.  The descriptor's flags
- * are not touched, for a terminal is shared with the shell that started us.
+ * taken once; what was not taken of it is sent again.  While a piece is under
+ * way no more than as much further is read: a slow command slows the producer.
+ * The descriptor's flags are not touched, for a terminal is shared with the
+ * shell that started us.
  */
 
 #include <stdint.h>

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Goal: over a line that is slow, and cut again and again before a file is through
-# it, files are read, written, pushed and pulled; what came in the meantime is
-# kept, also of what was not worth it at first.
+# it, files are read, written, pushed and pulled, and a command is given its
+# input; what came in the meantime is kept, also of what was not worth it at first.
 # Waits: for connections
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
@@ -30,7 +30,7 @@ cut_often() { # WHAT COMMAND...
 	"$BERTH" file stat -m far "$TMP/little" >/dev/null
 	wire rate 6000000
 	began=$(wire_ask passed)
-	"$BERTH" "$@" >answer 2>errors &
+	"$BERTH" "$@" >answer 2>errors <little/some &
 	client=$!
 	for n in 1 2 3 4; do
 		passed=$(wire_ask passed)
@@ -63,3 +63,6 @@ for via in daemon sftp shell; do
 	ok '... is the same' diff -r little there
 	is '... and leaves nothing' "$(ls -A there)" some
 done
+unset BERTH_FILE_VIA
+cut_often 'a run' run -m far --raw -i -- sha256sum
+is '... with all its input' "$(cat answer)" "$(sha256sum <little/some)"
