@@ -3,7 +3,8 @@
 
 /*
  * Links are cut at instants drawn by lot, in every way that a link can be cut,
- * while execs of the machines behind them write numbered lines to clients here.
+ * while execs of the machines behind them write numbered lines to clients here,
+ * or write back the lines that they are given.
  * Then every exec must have run once, its bytes must have come once and in
  * order, its end must be true, and nothing may be left on either side.
  *
@@ -27,6 +28,11 @@ const script = 'echo "$1" >>"$4"; i=0; while [ $i -lt $2 ]; do ' +
 	'echo "line $1 $i of numbered output"; ' +
 	'[ $((i % 100)) -ne 99 ] || timeout 0.0$5 tail -f /dev/null; ' +
 	'i=$((i + 1)); done; exit $3';
+
+/* Reads nothing for a moment, so that input waits with its holder. */
+const echo = 'echo "$1" >>"$4"; timeout 0.0$5 tail -f /dev/null; ' +
+	'dd bs=100 count=300 status=none; timeout 0.$5 tail -f /dev/null; ' +
+	'cat; exit $3';
 
 const machines = process.argv.slice(2).map((word) => {
 	const [name, port, pid] = word.split(':');
@@ -194,7 +200,8 @@ async function cutMachine(m) {
 let serial = 0;
 
 function draw() {
-	const kinds = ['run', 'run', 'killed', 'killed', 'logs', 'wait', 'keys'];
+	const kinds = ['run', 'run', 'killed', 'killed', 'logs', 'wait', 'keys',
+		'input', 'input'];
 	return {
 		key: `cut-${serial++}`,
 		kind: kinds[f.between(0, kinds.length - 1)],
@@ -222,8 +229,9 @@ function berth(op, words, options = {}) {
 }
 
 function commandOf(op) {
-	return ['--key', op.key, '-C', f.tmp, '--', '/bin/sh', '-c', script, 'sh',
-		op.key, `${op.lines}`, `${op.code}`, ran, `${op.pace}`];
+	return ['--key', op.key, '-C', f.tmp, '--', '/bin/sh', '-c',
+		op.kind === 'input' ? echo : script, 'sh', op.key, `${op.lines}`,
+		`${op.code}`, ran, `${op.pace}`];
 }
 
 /* A client may say that a machine is not there; then a user tries again. */
@@ -272,6 +280,25 @@ async function reread(op) {
 const kinds = {
 	run: async (op) => {
 		const done = await reach(op, ['run', '--raw', ...commandOf(op)]);
+		op.out = done.out;
+		op.code_told = done.code;
+		op.status = 0;
+		op.told = done.err;
+	},
+	/* Fed in pieces; what was given to one client cannot be given to another. */
+	input: async (op) => {
+		const feed = async (child) => {
+			const text = expected(op);
+			const size = Math.max(1000, Math.ceil(text.length / 20));
+			child.stdin.on('error', () => {});
+			for (let at = 0; at < text.length; at += size) {
+				child.stdin.write(text.slice(at, at + size));
+				await pause(op.pace * 5);
+			}
+			child.stdin.end();
+		};
+		const done = await berth(op, ['run', '--raw', '-i', ...commandOf(op)],
+			{ stdio: ['pipe', 'pipe', 'pipe'], onSpawn: feed });
 		op.out = done.out;
 		op.code_told = done.code;
 		op.status = 0;
@@ -339,7 +366,7 @@ function checkBytes() {
 			op.told);
 	}));
 	f.none('every status is true', done.filter((op) =>
-		op.code_told !== op.code || (op.kind !== 'run' && op.kind !== 'wait' &&
+		op.code_told !== op.code || (!['run', 'wait', 'input'].includes(op.kind) &&
 			op.status !== op.code && op.status !== 0))
 		.map((op) => short(op, `${op.code_told}, ${op.status} instead of ` +
 			`${op.code} ${op.told}`)));
