@@ -28,11 +28,9 @@ struct meter {
 	uint64_t pinged; /* the last question for a sign of life */
 	uint64_t sure;	 /* the last one that was answered */
 
-	/* A machine takes much in steps (what it has room for, it says then).
-	 */
-	uint64_t
-	    taken_ms;	  /* when it took one, or there was first one to take */
-	uint64_t step_ms; /* how long they take of late; 0: not known */
+	/* A machine takes much in steps: it says when it has room again. */
+	uint64_t taken_ms; /* when it last did, or the first step began */
+	uint64_t step_ms;  /* how long they take of late; 0: not known */
 
 	/* Something was sent after silence.  May be NULL. */
 	void (*on_asked)(void *owner);
