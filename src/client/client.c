@@ -530,7 +530,7 @@ struct once {
 	struct client *client;
 	struct buf *out;
 	struct err err;
-	bool failed;
+	bool is_over, failed;
 };
 
 static void
@@ -540,7 +540,7 @@ once_on_data(struct client_call *call, const void *bytes, size_t n, void *owner)
 
 	if (buf_add(once->out, bytes, n) == 0)
 		return;
-	once->failed = true;
+	once->is_over = once->failed = true;
 	err_set(&once->err, ERR_LIMIT, "the answer has more than %zu bytes",
 		once->out->max);
 	client_stop(once->client);
@@ -552,6 +552,7 @@ once_on_end(struct client_call *call UNUSED, const struct err *err, void *owner)
 {
 	struct once *once = owner;
 
+	once->is_over = true;
 	once->failed = err != NULL;
 	if (err)
 		once->err = *err;
@@ -570,7 +571,9 @@ client_call(struct client *client, const struct http_request *request,
 	if (client_call_start(client, request, flags, &events, &once, err) ==
 	    NULL)
 		return -1;
-	client_run(client);
+	/* Somebody may have stopped the loop before, for another reason. */
+	while (!once.is_over)
+		client_run(client);
 	if (!once.failed)
 		return 0;
 	*err = once.err;

@@ -39,6 +39,22 @@ calls_follow_each_other(void **state UNUSED)
 	assert_string_equal(buf_text(&out), "/one/two");
 }
 
+/* As when output broke while the loop was being left. */
+static void
+a_stop_of_before_ends_no_call(void **state UNUSED)
+{
+	struct err err = ERR_INIT;
+	AUTO_CLIENT *client = NULL;
+	AUTO_BUF out = BUF_INIT(64);
+
+	fake_start(echo_target, NULL, 0);
+	client = client_new(&local, &err);
+	assert_non_null(client);
+	client_stop(client);
+	assert_int_equal(client_get(client, "/whole", &out, &err), 0);
+	assert_string_equal(buf_text(&out), "/whole");
+}
+
 static void
 refuse(const struct fake_request *r, void *arg UNUSED)
 {
@@ -172,6 +188,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(calls_follow_each_other, stop),
+		cmocka_unit_test_teardown(a_stop_of_before_ends_no_call, stop),
 		cmocka_unit_test_teardown(
 		    statuses_become_errors_in_the_daemons_words, stop),
 		cmocka_unit_test_teardown(
