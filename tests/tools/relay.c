@@ -25,6 +25,9 @@
  *	seed N	of what is random
  *	count	how many there have been since the beginning
  *	passed	how many bytes have been handed on, both ways
+ *	cuts N M
+ *		reset when N bytes more have been handed on, and so M times
+ *	left	how many of those are still to come
  *
  * It ends with its input.  All it has to say about a wire it does by poll, with
  * nanoseconds: a delay is one of the things that is measured.
@@ -87,6 +90,7 @@ static int fillers[8]; /* wait to be taken, so that there is room for none */
 static size_t n_fillers;
 static unsigned n_taken;
 static uint64_t n_passed;
+static uint64_t cut_step, next_cut, n_cuts;
 
 static bool
 is_free(const struct wire *w)
@@ -330,6 +334,16 @@ number_of(const char *line)
 }
 
 static void
+set_cuts(const char *text)
+{
+	char *end;
+
+	cut_step = strtoul(text, &end, 10);
+	n_cuts = strtoul(end, NULL, 10);
+	next_cut = n_passed + cut_step;
+}
+
+static void
 set_rates(const char *text)
 {
 	char *end;
@@ -366,6 +380,10 @@ obey(const char *line)
 		seed = (unsigned)number_of(line);
 	if (str_starts(line, "rate "))
 		set_rates(line + strlen("rate "));
+	if (str_starts(line, "cuts "))
+		set_cuts(line + strlen("cuts "));
+	if (str_eq(line, "left"))
+		return n_cuts;
 	if (str_eq(line, "passed"))
 		return n_passed;
 	return n_taken;
@@ -428,6 +446,16 @@ turn(struct wire *w, const struct pollfd *polls)
 	}
 }
 
+static void
+cut_in_time(void)
+{
+	if (n_cuts == 0 || n_passed < next_cut)
+		return;
+	n_cuts--;
+	next_cut = n_passed + cut_step;
+	(void)for_all(false, do_reset);
+}
+
 /* Everything that is due; how long there is nothing to do. */
 static uint64_t
 deliver_all(uint64_t now)
@@ -459,6 +487,7 @@ run(void)
 		};
 		struct pollfd *p = polls + 2;
 
+		cut_in_time();
 		polls[0] = (struct pollfd){ STDIN_FILENO, POLLIN, 0 };
 		polls[1] = (struct pollfd){ n_fillers > 0 ? -1 : listener,
 					    POLLIN, 0 };
