@@ -71,6 +71,12 @@ function pause(ms) {
 	return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+/*
+ * The holder that we kill may have ended its exec meanwhile and been given the
+ * next one, which has not begun: that one's start fails, and says so.
+ */
+const killedBefore = /the holder died before it started anything/;
+
 /* A start is asked for until it is answered, as a client would. */
 let retries = 0;
 async function startFor(op) {
@@ -79,7 +85,9 @@ async function startFor(op) {
 			op.id = (await f.ask('POST', '/v1/exec', bodyOf(op))).exec_id;
 			return;
 		} catch (e) {
-			if (/: [45]\d\d /.test(e.message) && !/: 503 /.test(e.message))
+			if (/: [45]\d\d /.test(e.message) &&
+				!/: 503 /.test(e.message) &&
+				!killedBefore.test(e.message))
 				throw e;
 			retries++;
 			await f.ensureDaemon();
@@ -113,7 +121,7 @@ async function startByCli(op) {
 			return;
 		}
 		/* 69: the daemon was killed under it, all it may meet. */
-		if (done.code !== 69)
+		if (done.code !== 69 && !killedBefore.test(done.out + done.err))
 			throw new Error(`berth exec start: ${done.code} ` +
 				done.out + done.err);
 		retries++;
