@@ -216,7 +216,11 @@ const struct cli_command exec_run_command = {
 	    "one leaves it to its fate. SIGTERM and SIGHUP make berth leave "
 	    "while the command goes on. With --tty all keys go to the command "
 	    "and Ctrl-] leaves it. When --raw output goes to a pipe that "
-	    "closes, the command is sent SIGPIPE.",
+	    "closes, the command is sent SIGPIPE.\n"
+	    "\n"
+	    "With the --key of an exec that is there, berth stays with that "
+	    "one. With --stdin, too, it takes the same input from its "
+	    "beginning and skips what was taken.",
 	.groups =
 	    (const struct cli_use[]){
 		{ &what_group, offsetof(struct start_args, spec) },

@@ -21,6 +21,7 @@
 
 #include "core/buf.h"
 #include "core/clock.h"
+#include "core/macros.h"
 #include "core/mem.h"
 #include "wire/errors.h"
 #include "client/client.h"
@@ -52,6 +53,9 @@ struct exec_input {
 	struct buf next;   /* read, not sent */
 	struct buf sent;   /* not known to be taken */
 	uint64_t offset;   /* of the first byte of `sent' */
+	uint64_t skip;	   /* to be read and not sent: it was taken before */
+	bool is_typed;	   /* begins where the exec is, not anew */
+	bool is_placed;	   /* the exec has said where it is */
 	bool is_eof;	   /* the descriptor ended */
 	bool has_sent_eof; /* with `sent' */
 	bool is_over;	   /* the exec knows the end, or reads no more */
@@ -101,6 +105,28 @@ fail(struct exec_input *input, const struct err *err)
 	input->on_fail(err, input->owner);
 }
 
+static void
+fail_short(struct exec_input *input)
+{
+	struct err err = ERR_INIT;
+
+	err_set(&err, ERR_CONFLICT,
+		"the exec has taken %llu bytes more than there are here",
+		(unsigned long long)input->skip);
+	fail(input, &err);
+}
+
+/* While some are skipped nothing is kept, so what is left is the first. */
+static void
+keep(struct exec_input *input, uint8_t *bytes, size_t n)
+{
+	size_t skip = (size_t)MIN(input->skip, (uint64_t)n);
+
+	input->skip -= skip;
+	memmove(bytes, bytes + skip, n - skip);
+	buf_commit(&input->next, n - skip);
+}
+
 /* The descriptor is readable, so this does not block. */
 static void
 read_next(struct exec_input *input)
@@ -127,9 +153,11 @@ read_next(struct exec_input *input)
 	if (n <= 0)
 		input->is_eof = true;
 	else
-		buf_commit(&input->next, (size_t)n);
+		keep(input, room, (size_t)n);
 	unwatch(input);
-	if (input->is_sending)
+	if (input->is_eof && input->skip > 0)
+		fail_short(input);
+	else if (input->is_sending)
 		watch(input);
 	else
 		send_next(input);
@@ -167,6 +195,27 @@ on_answer(struct client_call *call UNUSED, const void *bytes, size_t n,
 	(void)buf_add(&input->answer, bytes, n);
 }
 
+/*
+ * By the first answer: a client before us may have fed this exec.  What it took
+ * is the beginning of what is to be read here; but nobody types it again.
+ */
+static void
+place(struct exec_input *input, uint64_t taken)
+{
+	uint64_t end = input->offset + input->sent.len;
+	size_t n;
+
+	input->is_placed = true;
+	if (input->is_typed) {
+		input->offset = taken;
+	} else if (taken > end) {
+		n = (size_t)MIN(taken - end, (uint64_t)input->next.len);
+		buf_consume(&input->next, n);
+		input->skip = taken - end - n;
+		input->offset = taken - input->sent.len;
+	}
+}
+
 /* The exec has `taken' bytes in all: drop them, go on with the others. */
 static void
 take_answer(struct exec_input *input)
@@ -179,9 +228,15 @@ take_answer(struct exec_input *input)
 		fail(input, &err);
 		return;
 	}
+	if (!input->is_placed)
+		place(input, taken);
 	if (taken < input->offset || taken > input->offset + input->sent.len) {
 		err_set(&err, ERR_PROTO, "the exec has other input than ours");
 		fail(input, &err);
+		return;
+	}
+	if (input->is_eof && input->skip > 0) {
+		fail_short(input);
 		return;
 	}
 	buf_consume(&input->sent, (size_t)(taken - input->offset));
@@ -248,7 +303,8 @@ post_sent(struct exec_input *input)
 	struct err err = ERR_INIT;
 
 	target_path(&target, "/v1/exec/", input->id, "/stdin");
-	target_add_number(&target, "offset", input->offset);
+	if (input->is_placed || !input->is_typed)
+		target_add_number(&target, "offset", input->offset);
 	input->has_sent_eof = input->is_eof && input->next.len == 0 &&
 			      !input->was_broken;
 	if (input->has_sent_eof)
@@ -262,6 +318,14 @@ post_sent(struct exec_input *input)
 		try_again(input, &err);
 	else
 		input->is_sending = true;
+}
+
+/* Typed before the answer, all waits for it. */
+static void
+ask_place(struct exec_input *input)
+{
+	input->was_broken = true;
+	post_sent(input);
 }
 
 /* What was read becomes what is sent, if there is anything. */
@@ -346,6 +410,9 @@ exec_input_start(const struct exec_input_config *config)
 		uv_idle_init(loop, &input->always);
 		adopt(input, (uv_handle_t *)&input->always);
 	}
+	input->is_typed = isatty(config->fd);
+	if (input->is_typed)
+		ask_place(input);
 	watch(input);
 	return input;
 }

@@ -9,8 +9,10 @@
  * What was read travels with its offset, so a piece whose answer was lost is
  * taken once; what was not taken of it is sent again.  While a piece is under
  * way no more than as much further is read: a slow command slows the producer.
- * The descriptor's flags are not touched, for a terminal is shared with the
- * shell that started us.
+ * Where another client has fed this exec before, with the same key, what it
+ * gave is skipped here; a terminal goes on where the exec is.  The descriptor's
+ * flags are not touched, for a terminal is shared with the shell that started
+ * us.
  */
 
 #include <stdint.h>

@@ -251,9 +251,9 @@ async function persist(op, words) {
 const refusals = [];
 
 /* One that never reached the machine is asked again, with the same key. */
-async function reach(op, words) {
+async function reach(op, words, options) {
 	for (;;) {
-		const done = await berth(op, words);
+		const done = await berth(op, words, options);
 		if (done.code !== 69 || done.out !== '' || op.repeats > 20)
 			return done;
 		op.repeats++;
@@ -285,7 +285,7 @@ const kinds = {
 		op.status = 0;
 		op.told = done.err;
 	},
-	/* Fed in pieces; what was given to one client cannot be given to another. */
+	/* Fed in pieces, from the beginning whenever it is asked again. */
 	input: async (op) => {
 		const feed = async (child) => {
 			const text = expected(op);
@@ -297,7 +297,7 @@ const kinds = {
 			}
 			child.stdin.end();
 		};
-		const done = await berth(op, ['run', '--raw', '-i', ...commandOf(op)],
+		const done = await reach(op, ['run', '--raw', '-i', ...commandOf(op)],
 			{ stdio: ['pipe', 'pipe', 'pipe'], onSpawn: feed });
 		op.out = done.out;
 		op.code_told = done.code;
@@ -382,6 +382,13 @@ function checkBytes() {
 		.map((op) => op.key));
 }
 
+/* Without the one that listens while the machine is near, or was. */
+function n_masterFds(m) {
+	const near = path.join(f.home, 'run', 'link', `${m.name}.near`);
+	const n = [near, `${near}-`].filter((file) => fs.existsSync(file)).length;
+	return n_fds(masterOf(m).pid) - n;
+}
+
 /* With nothing to do but to be there. */
 async function quiet(m) {
 	const settled = async () => {
@@ -400,7 +407,7 @@ async function quiet(m) {
 	/* One that may hold the next exec is a descriptor of the daemon's. */
 	await f.until(`no holder waits on ${m.name}`, () => !processes().some((p) =>
 		p.line.startsWith('berthd: holds') && isOurs(p.pid, m.home)));
-	return { link: n_fds(link.pid), master: n_fds(masterOf(m).pid),
+	return { link: n_fds(link.pid), master: n_masterFds(m),
 		daemon: n_fds(daemonOf(m)) };
 }
 

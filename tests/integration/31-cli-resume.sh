@@ -75,6 +75,8 @@ is 'a tail ends with the exec' "$? $(grep -v step err)" '0 '
 is 'it begins at the end' "$(head -1 out)" 2000
 is 'and stays one' "$(wc -l <out)" 5001
 
+file_is_of() { [ "$(stat -c %s "$2")" -eq "$1" ]; }
+
 # Input travels with offsets.
 head -c 1500000 /dev/urandom >bytes
 mkfifo input
@@ -91,6 +93,25 @@ exec 7>&-
 wait $pid
 is 'input is whole, and nothing is doubled' "$(<sum)" "$(sha256sum <bytes)"
 ok 'its copy, too' cmp bytes copy
+
+# A client that fed an exec is killed; the next one, with the same key, brings the
+# same input from its beginning.
+feeds() {
+	"$BERTH" run --raw -i --key fed -- sh -c 'tee /dev/stderr | sha256sum' \
+		>sum 2>copy
+}
+mkfifo half
+feeds <half &
+exec 7>half
+head -c 700000 bytes >&7
+wait_for 20 file_is_of 700000 copy
+kill -KILL "$(pgrep -P $!)"
+exec 7>&-
+wait $!
+feeds <bytes
+is 'what another client gave is not given twice' "$(<sum)" \
+	"$(sha256sum <bytes)"
+ok 'and the next one shows all of it' cmp bytes copy
 
 # A start whose answer is lost is asked for again, and happens once.
 count() { "$BERTH" ps -q --label once=yes | wc -l; }

@@ -4,6 +4,7 @@
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
+#include <pty.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -30,12 +31,13 @@ struct sponge {
 	int done;	/* closed when the end came */
 };
 
+/* A request without one goes on after what was taken. */
 static uint64_t
-offset_of(const struct fake_request *r)
+offset_of(const struct fake_request *r, const struct sponge *s)
 {
 	AUTO_FREE char *text = http_head_query(r->head, "offset");
 	struct err err = ERR_INIT;
-	uint64_t n = UINT64_MAX;
+	uint64_t n = s->taken;
 
 	if (text)
 		(void)parse_u64(text, 0, UINT64_MAX - 1, &n, &err);
@@ -48,7 +50,7 @@ soak(const struct fake_request *r, void *arg)
 {
 	AUTO_FREE char *eof = http_head_query(r->head, "eof");
 	struct sponge *s = arg;
-	uint64_t offset = offset_of(r), skip = s->taken - offset;
+	uint64_t offset = offset_of(r, s), skip = s->taken - offset;
 	size_t n = r->body->len;
 	char answer[64];
 
@@ -216,6 +218,68 @@ what_is_taken_in_part_is_sent_on(void **state UNUSED)
 }
 
 static void
+feed_again(size_t n, uint64_t taken, unsigned cut)
+{
+	AUTO_FREE uint8_t *bytes = xmalloc(n + 1);
+	int fd = random_file(bytes, n);
+	struct feed feed = { .sponge = { .taken = taken, .cut = cut } };
+
+	feed_start(&feed, fd, false);
+	client_run(feed.client);
+	assert_int_equal(feed.n_fails, 0);
+	assert_taken(&feed, bytes + taken, n - taken);
+	feed_fini(&feed);
+	close(fd);
+}
+
+static void
+what_another_client_gave_is_skipped(void **state UNUSED)
+{
+	feed_again(1000, 10, 0);
+	feed_again(300001, 65536, 0);
+	feed_again(300001, 65537, 0);
+	feed_again(300001, 250000, 0);
+	feed_again(300001, 300001, 0);
+	feed_again(5000000, 4900000, 0);
+	feed_again(300001, 250000, 2);
+}
+
+static void
+less_than_another_client_gave_is_told(void **state UNUSED)
+{
+	uint8_t bytes[100000];
+	int fd = random_file(bytes, sizeof(bytes));
+	struct feed feed = { .sponge = { .taken = 100007 } };
+
+	feed_start(&feed, fd, false);
+	client_run(feed.client);
+	assert_int_equal(feed.n_fails, 1);
+	assert_string_equal(feed.err.msg,
+			    "the exec has taken 7 bytes more than "
+			    "there are here");
+	assert_taken(&feed, "", 0);
+	feed_fini(&feed);
+	close(fd);
+}
+
+static void
+a_terminal_goes_on_where_the_exec_is(void **state UNUSED)
+{
+	struct feed feed = { .sponge = { .taken = 3 } };
+	int master, terminal;
+
+	assert_int_equal(openpty(&master, &terminal, NULL, NULL, NULL), 0);
+	assert_int_equal(write(master, "typed\n\4", 7), 7);
+	feed_start(&feed, terminal, false);
+	client_run(feed.client);
+	assert_int_equal(feed.n_fails, 0);
+	assert_taken(&feed, "typed\n", 6);
+	feed_fini(&feed);
+	close(master);
+	close(terminal);
+}
+
+static void
 a_pipe_keeps_its_flags(void **state UNUSED)
 {
 	struct feed feed = { 0 };
@@ -281,6 +345,9 @@ main(void)
 		cmocka_unit_test(a_file_arrives_byte_by_byte_with_its_end),
 		cmocka_unit_test(lost_answers_double_nothing),
 		cmocka_unit_test(what_is_taken_in_part_is_sent_on),
+		cmocka_unit_test(what_another_client_gave_is_skipped),
+		cmocka_unit_test(less_than_another_client_gave_is_told),
+		cmocka_unit_test(a_terminal_goes_on_where_the_exec_is),
 		cmocka_unit_test(a_pipe_keeps_its_flags),
 		cmocka_unit_test(an_exec_that_reads_no_more_is_no_failure),
 		cmocka_unit_test(the_escape_stops_it),
