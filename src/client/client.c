@@ -330,7 +330,10 @@ end_call(struct client_call *call, const struct err *err)
 
 static void on_retry(uv_timer_t *timer);
 
-/* An answer that is none may come from the link: the way is cut just now. */
+/*
+ * An answer may say as much: from the link, that the way is cut just now; from
+ * the daemon, that whoever had to do it died before.
+ */
 static bool
 may_help(const struct client_call *call, const struct err *why)
 {
@@ -340,7 +343,7 @@ may_help(const struct client_call *call, const struct err *why)
 		      (why->code == ERR_REMOTE && !call->has_head);
 
 	if (!call->may_repeat || !is_cut || why->is_final ||
-	    (call->has_head && (!is_linked || call->status / 100 == 2)))
+	    (call->has_head && call->status / 100 == 2))
 		return false;
 	return is_linked ? clock_mono_ms() - call->broken_ms < LINK_GIVE_UP_MS
 			 : call->n_attempts < MAX_ATTEMPTS;

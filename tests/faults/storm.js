@@ -71,12 +71,6 @@ function pause(ms) {
 	return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/*
- * The holder that we kill may have ended its exec meanwhile and been given the
- * next one, which has not begun: that one's start fails, and says so.
- */
-const killedBefore = /the holder died before it started anything/;
-
 /* A start is asked for until it is answered, as a client would. */
 let retries = 0;
 async function startFor(op) {
@@ -86,8 +80,7 @@ async function startFor(op) {
 			return;
 		} catch (e) {
 			if (/: [45]\d\d /.test(e.message) &&
-				!/: 503 /.test(e.message) &&
-				!killedBefore.test(e.message))
+				!/: 503 /.test(e.message))
 				throw e;
 			retries++;
 			await f.ensureDaemon();

@@ -191,6 +191,34 @@ is 'an unknown path' "$(api_status GET /v1/nothing)" 404
 is 'a method it has not' "$(api_status DELETE /v1/exec)" 405
 is 'an unknown parameter' "$(api_status GET '/v1/exec?colour=red')" 400
 
+# A holder whose exec is over is given the next one, and is killed before it has
+# begun: whoever asked is answered by another.
+killed_before_it_began() {
+	local holder i
+
+	for i in {1..20}; do
+		id=$(start '{"cmd":"true"}')
+		api GET "/v1/exec/$id?wait=20" >/dev/null
+		holder=$(tail -n 1 "$(exec_dir "$id")/state.json" | jq .holder_pid)
+		kill -STOP "$holder" || continue
+		"$BERTH" exec "$@" -- echo here >"$TMP/here" 2>&1 &
+		wait_for 10 waits_or_ends $!
+		# It had waited too long, and the order went to a new one.
+		kill -0 $! && break
+		kill -KILL "$holder"
+	done
+	[ ! -s "$TMP/here" ] || return
+	kill -KILL "$holder"
+	wait $!
+}
+waits_or_ends() {
+	! kill -0 "$1" || api GET /metrics | grep -q '"starting"} 1'
+}
+ok 'a run whose holder is killed before it begins is run by another' \
+	killed_before_it_began run --raw
+is '... once' "$(cat "$TMP/here")" here
+ok 'so is a start' killed_before_it_began start
+
 # A new daemon finds all of it.
 count=$(api GET '/v1/exec?limit=0' | jq '.execs | length')
 kill_daemon

@@ -306,7 +306,7 @@ on_gone(struct run *run UNUSED, void *owner)
 			err_set(&err, ERR_NOT_FOUND,
 				"the exec's directory was removed");
 		else
-			err_set(&err, ERR_SYSTEM,
+			err_set(&err, ERR_UNREACHABLE,
 				"the holder died before it started anything");
 		refuse(exec, &err);
 		return;
