@@ -18,6 +18,7 @@
 #include <uv.h>
 
 #include "core/clock.h"
+#include "core/text.h"
 #include "client/client.h"
 #include "client/exec.h"
 #include "client/exec_input.h"
@@ -34,6 +35,7 @@
 #define ESCAPE 0x1d
 
 /* As shells say it. */
+#define STATUS_DENIED 126
 #define STATUS_NOT_FOUND 127
 
 enum { ON_INT, ON_TERM, ON_HUP, ON_WINCH, N_SIGNALS };
@@ -215,15 +217,21 @@ after_cut(struct run *run)
 	return 128 + SIGPIPE;
 }
 
-/* 'berth run "make all"' looks for a program of that name. */
+/* What was probably meant by a command that could not be started. */
 static void
-hint_shell(const struct run *run, int status)
+hint_start(const struct run *run, const struct exec_result *result)
 {
+	static const char no_dir[] = "working directory ";
+	const struct output_args *output = run->config->output;
 	char *const *argv = run->config->spec->argv;
+	int status = outcome_status(result);
 
+	/* 'berth run "make all"' looks for a program of that name. */
 	if (status == STATUS_NOT_FOUND && argv && strchr(argv[0], ' '))
-		print_note(run->config->output,
-			   "a line for the shell is run with --cmd");
+		print_note(output, "a line for the shell is run with --cmd");
+	if (status == STATUS_DENIED && result->error &&
+	    str_starts(result->error, no_dir))
+		print_note(output, "--cwd DIR runs it in another directory");
 }
 
 static int
@@ -239,7 +247,7 @@ conclude(struct run *run, struct err *err)
 		return err_set(err, ERR_PROTO, "the exec ended without a word");
 	if (!run->config->is_events) {
 		outcome_notes(result, run->config->client, run->config->output);
-		hint_shell(run, outcome_status(result));
+		hint_start(run, result);
 	}
 	return outcome_status(result);
 }

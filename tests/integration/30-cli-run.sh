@@ -32,6 +32,9 @@ like 'its reason is told' "$("$BERTH" run --raw -- /no/such/program 2>&1)" \
 like 'a line for the shell is recognised' \
 	"$("$BERTH" run --raw -- 'echo hi' 2>&1)" 'run with --cmd'
 
+like 'a way out of a directory that is not there is told' \
+	"$("$BERTH" run --raw -C /no/such/dir -- true 2>&1)" '--cwd DIR runs it'
+
 # --- what is run, and where -------------------------------------------------
 
 mkdir -p 'a dir'
