@@ -1,9 +1,11 @@
 #!/bin/bash
-# Goal: a newcomer's first command shows a durable exec, and the second time too.
+# Goal: a newcomer's first command shows a durable exec, and the second time too;
+# and what it built goes to another machine.
 . "$(dirname "$0")/../lib.sh"
+. "$ROOT/tests/sshd.sh"
 
-unset BERTH_HOME
-cleanup_at_exit "$BERTHD" stop
+unset BERTH_HOME BERTH_LINK
+cleanup_at_exit env -u BERTH_HOME "$BERTHD" stop
 ok 'the first run succeeds' "$ROOT/scripts/first-run" "$BUILD"
 cp .out first
 like 'the daemon tells where it is' "$(<first)" "socket $HOME/[^ ]*berthd.sock"
@@ -21,3 +23,11 @@ is 'nothing is shared with others' "$(find "$HOME/.local" -perm /077 | head)" ''
 # What the names of others find beside these.
 is 'codex-remote is berth' "berth $(codex-remote version)" "$(berth version)"
 is 'codexd is berthd' "$(codexd version)" "$(berthd version)"
+
+# Another machine: a home of its own, to which the daemon is brought.
+mkdir "$TMP/there"
+sshd_start box "SetEnv BERTH_HOME=$TMP/there"
+cleanup_at_exit T_stop_home "$TMP/there"
+cleanup_at_exit berth link stop box
+is 'what was built goes to another machine' \
+	"$(berth run --raw -m box -- echo there 2>&1)" there
