@@ -163,6 +163,7 @@ print_end_text(const struct run *run, const struct sync_counts *c, uint64_t ms)
 	static const char *const words[] = { "fetched", "sent" };
 	static const char *const dry_words[] = { "would fetch", "would send" };
 	bool is_dry = run->args->dry_run;
+	uint64_t n = is_dry ? c->files_total : c->files;
 	char bytes[HUMAN_SIZE], time[HUMAN_SIZE], resumed[HUMAN_SIZE + 32] = "";
 
 	if (c->resumed)
@@ -170,11 +171,11 @@ print_end_text(const struct run *run, const struct sync_counts *c, uint64_t ms)
 			 human_bytes(bytes, c->resumed));
 	human_bytes(bytes, is_dry ? c->bytes_total : c->bytes);
 	print_note(&run->args->output,
-		   "%s %" PRIu64 " files, %s%s; %" PRIu64 " changed, %" PRIu64
+		   "%s %" PRIu64 " %s, %s%s; %" PRIu64 " changed, %" PRIu64
 		   " deleted, %" PRIu64 " as they were%s%s",
-		   is_dry ? dry_words[run->is_push] : words[run->is_push],
-		   is_dry ? c->files_total : c->files, bytes, resumed,
-		   c->changed, c->deleted, c->same, is_dry ? "" : "; ",
+		   is_dry ? dry_words[run->is_push] : words[run->is_push], n,
+		   n == 1 ? "file" : "files", bytes, resumed, c->changed,
+		   c->deleted, c->same, is_dry ? "" : "; ",
 		   is_dry ? "" : human_duration(time, ms));
 }
 
@@ -214,20 +215,28 @@ copy_once(struct run *run, struct sync_config *config, const char *remote,
 	return rc;
 }
 
+/*
+ * Of several goes, the first says what there was to do, and each of the next
+ * how much of that is left.
+ */
 static void
 sum_up(struct sync_counts *sum, const struct sync_counts *last)
 {
-	struct sync_counts before = *sum;
+	const struct sync_counts first = *sum;
 
 	*sum = *last;
-	sum->files += before.files;
-	sum->bytes += before.bytes;
-	sum->changed += before.changed;
-	sum->deleted += before.deleted;
-	/* What an earlier go has brought is not what was there. */
-	sum->same -= MIN(sum->same, before.files);
-	sum->resumed = before.files + before.bytes ? before.resumed
-						   : last->resumed;
+	sum->changed += first.changed;
+	sum->deleted += first.deleted;
+	if (first.files_total == 0)
+		return;
+	sum->files_total = first.files_total;
+	sum->bytes_total = first.bytes_total;
+	sum->files += first.files_total -
+		      MIN(first.files_total, last->files_total);
+	sum->bytes += first.bytes_total -
+		      MIN(first.bytes_total, last->bytes_total);
+	sum->same = first.same;
+	sum->resumed = first.resumed;
 }
 
 /* Until all is there. */

@@ -37,6 +37,7 @@ cut_often() { # WHAT COMMAND...
 	passed=$(($(wire_ask passed) - began))
 	ok '... and goes on' [ $passed -lt 4500000 ] || note <<<"$passed bytes"
 }
+counts='[.files, .bytes, .resumed_bytes, .unchanged]'
 for via in daemon sftp shell; do
 	export BERTH_FILE_VIA=$via
 	rm -rf there got
@@ -50,10 +51,12 @@ for via in daemon sftp shell; do
 	cut_often "$via: a push" sync push -m far little "$TMP/there"
 	ok '... is the same' diff -r little there
 	is '... and leaves nothing' "$(ls -A there)" some
+	is '... and counts it once' "$(jq -c "$counts" answer)" '[1,3000000,0,0]'
 	rm -rf there
 	cut_often "$via: a pull" sync pull -m far "$TMP/little" "$TMP/there"
 	ok '... is the same' diff -r little there
 	is '... and leaves nothing' "$(ls -A there)" some
+	is '... and counts it once' "$(jq -c "$counts" answer)" '[1,3000000,0,0]'
 done
 unset BERTH_FILE_VIA
 cut_often 'a run' run -m far --raw -i -- sha256sum
