@@ -7,10 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/buf.h"
 #include "core/fs.h"
 #include "core/macros.h"
 #include "core/mem.h"
 #include "core/path.h"
+#include "core/run.h"
 #include "core/strv.h"
 #include "core/text.h"
 #include "machine/name.h"
@@ -22,6 +24,9 @@
 #include "berth/wizard.h"
 
 #define MAX_ANSWER 1024
+
+#define TOOL_TIMEOUT_MS 10000
+#define MAX_KEY_TEXT (1u << 20)
 
 struct wizard {
 	const struct registry *registry;
@@ -197,6 +202,28 @@ ask_place(struct wizard *wizard, struct err *err)
 	return 0;
 }
 
+/* True unless it opens without a passphrase. */
+static bool
+is_locked(const char *key_file)
+{
+	AUTO_BUF out = BUF_INIT(MAX_KEY_TEXT), errors = BUF_INIT(MAX_KEY_TEXT);
+	struct err ignored = ERR_INIT;
+	AUTO_FREE char *path = path_expand(key_file, &ignored);
+	char *argv[] = { (char *)(uintptr_t) "ssh-keygen",
+			 (char *)(uintptr_t) "-y",
+			 (char *)(uintptr_t) "-P",
+			 (char *)(uintptr_t) "",
+			 (char *)(uintptr_t) "-f",
+			 path,
+			 NULL };
+	int status;
+
+	return path == NULL ||
+	       run_program(argv, TOOL_TIMEOUT_MS, &out, &errors, &status,
+			   &ignored) < 0 ||
+	       status != 0;
+}
+
 static int
 ask_key(struct wizard *wizard, struct err *err)
 {
@@ -206,6 +233,8 @@ ask_key(struct wizard *wizard, struct err *err)
 		err) < 0)
 		return -1;
 	give(wizard, "key_file", file);
+	if (!is_locked(file))
+		return 0;
 	if (ask(wizard, "Keep its passphrase, so that nobody is asked? (y/n)",
 		"n", judge_yes, &keeps, err) < 0)
 		return -1;

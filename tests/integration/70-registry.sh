@@ -115,6 +115,21 @@ is 'a person is asked step by step' \
 	"$(berth machine show lab --json |
 		jq -r '.machine | .ssh + " " + .default_workdir')" \
 	'me@lab.example.com /srv'
+ssh-keygen -q -t ed25519 -N '' -f "$TMP/open"
+ssh-keygen -q -t ed25519 -N 'pass phrase' -f "$TMP/locked"
+add_with_key() { # NAME FILE: up to the question after the key
+	$T respawn-pane -k "berth machine add; echo =\$?; exec cat"
+	answer 'A name for the machine' "$1"
+	answer 'Where ssh goes' "$1.example.com"
+	answer 'Log in by' key
+	answer 'Private key:' "$2"
+}
+add_with_key open "$TMP/open"
+ok 'a key that is not locked has no passphrase to ask about' \
+	wait_for 10 shows 'Directory'
+unlike '... at all' "$($T capture-pane -p)" passphrase
+add_with_key locked "$TMP/locked"
+ok 'one that is locked has' wait_for 10 shows 'Keep its passphrase'
 exits 64 'without a terminal a name is needed' berth machine add
 
 # --- policy -----------------------------------------------------------------
