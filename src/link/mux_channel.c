@@ -234,7 +234,7 @@ on_adjust(struct mux_channel *ch, const struct mux_message *m)
 		return;
 	}
 	ch->out_room += m->window;
-	if (ch->events && ch->events->on_taken)
+	if (ch->sent_data && ch->events && ch->events->on_taken)
 		ch->events->on_taken(&ch->base, ch->owner);
 	mux_channel_flush(ch);
 }

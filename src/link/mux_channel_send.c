@@ -81,6 +81,7 @@ send_some(struct mux_channel *ch, const uint8_t *bytes, size_t n, size_t max)
 		mux_data_header(header, ch->peer, part);
 		is_full = stream_writev(ch->mux->stream, pieces, 2, false);
 		ch->out_room -= (uint32_t)part;
+		ch->sent_data = true;
 		sent += part;
 	}
 	return sent;

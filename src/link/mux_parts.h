@@ -62,6 +62,7 @@ struct mux_channel {
 	bool is_full;	 /* on_drain is owed once there is room */
 	bool has_ended;	 /* the owner writes no more */
 	bool has_exited; /* its end was told */
+	bool sent_data;	 /* so more room says that some was taken */
 	bool sent_eof;
 	bool sent_close;
 	bool got_eof;

@@ -146,6 +146,12 @@ on_eof(struct channel *ch, void *owner)
 }
 
 static void
+on_taken(struct channel *ch UNUSED, void *owner)
+{
+	((struct end *)owner)->n_taken++;
+}
+
+static void
 on_drain(struct channel *ch, void *owner)
 {
 	((struct end *)owner)->n_drain++;
@@ -181,6 +187,7 @@ static const struct channel_events channel_events = {
 	.on_data = on_data,
 	.on_eof = on_eof,
 	.on_drain = on_drain,
+	.on_taken = on_taken,
 	.on_exit = on_exit_,
 	.on_close = on_close,
 };

@@ -42,7 +42,7 @@ struct end {
 	struct buf out, err_out;
 	size_t n_bytes; /* counted only, if it keeps nothing */
 	bool keeps_nothing;
-	unsigned n_open, n_eof, n_exit, n_close, n_drain;
+	unsigned n_open, n_eof, n_exit, n_close, n_drain, n_taken;
 	int code;
 	char signal[32];
 	struct err err;

@@ -200,6 +200,7 @@ transport_sshd_run(const struct transport_ops *ops)
 		.machine = &machine,
 		.has_subsystems = true,
 		.has_signals = getuid() != 0,
+		.tells_taken = true,
 		.cut = stop_server,
 		.mend = start_server,
 	};

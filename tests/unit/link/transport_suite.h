@@ -18,6 +18,7 @@ struct transport_place {
 	const char *directory;	       /* private, for sockets and files */
 	bool has_subsystems;	       /* sftp */
 	bool has_signals; /* OpenSSH has none for root's own commands */
+	bool tells_taken; /* no transport that is a process of this machine */
 
 	/* Break the connection from outside; NULL: cannot be done. */
 	void (*cut)(void);
