@@ -3,8 +3,9 @@
 #define BERTH_LINK_LINK_PARTS_H
 
 /*
- * What the parts of the link share: its states and ends (link.c) and its way up
- * (link_up.c).  Nobody else includes this.
+ * What the parts of the link share: its states (link.c), its way up (link_up.c)
+ * and down (link_down.c), and the way past it (link_near.c).  Nobody else
+ * includes this.
  */
 
 #include <stdbool.h>
@@ -106,11 +107,17 @@ void link_set_state(struct link *link, enum link_state state);
 /* Into the log of events. */
 void link_note(struct link *link, const char *type, const struct err *err);
 
-/* Take down everything above the transport. */
-void link_drop_daemon(struct link *link);
+/* What of the connection outlives it. */
+void link_keep_host_key(struct link *link);
 
 /* Forget what was known of it. */
 void link_clear_daemon(struct link_daemon *daemon);
+
+/* --- link_down.c --- */
+
+/* Take down everything above the transport; and all of it. */
+void link_drop_daemon(struct link *link);
+void link_tear_down(struct link *link, const struct err *why);
 
 /* The connection is gone; why is told soon. */
 void link_await_reason(struct link *link);
@@ -121,6 +128,10 @@ void link_drop(struct link *link, const struct err *why);
 /* The same, and the tasks above, in the next turn of the loop. */
 void link_drop_later(struct link *link, const struct err *why);
 void link_do_later(struct link *link, unsigned task);
+
+/* Who waits for the next attempt: at once, or soon. */
+void link_try_now(struct link *link);
+void link_hurry(struct link *link);
 
 /* --- link_near.c --- */
 
