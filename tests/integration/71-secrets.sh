@@ -78,6 +78,8 @@ cleanup_at_exit $T kill-server
 unset TMUX
 shows() { $T capture-pane -p -J | grep -qF -- "$1"; }
 hidden() { ! shows "$1"; }
+# What is typed before the shell asks for it is thrown away with the question.
+is_asked() { [ "$($T capture-pane -p | grep . | tail -n 1)" = '$' ]; }
 answer() {
 	wait_for 10 shows "$1" || return
 	$T send-keys -l "$2"
@@ -99,6 +101,7 @@ $T send-keys -l 'berth secret ls'
 $T send-keys Enter
 ok 'a list asks for the passphrase' wait_for 10 shows 'Passphrase for'
 $T send-keys C-c
+wait_for 10 is_asked
 $T send-keys -l 'echo =$?'
 $T send-keys Enter
 ok 'an interrupt ends it as it should' wait_for 10 shows '=130'
