@@ -1,6 +1,7 @@
 #!/bin/bash
 # Goal: a login that runs commands is all that a machine needs for a daemon,
 # whatever its shell is, prints or lacks, and wherever it lets files run.
+# Waits: for shells
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
 needs_root

@@ -3,6 +3,7 @@
 # or of the connection, leaves no half file under a name; the next one goes on
 # where it was, to the same bytes, and leaves nothing beside them.  A file that
 # is read or written goes on by itself.
+# Waits: for what was cut
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Goal: however and whenever the way to a machine is cut, no byte of an exec is
 # lost or doubled, none runs twice, every end is true, and nothing is left.
+# Waits: for what was cut
 # Timeout: 240
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"

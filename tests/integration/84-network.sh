@@ -2,6 +2,7 @@
 # Goal: a connection that is dead without saying so is noticed within seconds,
 # one that can be had again is had at once, and who waits for a machine that is
 # given up learns it, and what to do.
+# Waits: for machines that do not answer
 # Timeout: 120
 . "$(dirname "$0")/../lib.sh"
 . "$ROOT/tests/sshd.sh"
