@@ -65,7 +65,9 @@ ok 'by any of it' cmp out wanted
 
 id=$("$BERTH" exec start -- sh "$TMP/writer" | jq -r .exec_id)
 log=$(exec_dir "$id")/err
-wait_for 10 file_has "$log" 'step 1'
+# It is in the file a moment before it has its place among the lines.
+has_begun() { "$BERTH" logs "$id" 2>&1 | grep -q 'step 1'; }
+wait_for 10 has_begun
 "$BERTH" logs -f -n 2 "$id" >out 2>err &
 pid=$!
 wait_for 10 file_has err 'step 1'
