@@ -93,7 +93,7 @@ tail -c "+$((at + 1))" "$TMP/bytes" | head -c 100 >&7
 wait_for 10 grep -q 'Send data' "$TMP/trace"
 echo >"$TMP/gate"
 has_read_the_piece() {
-	[ "$(awk '/^rchar/ { print $2 }' "/proc/$pid/io")" -gt $((at + 16384)) ]
+	[ "$(awk '/^rchar/ { print $2 }' "/proc/$pid/io")" -gt $((at + 32768)) ]
 }
 wait_for 10 has_read_the_piece
 tail -c "+$((at + 101))" "$TMP/bytes" >&7

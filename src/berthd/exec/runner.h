@@ -65,6 +65,6 @@ struct runner {
 #define RUN_OWN_GRACE UINT64_MAX
 
 /* Most bytes that `input' takes at once. */
-#define RUN_MAX_INPUT (16u << 10)
+#define RUN_MAX_INPUT (32u << 10)
 
 #endif
