@@ -331,8 +331,8 @@ end_call(struct client_call *call, const struct err *err)
 static void on_retry(uv_timer_t *timer);
 
 /*
- * An answer may say as much: from the link, that the way is cut just now; from
- * the daemon, that whoever had to do it died before.
+ * An answer that is none may come from the link, whose way is cut just now, or
+ * from the daemon, when whoever was to do it died before.
  */
 static bool
 may_help(const struct client_call *call, const struct err *why)

@@ -18,7 +18,7 @@ struct transport_place {
 	const char *directory;	       /* private, for sockets and files */
 	bool has_subsystems;	       /* sftp */
 	bool has_signals; /* OpenSSH has none for root's own commands */
-	bool tells_taken; /* no transport that is a process of this machine */
+	bool tells_taken; /* there is somebody between us and the command */
 
 	/* Break the connection from outside; NULL: cannot be done. */
 	void (*cut)(void);
