@@ -60,7 +60,7 @@ struct exec_input {
 	bool has_sent_eof; /* with `sent' */
 	bool is_over;	   /* the exec knows the end, or reads no more */
 	bool is_sending;
-	bool was_broken;   /* how much of `sent' was taken must be asked */
+	bool must_ask;	   /* what was taken of `sent' is not known */
 	bool was_answered; /* the last failure came over a connection */
 	struct client_call *call;
 	struct buf answer;
@@ -242,7 +242,7 @@ take_answer(struct exec_input *input)
 	buf_consume(&input->sent, (size_t)(taken - input->offset));
 	input->offset = taken;
 	input->broken_ms = 0;
-	input->was_broken = false;
+	input->must_ask = false;
 	if (input->has_sent_eof && input->sent.len == 0)
 		stop(input);
 	else
@@ -267,7 +267,7 @@ try_again(struct exec_input *input, const struct err *why)
 		return;
 	}
 	input->is_sending = true;
-	input->was_broken = true;
+	input->must_ask = true;
 	uv_timer_start(&input->retry, on_retry, RETRY_PAUSE_MS, 0);
 }
 
@@ -297,7 +297,7 @@ post_sent(struct exec_input *input)
 	struct http_request request = { .method = "POST",
 					.type = "application/octet-stream",
 					.body = buf_bytes(&input->sent),
-					.body_len = input->was_broken
+					.body_len = input->must_ask
 							? 0
 							: input->sent.len };
 	struct err err = ERR_INIT;
@@ -306,7 +306,7 @@ post_sent(struct exec_input *input)
 	if (input->is_placed || !input->is_typed)
 		target_add_number(&target, "offset", input->offset);
 	input->has_sent_eof = input->is_eof && input->next.len == 0 &&
-			      !input->was_broken;
+			      !input->must_ask;
 	if (input->has_sent_eof)
 		target_add(&target, "eof", "true");
 	request.target = buf_text(&target);
@@ -324,7 +324,7 @@ post_sent(struct exec_input *input)
 static void
 ask_place(struct exec_input *input)
 {
-	input->was_broken = true;
+	input->must_ask = true;
 	post_sent(input);
 }
 
