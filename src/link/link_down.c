@@ -54,22 +54,36 @@ link_tear_down(struct link *link, const struct err *why)
 	traffic_cut(&link->traffic, why);
 }
 
+typedef void tell_fn(struct link *link, struct link_watcher *watcher);
+
+/* One at a time: who is told may join anew. */
 static void
-tell_failed(struct link *link)
+tell_watchers(struct link *link, tell_fn *tell)
 {
 	struct link_watcher *watcher;
 	struct list told;
 
-	/* One at a time: who is told may join anew. */
 	list_move(&told, &link->watchers);
 	while (!list_is_empty(&told)) {
 		watcher = list_entry(told.next, struct link_watcher, link);
 		list_unlink(&watcher->link);
 		list_append(&link->watchers, &watcher->link);
-		if (watcher->on_failed)
-			watcher->on_failed(&link->why, link->stage,
-					   watcher->owner);
+		tell(link, watcher);
 	}
+}
+
+static void
+tell_failed(struct link *link, struct link_watcher *watcher)
+{
+	if (watcher->on_failed)
+		watcher->on_failed(&link->why, link->stage, watcher->owner);
+}
+
+static void
+tell_stopped(struct link *link UNUSED, struct link_watcher *watcher)
+{
+	if (watcher->on_stopped)
+		watcher->on_stopped(watcher->owner);
 }
 
 /* Whoever waits is told what to do, not to wait on. */
@@ -95,7 +109,7 @@ give_up(struct link *link)
 	link_set_state(link, LINK_DISCONNECTED);
 	make_final(link);
 	link_note(link, "disconnected", &link->why);
-	tell_failed(link);
+	tell_watchers(link, tell_failed);
 }
 
 static bool
@@ -185,7 +199,7 @@ lose(struct link *link, const struct err *why)
 	if (link->state == LINK_DISCONNECTED) {
 		link->wants_down = false;
 		make_final(link);
-		tell_failed(link);
+		tell_watchers(link, tell_failed);
 		return;
 	}
 	link->attempt_ms = clock_mono_ms();
@@ -218,23 +232,13 @@ link_drop(struct link *link, const struct err *why)
 static void
 be_stopped(struct link *link)
 {
-	struct link_watcher *watcher;
-	struct list told;
-
 	link->wants_down = false;
 	err_set(&link->why, ERR_UNREACHABLE, "the daemon on %s was stopped",
 		link->config.machine->name);
 	link_tear_down(link, &link->why);
 	link_set_state(link, LINK_DISCONNECTED);
 	link_note(link, "disconnected", &link->why);
-	list_move(&told, &link->watchers);
-	while (!list_is_empty(&told)) {
-		watcher = list_entry(told.next, struct link_watcher, link);
-		list_unlink(&watcher->link);
-		list_append(&link->watchers, &watcher->link);
-		if (watcher->on_stopped)
-			watcher->on_stopped(watcher->owner);
-	}
+	tell_watchers(link, tell_stopped);
 }
 
 static void
