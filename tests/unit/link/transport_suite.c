@@ -13,13 +13,10 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -30,6 +27,7 @@
 #include "core/sock.h"
 #include "core/text.h"
 #include "link/transport.h"
+#include "tests/unit/link/transport_echo.h"
 #include "tests/unit/link/transport_rig.h"
 
 #define BIG (8u << 20)
@@ -324,64 +322,6 @@ a_subsystem_answers(void **state)
 /* --- streams ---------------------------------------------------------------
  */
 
-#define MAX_ECHOES 1024
-
-/* What came goes back; false at the end, after a last word. */
-static bool
-echo_once(int fd)
-{
-	char bytes[65536];
-	ssize_t n = read(fd, bytes, sizeof(bytes));
-
-	if (n > 0)
-		return write_full(fd, bytes, (size_t)n) == 0;
-	(void)write_full(fd, "bye", 3);
-	close(fd);
-	return false;
-}
-
-static void
-echo_all(int listener)
-{
-	static struct pollfd polls[MAX_ECHOES];
-	nfds_t n = 1;
-
-	polls[0] = (struct pollfd){ .fd = listener, .events = POLLIN };
-	while (poll(polls, n, -1) > 0) {
-		for (nfds_t i = n; --i > 0;) {
-			if (polls[i].revents && !echo_once(polls[i].fd))
-				polls[i] = polls[--n];
-		}
-		if (polls[0].revents && n < MAX_ECHOES)
-			polls[n++] = (struct pollfd){
-				.fd = accept(listener, NULL, NULL),
-				.events = POLLIN,
-			};
-	}
-}
-
-/* In a child of its own. */
-static pid_t
-serve_echo(int listener)
-{
-	pid_t pid = fork();
-
-	if (pid != 0) {
-		close(listener);
-		return pid;
-	}
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	echo_all(listener);
-	_exit(1);
-}
-
-static void
-end_echo(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-}
-
 static void
 check_echo(struct rig *rig, const struct channel_spec *spec)
 {
@@ -405,14 +345,14 @@ a_unix_socket_is_a_stream_with_two_ends(void **state)
 {
 	AUTO_FREE char *path = path_join(place->directory, "echo");
 	struct err err = ERR_INIT;
-	pid_t pid = serve_echo(sock_listen_unix(path, &err));
+	pid_t pid = echo_serve(sock_listen_unix(path, &err));
 	struct rig rig;
 
 	rig_start(&rig, place);
 	check_echo(
 	    &rig, &(struct channel_spec){ .kind = CHANNEL_UNIX, .what = path });
 	rig_stop(&rig);
-	end_echo(pid);
+	echo_end(pid);
 }
 
 static void
@@ -426,14 +366,14 @@ a_port_is_a_stream_with_two_ends(void **state)
 	pid_t pid;
 
 	getsockname(fd, (struct sockaddr *)&addr, &size);
-	pid = serve_echo(fd);
+	pid = echo_serve(fd);
 	rig_start(&rig, place);
 	check_echo(&rig,
 		   &(struct channel_spec){ .kind = CHANNEL_TCP,
 					   .what = "127.0.0.1",
 					   .port = ntohs(addr.sin_port) });
 	rig_stop(&rig);
-	end_echo(pid);
+	echo_end(pid);
 }
 
 static void
@@ -509,7 +449,7 @@ many_streams_are_open_at_once(void **state)
 	static struct end ends[MANY_STREAMS];
 	AUTO_FREE char *path = path_join(place->directory, "many");
 	struct err err = ERR_INIT;
-	pid_t pid = serve_echo(sock_listen_unix(path, &err));
+	pid_t pid = echo_serve(sock_listen_unix(path, &err));
 	struct rig rig;
 	char text[16];
 
@@ -531,7 +471,7 @@ many_streams_are_open_at_once(void **state)
 		end_fini(&ends[i]);
 	}
 	rig_stop(&rig);
-	end_echo(pid);
+	echo_end(pid);
 }
 
 /* --- ends ------------------------------------------------------------------
@@ -688,7 +628,7 @@ a_socket_here_leads_past_us(void **state)
 	AUTO_FREE char *path = path_join(place->directory, "echo");
 	AUTO_FREE char *past = path_join(place->directory, "past");
 	struct err err = ERR_INIT;
-	pid_t pid = serve_echo(sock_listen_unix(path, &err));
+	pid_t pid = echo_serve(sock_listen_unix(path, &err));
 	struct rig rig;
 
 	rig_start(&rig, place);
@@ -697,7 +637,7 @@ a_socket_here_leads_past_us(void **state)
 	check_past(past);
 	rig_stop(&rig);
 	assert_int_equal(sock_connect_unix(past, &err), -1);
-	end_echo(pid);
+	echo_end(pid);
 	(void)unlink(past);
 }
 
