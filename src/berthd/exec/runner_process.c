@@ -279,6 +279,7 @@ input(struct run *run, uint64_t offset, const void *bytes, size_t n,
 				   .a = offset,
 				   .b = is_end };
 
+	_Static_assert(RUN_MAX_INPUT <= CONTROL_MAX_DATA, "in one message");
 	return tell(run, &msg, bytes, n);
 }
 
