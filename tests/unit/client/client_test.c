@@ -24,16 +24,26 @@ echo_target(const struct fake_request *r, void *arg UNUSED)
 	fake_reply_json(r, 200, r->head->target);
 }
 
+/* Of a daemon that answers by `fn'. */
+static struct client *
+client_of(fake_fn *fn)
+{
+	struct err err = ERR_INIT;
+	struct client *client;
+
+	fake_start(fn, NULL, 0);
+	client = client_new(&local, &err);
+	assert_non_null(client);
+	return client;
+}
+
 static void
 calls_follow_each_other(void **state UNUSED)
 {
 	struct err err = ERR_INIT;
-	AUTO_CLIENT *client = NULL;
+	AUTO_CLIENT *client = client_of(echo_target);
 	AUTO_BUF out = BUF_INIT(64);
 
-	fake_start(echo_target, NULL, 0);
-	client = client_new(&local, &err);
-	assert_non_null(client);
 	assert_int_equal(client_get(client, "/one", &out, &err), 0);
 	assert_int_equal(client_get(client, "/two", &out, &err), 0);
 	assert_string_equal(buf_text(&out), "/one/two");
@@ -44,12 +54,9 @@ static void
 a_stop_of_before_ends_no_call(void **state UNUSED)
 {
 	struct err err = ERR_INIT;
-	AUTO_CLIENT *client = NULL;
+	AUTO_CLIENT *client = client_of(echo_target);
 	AUTO_BUF out = BUF_INIT(64);
 
-	fake_start(echo_target, NULL, 0);
-	client = client_new(&local, &err);
-	assert_non_null(client);
 	client_stop(client);
 	assert_int_equal(client_get(client, "/whole", &out, &err), 0);
 	assert_string_equal(buf_text(&out), "/whole");
@@ -72,11 +79,9 @@ static void
 statuses_become_errors_in_the_daemons_words(void **state UNUSED)
 {
 	struct err err = ERR_INIT;
-	AUTO_CLIENT *client = NULL;
+	AUTO_CLIENT *client = client_of(refuse);
 	AUTO_BUF out = BUF_INIT(64);
 
-	fake_start(refuse, NULL, 0);
-	client = client_new(&local, &err);
 	assert_int_equal(client_get(client, "/x", &out, &err), -1);
 	assert_err(err, ERR_CONFLICT, "it runs");
 	assert_string_equal(err.hint, "wait");
@@ -100,11 +105,9 @@ static void
 a_lost_answer_is_asked_for_again_if_harmless(void **state UNUSED)
 {
 	struct err err = ERR_INIT;
-	AUTO_CLIENT *client = NULL;
+	AUTO_CLIENT *client = client_of(cut_first);
 	AUTO_BUF body = BUF_INIT(64), out = BUF_INIT(64);
 
-	fake_start(cut_first, NULL, 0);
-	client = client_new(&local, &err);
 	assert_int_equal(buf_adds(&body, "{\"key\":\"k\"}"), 0);
 	assert_int_equal(
 	    client_post(client, "/start", &body, CLIENT_REPEAT, &out, &err), 0);
@@ -113,14 +116,35 @@ a_lost_answer_is_asked_for_again_if_harmless(void **state UNUSED)
 }
 
 static void
+refuse_first(const struct fake_request *r, void *arg UNUSED)
+{
+	if (r->number == 0)
+		fake_reply_json(r, 503,
+				"{\"error\":{\"code\":\"UNREACHABLE\","
+				"\"retryable\":true}}");
+	else
+		fake_reply_json(r, 200, "{}");
+}
+
+static void
+so_is_an_answer_that_is_none(void **state UNUSED)
+{
+	struct err err = ERR_INIT;
+	AUTO_CLIENT *client = client_of(refuse_first);
+	AUTO_BUF out = BUF_INIT(64);
+
+	assert_int_equal(
+	    client_post(client, "/start", NULL, CLIENT_REPEAT, &out, &err), 0);
+	assert_string_equal(fake_requests(), "POST /start\nPOST /start\n");
+}
+
+static void
 and_never_if_not(void **state UNUSED)
 {
 	struct err err = ERR_INIT;
-	AUTO_CLIENT *client = NULL;
+	AUTO_CLIENT *client = client_of(cut_first);
 	AUTO_BUF out = BUF_INIT(64);
 
-	fake_start(cut_first, NULL, 0);
-	client = client_new(&local, &err);
 	assert_int_equal(client_post(client, "/once", NULL, 0, &out, &err), -1);
 	assert_err(err, ERR_UNREACHABLE, "closed the connection");
 	assert_string_equal(fake_requests(), "POST /once\n");
@@ -130,11 +154,9 @@ static void
 too_large_an_answer_is_refused(void **state UNUSED)
 {
 	struct err err = ERR_INIT;
-	AUTO_CLIENT *client = NULL;
+	AUTO_CLIENT *client = client_of(echo_target);
 	AUTO_BUF out = BUF_INIT(3);
 
-	fake_start(echo_target, NULL, 0);
-	client = client_new(&local, &err);
 	assert_int_equal(client_get(client, "/more", &out, &err), -1);
 	assert_err(err, ERR_LIMIT, "more than 3 bytes");
 	buf_clear(&out);
@@ -193,6 +215,7 @@ main(void)
 		    statuses_become_errors_in_the_daemons_words, stop),
 		cmocka_unit_test_teardown(
 		    a_lost_answer_is_asked_for_again_if_harmless, stop),
+		cmocka_unit_test_teardown(so_is_an_answer_that_is_none, stop),
 		cmocka_unit_test_teardown(and_never_if_not, stop),
 		cmocka_unit_test_teardown(too_large_an_answer_is_refused, stop),
 		cmocka_unit_test_teardown(

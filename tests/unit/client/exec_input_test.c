@@ -181,17 +181,18 @@ random_file(uint8_t *bytes, size_t n)
 	return fd;
 }
 
+/* A file of `n' bytes arrives behind what `sponge' has taken of it. */
 static void
-forward_file(size_t n, unsigned cut, size_t at_most)
+feed_file(size_t n, struct sponge sponge)
 {
 	AUTO_FREE uint8_t *bytes = xmalloc(n + 1);
 	int fd = random_file(bytes, n);
-	struct feed feed = { .sponge = { .cut = cut, .at_most = at_most } };
+	struct feed feed = { .sponge = sponge };
 
 	feed_start(&feed, fd, false);
 	client_run(feed.client);
 	assert_int_equal(feed.n_fails, 0);
-	assert_taken(&feed, bytes, n);
+	assert_taken(&feed, bytes + sponge.taken, n - sponge.taken);
 	feed_fini(&feed);
 	close(fd);
 }
@@ -199,49 +200,34 @@ forward_file(size_t n, unsigned cut, size_t at_most)
 static void
 a_file_arrives_byte_by_byte_with_its_end(void **state UNUSED)
 {
-	forward_file(0, 0, 0);
-	forward_file(1, 0, 0);
-	forward_file(65536, 0, 0);
-	forward_file(300001, 0, 0);
+	feed_file(0, (struct sponge){ 0 });
+	feed_file(1, (struct sponge){ 0 });
+	feed_file(65536, (struct sponge){ 0 });
+	feed_file(300001, (struct sponge){ 0 });
 }
 
 static void
 lost_answers_double_nothing(void **state UNUSED)
 {
-	forward_file(300001, 2, 0);
+	feed_file(300001, (struct sponge){ .cut = 2 });
 }
 
 static void
 what_is_taken_in_part_is_sent_on(void **state UNUSED)
 {
-	forward_file(100000, 0, 30001);
-}
-
-static void
-feed_again(size_t n, uint64_t taken, unsigned cut)
-{
-	AUTO_FREE uint8_t *bytes = xmalloc(n + 1);
-	int fd = random_file(bytes, n);
-	struct feed feed = { .sponge = { .taken = taken, .cut = cut } };
-
-	feed_start(&feed, fd, false);
-	client_run(feed.client);
-	assert_int_equal(feed.n_fails, 0);
-	assert_taken(&feed, bytes + taken, n - taken);
-	feed_fini(&feed);
-	close(fd);
+	feed_file(100000, (struct sponge){ .at_most = 30001 });
 }
 
 static void
 what_another_client_gave_is_skipped(void **state UNUSED)
 {
-	feed_again(1000, 10, 0);
-	feed_again(300001, 65536, 0);
-	feed_again(300001, 65537, 0);
-	feed_again(300001, 250000, 0);
-	feed_again(300001, 300001, 0);
-	feed_again(5000000, 4900000, 0);
-	feed_again(300001, 250000, 2);
+	feed_file(1000, (struct sponge){ .taken = 10 });
+	feed_file(300001, (struct sponge){ .taken = 65536 });
+	feed_file(300001, (struct sponge){ .taken = 65537 });
+	feed_file(300001, (struct sponge){ .taken = 250000 });
+	feed_file(300001, (struct sponge){ .taken = 300001 });
+	feed_file(5000000, (struct sponge){ .taken = 4900000 });
+	feed_file(300001, (struct sponge){ .taken = 250000, .cut = 2 });
 }
 
 static void
