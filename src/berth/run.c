@@ -144,6 +144,8 @@ on_input_failed(const struct err *err, void *owner)
 
 	show_flush(&run->show);
 	print_note(run->config->output, "its input is cut off: %s", err->msg);
+	if (err->hint[0])
+		print_note(run->config->output, "%s", err->hint);
 }
 
 static void

@@ -113,6 +113,8 @@ fail_short(struct exec_input *input)
 	err_set(&err, ERR_CONFLICT,
 		"the exec has taken %llu bytes more than there are here",
 		(unsigned long long)input->skip);
+	err_hint(&err, "'berth exec write%s %s' goes on behind them",
+		 client_reach(input->client)->words, input->id);
 	fail(input, &err);
 }
 

@@ -243,6 +243,8 @@ less_than_another_client_gave_is_told(void **state UNUSED)
 	assert_string_equal(feed.err.msg,
 			    "the exec has taken 7 bytes more than "
 			    "there are here");
+	assert_string_equal(feed.err.hint,
+			    "'berth exec write e1' goes on behind them");
 	assert_taken(&feed, "", 0);
 	feed_fini(&feed);
 	close(fd);
